@@ -1,0 +1,30 @@
+"""Companion library to "Self-Distillation Amplifies Regularization in Hilbert Space".
+
+The paper is H. Mobahi, M. Farajtabar, P. L. Bartlett, NeurIPS 33 (2020)
+3351-3361. Start with `gram`, `distill` and `Distillation.predict`.
+"""
+
+from sdtheory.distill import Distillation, Outcome, Trajectory, distill, trajectory
+from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
+from sdtheory.multiplier import Multiplier, Status
+from sdtheory.spectrum import Spectrum
+from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BrownianBridge",
+    "Distillation",
+    "InfeasibleToleranceError",
+    "InvalidInputError",
+    "Multiplier",
+    "Outcome",
+    "PeriodicSobolev",
+    "SimplySupportedBeam",
+    "Spectrum",
+    "Status",
+    "Trajectory",
+    "distill",
+    "gram",
+    "trajectory",
+]

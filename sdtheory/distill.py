@@ -1,0 +1,400 @@
+r"""The self-distillation recursion.
+
+Round t fits the labels y_t under the tolerance, with multiplier c_t, and its
+fitted values are the next labels:
+
+.. math:: y_{t+1} = V^\top A_t V y_t, \qquad A_t = D (c_t I + D)^{-1},
+          \qquad B_t = A_t \cdots A_0 .
+
+`trajectory` runs it in the eigenbasis, for one instance or a batch;
+`distill` runs it for a Gram matrix and labels and predicts at new inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sdtheory import multiplier
+from sdtheory.multiplier import Status
+from sdtheory.spectrum import Spectrum
+from sdtheory.validation import (
+    Array,
+    InfeasibleToleranceError,
+    InvalidInputError,
+    as_epsilon,
+    as_labels,
+    as_real_array,
+    as_rounds,
+)
+
+#: More rounds than this must be asked for by number.
+_MAX_ROUNDS = 100_000
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The recursion in the eigenbasis; leading axes are a batch of instances.
+
+    Past the collapse the fit is the zero function: c is infinite and A, B, z
+    and r are zero.
+
+    Attributes
+    ----------
+    d : ndarray of shape (..., n)
+        Eigenvalues.
+    epsilon : ndarray of shape (...)
+        Tolerance.
+    c : ndarray of shape (..., T)
+        Ridge multiplier of each round.
+    A, B : ndarray of shape (..., T, n)
+        Diagonals of A_t and of B_t = A_t ... A_0.
+    z : ndarray of shape (..., T+1, n) or (..., T+1, n, q)
+        Rotated labels V y_t; row 0 is the data.
+    r : ndarray of shape (..., T+1)
+        ``||y_t|| / sqrt(n epsilon)``.
+    excess : ndarray of shape (..., T+1)
+        ``r - 1``, without the cancellation of that subtraction.
+    condition : ndarray of shape (..., T)
+        Relative change of c_t per relative change of sqrt(n epsilon), at
+        fixed labels y_t.
+    """
+
+    d: Array
+    epsilon: Array
+    c: Array
+    A: Array
+    B: Array
+    z: Array
+    r: Array
+    excess: Array
+    condition: Array
+
+    @property
+    def n_rounds(self) -> Array:
+        """Number of non-trivial fits among the rounds run."""
+        return np.sum(np.isfinite(self.c), axis=-1)
+
+
+def trajectory(
+    d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, rounds: int, *, outputs: bool = False
+) -> Trajectory:
+    """Run the recursion in the eigenbasis.
+
+    Parameters
+    ----------
+    d : array_like of shape (..., n)
+        Eigenvalues of G, non-negative.
+    z : array_like of shape (..., n), or (..., n, q) with ``outputs=True``
+        Rotated labels V y.
+    epsilon : array_like of shape (...)
+        Tolerance on the mean squared residual.
+    rounds : int
+        Rounds to run; it stops early when every instance has collapsed.
+    outputs : bool, default=False
+        Whether the last axis of z counts outputs that share the multiplier.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is unusable.
+    InfeasibleToleranceError
+        If an instance has no admissible function in round 0.
+    """
+    rounds = as_rounds(rounds)
+    d = np.asarray(d, dtype=float)
+    labels = np.asarray(z, dtype=float)[..., None] if not outputs else np.asarray(z, dtype=float)
+    epsilon = np.asarray(epsilon, dtype=float)
+    n, q = labels.shape[-2:]
+    batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
+    d = np.broadcast_to(d, (*batch, n))
+    labels = np.broadcast_to(labels, (*batch, n, q))
+    epsilon = np.broadcast_to(epsilon, batch)
+    repeated = np.broadcast_to(d[..., None], labels.shape).reshape(*batch, n * q)
+
+    c, a, b, condition, z_rows, r, excess = [], [], [], [], [labels], [], []
+    shrinkage = np.ones_like(d)
+    for t in range(rounds + 1):
+        root = multiplier.solve(repeated, labels.reshape(*batch, n * q), epsilon, n=n)
+        if t == 0 and np.any(root.status == Status.INFEASIBLE):
+            _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
+        r.append(root.r)
+        excess.append(root.excess)
+        if t == rounds or np.all(root.status == Status.TRIVIAL):
+            break
+        ratio = d / (root.c[..., None] + d)
+        shrinkage = shrinkage * ratio
+        labels = ratio[..., None] * labels
+        for column, value in zip(
+            (c, a, b, condition, z_rows), (root.c, ratio, shrinkage, root.condition, labels), strict=True
+        ):
+            column.append(value)
+
+    def stacked(rows: list[Array], *shape: int) -> Array:
+        return np.moveaxis(np.reshape(np.array(rows), (len(rows), *batch, *shape)), 0, len(batch))
+
+    return Trajectory(
+        d=d,
+        epsilon=epsilon,
+        c=stacked(c),
+        A=stacked(a, n),
+        B=stacked(b, n),
+        z=stacked(z_rows, n, q) if outputs else stacked(z_rows, n, q)[..., 0],
+        r=stacked(r),
+        excess=stacked(excess),
+        condition=stacked(condition),
+    )
+
+
+def _raise_infeasible(d: Array, labels: Array, epsilon: Array, infeasible: Array) -> None:
+    first = tuple(np.argwhere(infeasible)[0])
+    unreachable = np.where(d[first][:, None] > 0, 0.0, labels[first])
+    raise InfeasibleToleranceError(
+        float(epsilon[first]), float(np.sum(unreachable**2) / d.shape[-1])
+    )
+
+
+class Outcome(Enum):
+    """How a distillation ended."""
+
+    #: the zero function already meets the tolerance: no non-trivial fit exists
+    TRIVIAL = "trivial"
+    #: the labels fell within the tolerance of zero: the next fit is zero
+    COLLAPSED = "collapsed"
+    #: the requested rounds were run and the labels have not collapsed
+    COMPLETED = "completed"
+    #: r is within rounding of 1 at some round: the count of rounds is ill defined
+    NEAR_COLLAPSE = "within rounding of collapse"
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A chain of self-distillation for one data set.
+
+    Attributes
+    ----------
+    spectrum : Spectrum
+        Eigendecomposition of G, with the rank decision.
+    trajectory : Trajectory
+        The recursion in the eigenbasis.
+    y : ndarray of shape (T+1, n) or (T+1, n, q)
+        Labels fed to each round; row 0 is the data.
+    outcome : Outcome
+        How the chain ended.
+    n_rounds_range : tuple of int
+        Smallest and largest number of non-trivial fits consistent with
+        rounding; equal unless `outcome` is NEAR_COLLAPSE. When the chain was
+        cut off (`COMPLETED`), the number run.
+    """
+
+    spectrum: Spectrum
+    trajectory: Trajectory
+    y: Array
+    outcome: Outcome
+    n_rounds_range: tuple[int, int]
+
+    @property
+    def c(self) -> Array:
+        """Multiplier of each round, shape (T,)."""
+        return self.trajectory.c
+
+    @property
+    def A(self) -> Array:
+        """Diagonals of A_t, shape (T, n)."""
+        return self.trajectory.A
+
+    @property
+    def B(self) -> Array:
+        """Diagonals of B_t, shape (T, n)."""
+        return self.trajectory.B
+
+    @property
+    def z(self) -> Array:
+        """Rotated labels V y_t, shape (T+1, n) or (T+1, n, q)."""
+        return self.trajectory.z
+
+    @property
+    def r(self) -> Array:
+        """||y_t|| / sqrt(n epsilon), shape (T+1,)."""
+        return self.trajectory.r
+
+    @property
+    def epsilon(self) -> float:
+        """Tolerance on the mean squared residual."""
+        return float(self.trajectory.epsilon)
+
+    @property
+    def n_rounds(self) -> int:
+        """Number of non-trivial fits that were computed, T."""
+        return len(self.c)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the fit after the last one computed is the zero function."""
+        return bool(self.r[-1] <= 1)
+
+    @property
+    def unreachable(self) -> float:
+        """Mean squared residual of the label component that no fit can reach."""
+        return self.spectrum.unreachable(self.y[0])
+
+    def dual(self, t: int) -> Array:
+        """Return alpha_t with f_t(x) = g_x^T alpha_t.
+
+        ``alpha_t = (c_t I + G)^{-1} y_t``, without its component in the kernel
+        of G, which contributes to no f_t(x).
+
+        Parameters
+        ----------
+        t : int
+            Round, from 0; rounds after the collapse have alpha = 0.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, q)
+
+        Raises
+        ------
+        InvalidInputError
+            If round t was not run.
+        """
+        if not isinstance(t, (int, np.integer)) or t < 0:
+            raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
+        if t >= self.n_rounds:
+            if self.collapsed:
+                return np.zeros_like(self.y[0])
+            raise InvalidInputError(
+                f"round t = {t} was not run: this chain has rounds 0 to {self.n_rounds - 1}. "
+                f"Call distill with rounds={t + 1} or more."
+            )
+        z = self.z[t]
+        d = self.spectrum.d.reshape(-1, *(1,) * (z.ndim - 1))
+        return self.spectrum.V.T @ np.where(d > 0, z / (self.c[t] + d), 0.0)
+
+    def predict(self, g_x: ArrayLike, t: int) -> Array:
+        """Evaluate the fit of round t at new inputs.
+
+        Parameters
+        ----------
+        g_x : array_like of shape (m, n)
+            Kernel between new and training inputs, divided by n:
+            ``gram(kernel, x, x_new)``.
+        t : int
+            Round, from 0.
+
+        Returns
+        -------
+        ndarray of shape (m,) or (m, q)
+
+        Raises
+        ------
+        InvalidInputError
+            If g_x has another number of columns or round t was not run.
+        """
+        rows = as_real_array(g_x, "g_x", ndim=(2,))
+        if rows.shape[1] != self.spectrum.n:
+            raise InvalidInputError(
+                f"g_x has {rows.shape[1]} columns, but there are {self.spectrum.n} training "
+                f"points. Pass gram(kernel, x, x_new)."
+            )
+        return rows @ self.dual(t)
+
+    def __str__(self) -> str:
+        low, high = self.n_rounds_range
+        count = str(low) if low == high else f"{low} to {high}"
+        return (
+            f"{self.spectrum.n} points, rank {self.spectrum.rank}, epsilon = {self.epsilon:.6g}: "
+            f"{count} non-trivial round(s), {self.outcome.value}"
+        )
+
+
+def distill(
+    gram: ArrayLike | Spectrum, y: ArrayLike, epsilon: float, rounds: int | None = None
+) -> Distillation:
+    """Run self-distillation on labels y.
+
+    Parameters
+    ----------
+    gram : array_like of shape (n, n) or Spectrum
+        G with the paper's 1/n, as `sdtheory.kernels.gram` returns it. Pass a
+        `Spectrum` to share one eigendecomposition between calls.
+    y : array_like of shape (n,) or (n, q)
+        Labels; q outputs share one tolerance and one multiplier.
+    epsilon : float
+        Tolerance on the mean squared residual (summed over outputs).
+    rounds : int, optional
+        Number of fits. By default the chain runs until its labels collapse.
+
+    Returns
+    -------
+    Distillation
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is unusable; the message names it and the remedy.
+    InfeasibleToleranceError
+        If no function meets the tolerance; carries the smallest feasible one.
+    """
+    epsilon = as_epsilon(epsilon)
+    limit = None if rounds is None else as_rounds(rounds)
+    spectrum = gram if isinstance(gram, Spectrum) else Spectrum.from_gram(gram)
+    labels = as_labels(y, spectrum.n)
+    z = spectrum.rotate(labels)
+    if limit is None:
+        r_0 = float(np.linalg.norm(labels / np.sqrt(epsilon))) / np.sqrt(spectrum.n)
+        if r_0 > _MAX_ROUNDS:
+            raise InvalidInputError(
+                f"rounds must be given: at this epsilon the labels survive at least "
+                f"{r_0 - 1:.3g} rounds (r_0 - 1, each round moves them by sqrt(n epsilon)). "
+                f"Pass rounds, or a larger epsilon."
+            )
+        # ||y_{t+1}||^2 <= ||y_t||^2 - rho^2 ends every chain by then
+        limit = int(r_0**2) + 2
+    path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
+    y_rows = np.stack([labels, *(spectrum.V.T @ row for row in path.z[1:])])
+    low, high = _rounds_within_rounding(path, spectrum.n)
+    if low != high:
+        outcome = Outcome.NEAR_COLLAPSE
+    elif path.r[-1] > 1:
+        outcome = Outcome.COMPLETED
+    else:
+        outcome = Outcome.COLLAPSED if len(path.c) else Outcome.TRIVIAL
+    return Distillation(spectrum, path, y_rows, outcome, (low, high))
+
+
+def _rounds_within_rounding(path: Trajectory, n: int) -> tuple[int, int]:
+    """Return the smallest and largest count of rounds that rounding allows.
+
+    First-order error of r_t, from a relative error of n ulps in the labels
+    and in rho, carried along the recursion by its tangent, and from the
+    backward error n ulps * d_max of the eigendecomposition, which moves the
+    labels of one round by at most that times rho / (c + d_min).
+    """
+    unit = n * float(np.finfo(float).eps)
+    columns = path.z.reshape(*path.z.shape[:2], -1)
+    d = path.d[:, None]
+    rho2 = n * float(path.epsilon)
+    tangent = np.zeros_like(columns[0])  # dz_t / dlog rho
+    backward = 0.0
+    low = high = len(path.c)
+    for t, r in enumerate(path.r):
+        slope = float(np.sum(columns[t] * tangent)) / max(float(np.sum(columns[t] ** 2)), 5e-324) - 1
+        error = unit * (r * (1 + abs(slope)) + backward)
+        if abs(r - 1) <= error:
+            low, high = min(low, t), max(high, t + 1)
+        if t < len(path.c):
+            c = path.c[t]
+            w = columns[t] * (c / (c + d))
+            shrinkage = d / (c + d)
+            dlogc = (rho2 - np.sum(w * tangent * (c / (c + d)))) / np.sum(w * w * shrinkage)
+            tangent = shrinkage * (tangent - w * dlogc)
+            backward += float(d.max() / (c + d.min()))
+    return low, high

@@ -1,0 +1,99 @@
+"""The Gram matrix's eigendecomposition, with its rank decided once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike
+
+from sdtheory.validation import Array, InvalidInputError, as_gram
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """G = V^T diag(d) V, eigenvalues ascending, eigenvectors in the *rows* of V.
+
+    Attributes
+    ----------
+    d : ndarray of shape (n,)
+        Eigenvalues, ascending; exactly zero where the rank decision says so.
+    V : ndarray of shape (n, n)
+        Orthogonal; row k is the eigenvector of ``d[k]``.
+    tolerance : float
+        Eigenvalues up to ``tolerance * d_max`` in size were set to zero.
+    """
+
+    d: Array
+    V: Array
+    tolerance: float
+
+    @classmethod
+    def from_gram(cls, gram: ArrayLike, tolerance: float | None = None) -> Spectrum:
+        """Diagonalise a Gram matrix.
+
+        Parameters
+        ----------
+        gram : array_like of shape (n, n)
+            Symmetric, positive semidefinite; carries the paper's 1/n.
+        tolerance : float, optional
+            Relative to the largest eigenvalue; n machine epsilon by default,
+            the size of the error that a backward stable eigensolver makes.
+
+        Returns
+        -------
+        Spectrum
+
+        Raises
+        ------
+        InvalidInputError
+            If the matrix is not square, symmetric, finite and positive
+            semidefinite.
+        """
+        matrix = as_gram(gram)
+        n = len(matrix)
+        if tolerance is None:
+            tolerance = n * float(np.finfo(float).eps)
+        if not 0 <= tolerance < 1:
+            raise InvalidInputError(
+                f"tolerance must lie in [0, 1), but is {tolerance!r}. It is relative to the "
+                f"largest eigenvalue."
+            )
+        # an exact power of two keeps the squares in the eigensolver inside the float range
+        exponent = int(np.frexp(np.max(np.abs(matrix)))[1])
+        d, eigenvectors = scipy.linalg.eigh(np.ldexp(matrix, -exponent), driver="evd")
+        size = float(np.max(np.abs(d)))
+        if d[0] < -tolerance * size:
+            raise InvalidInputError(
+                f"gram is indefinite: its smallest eigenvalue is {np.ldexp(d[0], exponent):.6g} "
+                f"(largest {np.ldexp(d[-1], exponent):.6g}, rounding would explain "
+                f"{np.ldexp(tolerance * size, exponent):.3g}). A kernel's Gram matrix is positive "
+                f"semidefinite; check the kernel, or add a multiple of the identity."
+            )
+        d = np.where(d > tolerance * size, d, 0.0)
+        return cls(np.ldexp(d, exponent), np.ascontiguousarray(eigenvectors.T), tolerance)
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return len(self.d)
+
+    @property
+    def rank(self) -> int:
+        """Number of non-zero eigenvalues."""
+        return int(np.count_nonzero(self.d))
+
+    @property
+    def kappa(self) -> float:
+        """Condition number d_max / d_min, infinite when G is singular."""
+        return float(self.d[-1] / self.d[0]) if self.d[0] > 0 else float("inf")
+
+    def rotate(self, y: Array) -> Array:
+        """Return z = V y for labels of shape (n,) or (n, q)."""
+        return self.V @ y
+
+    def unreachable(self, y: Array) -> float:
+        """Return ||P_0 y||^2 / n, the mean squared residual that no fit can beat."""
+        z0 = self.rotate(y)[self.d == 0]
+        return float(np.sum(z0 * z0) / self.n)

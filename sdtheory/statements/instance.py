@@ -1,0 +1,135 @@
+"""A batch of instances: the recursion at given eigenvalues, labels and tolerances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sdtheory.distill import Trajectory, trajectory
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Quantities that statements speak of, for m instances with T rounds each.
+
+    Everything is derived from a trajectory whose arrays hold floats or balls.
+    Every instance carries an output axis: with q > 1 outputs the same
+    statements are checked for a shared tolerance.
+
+    Attributes
+    ----------
+    path : Trajectory
+        d of shape (m, n) *ascending*, z of shape (m, T+1, n, q).
+    """
+
+    path: Trajectory
+
+    @classmethod
+    def of(
+        cls, d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, rounds: int, *, outputs: bool = False
+    ) -> Instance:
+        """Run the recursion on a batch.
+
+        Parameters
+        ----------
+        d : array_like of shape (m, n) or (n,)
+            Eigenvalues in any order.
+        z : array_like of shape (m, n) or (n,); with ``outputs`` (m, n, q) or (n, q)
+            Rotated labels.
+        epsilon : array_like of shape (m,) or ()
+            Tolerances.
+        rounds : int
+            Most rounds to run.
+        outputs : bool, default=False
+            Whether z has an output axis.
+
+        Returns
+        -------
+        Instance
+        """
+        d = np.atleast_2d(np.asarray(d, dtype=float))
+        labels = np.asarray(z, dtype=float)
+        labels = labels if outputs else labels[..., None]
+        labels = labels if labels.ndim == 3 else labels[None]
+        epsilon = np.atleast_1d(np.asarray(epsilon, dtype=float))
+        order = np.argsort(d, axis=-1, kind="stable")
+        d = np.take_along_axis(d, order, axis=-1)
+        labels = np.take_along_axis(labels, order[..., None], axis=-2)
+        return cls(trajectory(d, labels, epsilon, rounds, outputs=True))
+
+    @property
+    def d(self) -> Any:
+        """Eigenvalues, ascending, shape (m, n)."""
+        return self.path.d
+
+    @property
+    def d_min(self) -> Any:
+        """Smallest eigenvalue, shape (m,)."""
+        return self.path.d[..., 0]
+
+    @property
+    def d_max(self) -> Any:
+        """Largest eigenvalue, shape (m,)."""
+        return self.path.d[..., -1]
+
+    @cached_property
+    def kappa(self) -> Any:
+        """Condition number, shape (m,); infinite where G is singular."""
+        if self.d_min.dtype == object:
+            return self.d_max / self.d_min
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.d_min > 0, self.d_max / self.d_min, np.inf)
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return self.path.d.shape[-1]
+
+    @property
+    def c(self) -> Any:
+        """Multipliers, shape (m, T); infinite after the collapse."""
+        return self.path.c
+
+    @property
+    def A(self) -> Any:
+        """Diagonals of A_t, shape (m, T, n)."""
+        return self.path.A
+
+    @property
+    def B(self) -> Any:
+        """Diagonals of B_t, shape (m, T, n)."""
+        return self.path.B
+
+    @property
+    def r(self) -> Any:
+        """||y_t|| / rho, shape (m, T+1)."""
+        return self.path.r
+
+    @property
+    def excess(self) -> Any:
+        """r_t - 1, shape (m, T+1)."""
+        return self.path.excess
+
+    @cached_property
+    def energy(self) -> Any:
+        """Energy of y_t in each eigendirection, summed over outputs, shape (m, T+1, n)."""
+        return np.sum(self.path.z**2, axis=-1)
+
+    @cached_property
+    def rho2(self) -> Any:
+        """The squared radius n epsilon, shape (m,)."""
+        return self.path.epsilon * self.n
+
+    @cached_property
+    def alive(self) -> Any:
+        """Whether the fit of a round is non-trivial, shape (m, T)."""
+        return (self.path.c < np.inf).astype(bool)
+
+    @property
+    def t(self) -> Any:
+        """Round numbers 0, ..., T-1, shape (T,)."""
+        return np.arange(self.path.c.shape[-1])

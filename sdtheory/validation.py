@@ -1,0 +1,160 @@
+"""Input checks: every failure names the argument, what was wrong and what to do.
+
+Nothing here computes a result. Each function returns its argument as a
+``float64`` array or raises before any work is done.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+class InvalidInputError(ValueError):
+    """An argument cannot be used; the message says which, why and what to do."""
+
+
+class InfeasibleToleranceError(ValueError):
+    """No function meets the constraint at this tolerance.
+
+    Attributes
+    ----------
+    smallest_feasible : float
+        The mean squared residual that no function in the space can beat,
+        ``||P_0 y||^2 / n``; every larger ``epsilon`` is feasible.
+    """
+
+    def __init__(self, epsilon: float, smallest_feasible: float) -> None:
+        self.epsilon = epsilon
+        self.smallest_feasible = smallest_feasible
+        super().__init__(
+            f"epsilon = {epsilon:.6g} is infeasible: the labels have a component that no "
+            f"function in this space can fit (repeated inputs, or points where the kernel "
+            f"vanishes), and it alone leaves a mean squared residual of "
+            f"{smallest_feasible:.6g}. Choose epsilon above {smallest_feasible:.6g}."
+        )
+
+
+def as_real_array(value: ArrayLike, name: str, *, ndim: tuple[int, ...]) -> Array:
+    """Return ``value`` as a finite, non-empty float64 array.
+
+    Parameters
+    ----------
+    value : array_like
+        What the caller passed.
+    name : str
+        The argument's name, for the message.
+    ndim : tuple of int
+        Allowed numbers of dimensions.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Raises
+    ------
+    InvalidInputError
+        If the value is not numeric, is complex, has a wrong number of
+        dimensions, is empty, or holds NaN or infinities.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{name} is ragged: its rows differ in length. Pass a rectangular array."
+        ) from error
+    try:
+        if array.dtype.kind not in "biufO":
+            raise TypeError
+        array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} must hold real numbers, but has dtype {array.dtype}. "
+            f"Convert it to floats first."
+        ) from error
+    if array.ndim not in ndim:
+        allowed = " or ".join(str(k) for k in ndim)
+        raise InvalidInputError(
+            f"{name} must have {allowed} dimension(s), but has shape {array.shape}. Reshape it."
+        )
+    if array.size == 0:
+        raise InvalidInputError(f"{name} is empty (shape {array.shape}). Pass at least one point.")
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        where = ", ".join(str(i) for i in bad[0])
+        raise InvalidInputError(
+            f"{name} holds {len(bad)} NaN or infinite value(s), the first at index ({where}). "
+            f"Remove or impute them."
+        )
+    return array
+
+
+def as_inputs(x: ArrayLike, name: str = "x") -> Array:
+    """Return inputs as an array of shape (n, p); (n,) means p = 1."""
+    array = as_real_array(x, name, ndim=(1, 2))
+    return array[:, None] if array.ndim == 1 else array
+
+
+def as_labels(y: ArrayLike, n: int, name: str = "y") -> Array:
+    """Return labels as an array of shape (n,) or (n, q)."""
+    array = as_real_array(y, name, ndim=(1, 2))
+    if array.shape[0] != n:
+        raise InvalidInputError(
+            f"{name} has {array.shape[0]} row(s), but there are {n} points. "
+            f"Pass one label (or one row of labels) for each point."
+        )
+    return array
+
+
+def as_epsilon(epsilon: object, name: str = "epsilon") -> float:
+    """Return the tolerance as a positive float."""
+    try:
+        value = float(epsilon)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} must be one positive number, but is {epsilon!r}. "
+            f"It is the tolerance on the mean squared residual."
+        ) from error
+    if not (np.isfinite(value) and value > 0):
+        raise InvalidInputError(
+            f"{name} must be positive and finite, but is {value!r}. It is the tolerance on the "
+            f"mean squared residual; exact interpolation is the limit of small {name}."
+        )
+    return value
+
+
+def as_rounds(rounds: object, name: str = "rounds") -> int:
+    """Return a number of rounds as a positive int."""
+    if isinstance(rounds, bool) or not isinstance(rounds, (int, np.integer)) or rounds < 1:
+        raise InvalidInputError(
+            f"{name} must be an integer of at least 1, but is {rounds!r}. "
+            f"Leave it out to run until the labels collapse to zero."
+        )
+    return int(rounds)
+
+
+def as_gram(gram: ArrayLike, name: str = "gram") -> Array:
+    """Return a square, symmetric float64 matrix.
+
+    An asymmetry of the size of rounding (8 machine epsilon times the largest
+    entry) is averaged out, as kernel code commonly leaves one; more is an
+    error.
+    """
+    matrix = as_real_array(gram, name, ndim=(2,))
+    rows, columns = matrix.shape
+    if rows != columns:
+        raise InvalidInputError(
+            f"{name} must be square, but has shape {matrix.shape}. Pass the kernel between "
+            f"all pairs of training points, divided by n."
+        )
+    size = float(np.max(np.abs(matrix)))
+    asymmetry = float(np.max(np.abs(matrix / 2 - matrix.T / 2))) * 2
+    if asymmetry > 8 * np.finfo(float).eps * size:
+        raise InvalidInputError(
+            f"{name} is not symmetric: entries differ from their mirror images by up to "
+            f"{asymmetry:.3g} (largest entry {size:.3g}). A Gram matrix is symmetric; check the "
+            f"kernel, or pass (gram + gram.T) / 2 if the asymmetry is meant to be averaged."
+        )
+    return matrix / 2 + matrix.T / 2
