@@ -1,12 +1,12 @@
 """The registry: every statement of the paper and of this book, declared once."""
 
-from sdtheory.statements import problem
+from sdtheory.statements import kkt, problem, recursion
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.statement import Hypothesis, Kind, Statement, slack
 
 #: All statements by id, in the order of the book.
 STATEMENTS: dict[str, Statement] = {}
-for _module in (problem,):
+for _module in (problem, kkt, recursion):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:
             raise ValueError(f"statement id {_statement.id!r} is declared twice")

@@ -120,6 +120,18 @@ class Instance:
         return np.sum(self.path.z**2, axis=-1)
 
     @cached_property
+    def residual(self) -> Any:
+        """Rotated residuals V (y_t - f_t(x)), shape (m, T, n, q).
+
+        Formed as z c / (c + d), which does not cancel; z itself after the
+        collapse, where the fit is zero.
+        """
+        labels = self.path.z[:, :-1]
+        c = np.where(self.alive, self.path.c, 1)[..., None]
+        share = np.where(self.alive[..., None], c / (c + self.path.d[:, None]), 1)
+        return labels * share[..., None]
+
+    @cached_property
     def rho2(self) -> Any:
         """The squared radius n epsilon, shape (m,)."""
         return self.path.epsilon * self.n

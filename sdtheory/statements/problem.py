@@ -26,8 +26,7 @@ def _collapse(i: Instance) -> Values:
 
 
 def _active(i: Instance) -> Values:
-    residual = i.path.z[:, :-1] - i.path.z[:, 1:]
-    return slack(np.sum(residual**2, axis=(-2, -1)), i.rho2[:, None] + 0 * i.c)
+    return slack(np.sum(i.residual**2, axis=(-2, -1)), i.rho2[:, None])
 
 
 STATEMENTS = (

@@ -1,0 +1,135 @@
+"""Plots of a distillation: fits, diagonals of B_t and losses by round.
+
+Each function draws into given axes and returns nothing. Rounds have the same
+colour and line style in every plot, from a colour-blind-safe sequence that
+stays ordered in grey print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from sdtheory.validation import Array
+
+_DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+_MARKERS = "osD^vP"
+#: Colour of data and of reference lines.
+INK = "0.25"
+
+
+def canvas(rows: int = 1, columns: int = 1, *, height: float = 3.6, **layout: object) -> tuple[Figure, Array]:
+    """Return a figure in the book's style and its axes, shape (rows, columns).
+
+    Parameters
+    ----------
+    rows, columns : int
+        Grid of panels.
+    height : float
+        Height of one row in inches; the width is the page's.
+    **layout
+        Passed to `matplotlib.pyplot.subplots`.
+    """
+    with sns.axes_style("ticks"), sns.plotting_context("notebook", font_scale=0.9):
+        figure, axes = plt.subplots(
+            rows,
+            columns,
+            figsize=(7.4, height * rows),
+            squeeze=False,
+            layout="constrained",
+            **layout,  # pyright: ignore[reportArgumentType]
+        )
+    for panel in axes.flat:
+        sns.despine(ax=panel)
+    return figure, axes
+
+
+def round_style(t: int, rounds: int) -> dict[str, object]:
+    """Return colour, line style and marker of round t among ``rounds``."""
+    colour = plt.get_cmap("viridis")(0.85 * t / max(rounds - 1, 1))
+    return {
+        "color": colour,
+        "linestyle": _DASHES[t % len(_DASHES)],
+        "marker": _MARKERS[t % len(_MARKERS)],
+    }
+
+
+def _label_at_end(axes: Axes, x: Array, y: Array, text: str, colour: object) -> None:
+    axes.annotate(
+        text,
+        (x[-1], y[-1]),
+        xytext=(4, 0),
+        textcoords="offset points",
+        color=colour,  # pyright: ignore[reportArgumentType]
+        va="center",
+        fontsize="small",
+    )
+
+
+def draw_data(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
+    """Draw labelled points."""
+    axes.plot(np.ravel(x), np.ravel(y), "o", color=INK, markersize=6, label="data", zorder=3)
+
+
+def draw_fits(axes: Axes, x: ArrayLike, fits: Sequence[ArrayLike]) -> None:
+    """Draw the fit of each round as a curve.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    x : array_like of shape (m,)
+        Where the fits are evaluated, ascending.
+    fits : sequence of array_like of shape (m,)
+        One for each round.
+    """
+    for t, fit in enumerate(fits):
+        style = round_style(t, len(fits)) | {"marker": ""}
+        axes.plot(np.ravel(x), np.ravel(fit), label=f"round {t}", linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+
+
+def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
+    """Draw the diagonal of B_t as bars, one panel for each round drawn.
+
+    Parameters
+    ----------
+    panels : sequence of matplotlib Axes
+        At least as many as rounds drawn.
+    B : ndarray of shape (T, n)
+        Diagonals of B_t, eigenvalues ascending; drawn largest first.
+    drawn : array_like of int
+        Rounds to draw.
+    """
+    number = np.arange(1, B.shape[1] + 1)
+    for t, panel in zip(np.asarray(drawn), panels, strict=False):
+        colour = round_style(t, len(B))["color"]
+        panel.bar(number, B[t, ::-1], color=colour, edgecolor=INK, linewidth=0.5)  # pyright: ignore[reportArgumentType]
+        panel.set_title(f"round {t}", fontsize="medium")
+        panel.set_ylim(0, 1.02)
+        panel.set_xlabel("eigenvalue, largest first")
+    panels[0].set_ylabel("diagonal entry of $B_t$")
+
+
+def draw_by_round(axes: Axes, values: ArrayLike, label: str, *, series: int = 0, of: int = 1) -> None:
+    """Draw one value for each round, joined by a line and labelled at its end.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    values : array_like of shape (T,)
+    label : str
+        Written beside the last value.
+    series, of : int
+        Which of how many such series, for the style.
+    """
+    heights = np.asarray(values, dtype=float)
+    t = np.arange(len(heights))
+    style = round_style(series, of)
+    axes.plot(t, heights, label=label, linewidth=2, markersize=6, **style)  # pyright: ignore[reportArgumentType]
+    _label_at_end(axes, t, heights, label, style["color"])
+    axes.set_xticks(t)

@@ -1,0 +1,138 @@
+"""The KKT system, the closed form and the multiplier's existence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.problem import PAPER_SETTING, non_trivial
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+
+PROPOSITION_1 = "Mobahi et al. (2020), Prop. 1; as restated here"
+
+#: Half-angle tangents of the rotations that carry the residual to other admissible residuals.
+_HALF_ANGLES = (1 / 64, -1 / 64)
+
+
+
+
+def _stationarity(i: Instance) -> Values:
+    c = np.where(i.alive, i.c, 1)[..., None, None]
+    d = i.d[:, None, :, None]
+    return slack((c + d) * i.path.z[:, 1:], d * i.path.z[:, :-1])
+
+
+def _decomposition(i: Instance) -> Values:
+    return slack(i.path.z[:, 1:] + i.residual, i.path.z[:, :-1])
+
+
+def _dual_feasible(i: Instance) -> Values:
+    return slack(0 * i.c, np.where(i.alive, i.c, 1))
+
+
+def _minimum(i: Instance) -> Values:
+    d, f, w = i.d[:, None, :, None], i.path.z[:, 1:], i.residual
+    lower, upper = slice(None, -1), slice(1, None)
+    margins = []
+    for tangent in _HALF_ANGLES:
+        versine, sine = (2 * a / (1 + tangent**2) for a in (tangent**2, tangent))
+        change_lower = w[:, :, lower] * versine + w[:, :, upper] * sine
+        change_upper = w[:, :, upper] * versine - w[:, :, lower] * sine
+        # <f, h - f> over the two eigendirections, multiplied by both eigenvalues
+        inner_lower = np.sum(f[:, :, lower] * d[:, :, upper] * change_lower, axis=-1)
+        inner_upper = np.sum(f[:, :, upper] * d[:, :, lower] * change_upper, axis=-1)
+        margins.append(slack(-inner_lower, inner_upper))
+    return np.concatenate(margins, axis=-1)
+
+
+def _energy(i: Instance) -> Values:
+    c = np.where(i.alive, i.c, 1)[..., None]
+    d = i.d[:, None]
+    closed_form = i.energy[:, :-1] * d / (c + d) ** 2
+    return slack(closed_form * d, i.energy[:, 1:])
+
+
+def _unique_root(i: Instance) -> Values:
+    c = np.where(i.alive, i.c, 1)[..., None]
+    d, rho2 = i.d[:, None], i.rho2[:, None]
+
+    def residual_energy(factor: float) -> Values:
+        return np.sum(i.energy[:, :-1] * (factor * c / (factor * c + d)) ** 2, axis=-1)
+
+    below = slack(residual_energy(0.5), rho2)
+    above = slack(rho2, residual_energy(2.0))
+    return np.stack([below, above], axis=-1)
+
+
+STATEMENTS = (
+    Statement(
+        id="prop-stationarity",
+        chapter="kkt",
+        slogan="The fit's functional derivative balances the residuals at the data.",
+        tex=r"c_t f_t + g_x^\top \bigl(f_t(x_k)\bigr)_k = g_x^\top y_t, \qquad c_t = 1/\lambda_t",
+        source=PAPER_SETTING,
+        margin=_stationarity,
+        kind=Kind.IDENTITY,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-active",),
+        equations=("eq-stationarity",),
+    ),
+    Statement(
+        id="prop-dual-feasible",
+        chapter="kkt",
+        slogan="The constraint has a price: its multiplier is positive and finite.",
+        tex=r"\|y_t\|^2 > n\varepsilon \implies 0 < c_t = 1/\lambda_t < \infty",
+        source=PAPER_SETTING,
+        margin=_dual_feasible,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-active",),
+        equations=("eq-dual-feasible",),
+    ),
+    Statement(
+        id="thm-closed-form",
+        chapter="kkt",
+        slogan="The constrained fit is kernel ridge regression with a chosen ridge.",
+        tex=r"f_t(x) = g_x^\top (c_t I + G)^{-1} y_t",
+        source=PROPOSITION_1,
+        margin=_decomposition,
+        kind=Kind.IDENTITY,
+        rests_on=("prop-stationarity", "prop-dual-feasible"),
+        equations=("eq-closed-form", "eq-fitted"),
+    ),
+    Statement(
+        id="prop-energy",
+        chapter="kkt",
+        slogan="The fit's regulariser is a quadratic form in the labels.",
+        tex=r"R(f_t) = \tfrac1n y_t^\top (c_t I + G)^{-1} G (c_t I + G)^{-1} y_t",
+        source=PROPOSITION_1,
+        margin=_energy,
+        kind=Kind.IDENTITY,
+        hypotheses=(non_trivial,),
+        rests_on=("thm-closed-form",),
+        equations=("eq-energy",),
+    ),
+    Statement(
+        id="prop-minimum",
+        chapter="kkt",
+        slogan="No admissible function costs less, and the gap is at least the distance.",
+        tex=r"\langle f_t, h - f_t\rangle \ge 0, \quad\text{so}\quad "
+        r"R(h) \ge R(f_t) + R(h - f_t), \qquad h \text{ admissible}",
+        source=THIS_BOOK,
+        margin=_minimum,
+        hypotheses=(non_trivial,),
+        rests_on=("thm-closed-form", "prop-active"),
+        equations=("eq-minimum",),
+    ),
+    Statement(
+        id="prop-secular",
+        chapter="kkt",
+        slogan="Exactly one multiplier makes the constraint active.",
+        tex=r"\frac1n\sum_k \Bigl(\frac{c\,z_k}{c+d_k}\Bigr)^2 = \varepsilon "
+        r"\text{ has one root } c > 0 \iff \|P_0 y\|^2 < n\varepsilon < \|y\|^2",
+        source=PAPER_SETTING,
+        margin=_unique_root,
+        hypotheses=(non_trivial,),
+        rests_on=(),
+        equations=("eq-secular",),
+    ),
+)
