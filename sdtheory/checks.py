@@ -36,6 +36,8 @@ class Check:
         The same defect with the claim deliberately broken.
     otherwise : str
         What to say where the check does not apply.
+    equation : str
+        Label of the numbered equation that it checks, if any.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Check:
     because: str
     control: float | None
     otherwise: str = ""
+    equation: str = ""
 
     @property
     def holds(self) -> bool:
@@ -128,6 +131,7 @@ class Checks:
         because: str = "rounding: 100 n machine epsilon, relative",
         applies: bool = True,
         otherwise: str = "",
+        equation: str = "",
     ) -> None:
         """Add a comparison of two computations of one quantity, and its control.
 
@@ -151,6 +155,9 @@ class Checks:
             Whether the claim says anything at the chapter's parameters.
         otherwise : str, optional
             Why it does not, for the table.
+        equation : str, optional
+            Label of the chapter's equation that this checks, where no
+            statement of the registry does.
         """
         scale = np.max(np.abs(expected), initial=0.0) or 1.0
 
@@ -167,6 +174,7 @@ class Checks:
                 because=because,
                 control=defect(wrong) if applies else None,
                 otherwise=otherwise,
+                equation=equation,
             )
         )
 

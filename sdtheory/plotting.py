@@ -20,6 +20,8 @@ from sdtheory.validation import Array
 
 _DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = "osD^vP"
+# of the colour map, so that lines keep a contrast of about 3:1 with a white page
+_LIGHTEST = 0.6
 #: Colour of data and of reference lines.
 INK = "0.25"
 
@@ -52,24 +54,12 @@ def canvas(rows: int = 1, columns: int = 1, *, height: float = 3.6, **layout: ob
 
 def round_style(t: int, rounds: int) -> dict[str, object]:
     """Return colour, line style and marker of round t among ``rounds``."""
-    colour = plt.get_cmap("viridis")(0.85 * t / max(rounds - 1, 1))
+    colour = plt.get_cmap("viridis")(_LIGHTEST * t / max(rounds - 1, 1))
     return {
         "color": colour,
         "linestyle": _DASHES[t % len(_DASHES)],
         "marker": _MARKERS[t % len(_MARKERS)],
     }
-
-
-def _label_at_end(axes: Axes, x: Array, y: Array, text: str, colour: object) -> None:
-    axes.annotate(
-        text,
-        (x[-1], y[-1]),
-        xytext=(4, 0),
-        textcoords="offset points",
-        color=colour,  # pyright: ignore[reportArgumentType]
-        va="center",
-        fontsize="small",
-    )
 
 
 def draw_data(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
@@ -111,7 +101,6 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
         panel.bar(number, B[t, ::-1], color=colour, edgecolor=INK, linewidth=0.5)  # pyright: ignore[reportArgumentType]
         panel.set_title(f"round {t}", fontsize="medium")
         panel.set_ylim(0, 1.02)
-        panel.set_xlabel("eigenvalue, largest first")
     panels[0].set_ylabel("diagonal entry of $B_t$")
 
 
@@ -131,5 +120,13 @@ def draw_by_round(axes: Axes, values: ArrayLike, label: str, *, series: int = 0,
     t = np.arange(len(heights))
     style = round_style(series, of)
     axes.plot(t, heights, label=label, linewidth=2, markersize=6, **style)  # pyright: ignore[reportArgumentType]
-    _label_at_end(axes, t, heights, label, style["color"])
+    if len(heights):
+        axes.annotate(
+            label,
+            (t[-1], heights[-1]),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
     axes.set_xticks(t)

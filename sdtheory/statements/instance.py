@@ -79,10 +79,8 @@ class Instance:
     @cached_property
     def kappa(self) -> Any:
         """Condition number, shape (m,); infinite where G is singular."""
-        if self.d_min.dtype == object:
-            return self.d_max / self.d_min
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.d_min > 0, self.d_max / self.d_min, np.inf)
+        regular = (self.d_min > 0).astype(bool)
+        return np.where(regular, self.d_max / np.where(regular, self.d_min, 1.0), np.inf)
 
     @property
     def n(self) -> int:

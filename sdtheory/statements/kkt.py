@@ -27,7 +27,8 @@ def _decomposition(i: Instance) -> Values:
 
 
 def _dual_feasible(i: Instance) -> Values:
-    return slack(0 * i.c, np.where(i.alive, i.c, 1))
+    c = np.where(i.alive, i.c, 1)
+    return slack(0 * c, c)
 
 
 def _minimum(i: Instance) -> Values:

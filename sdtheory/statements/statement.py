@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sdtheory.statements.instance import Instance
 
@@ -91,6 +92,14 @@ class Statement:
     rests_on: tuple[str, ...] = ()
     equations: tuple[str, ...] = ()
 
+    def applies(self, instance: Instance, margin: Values) -> NDArray[np.bool_]:
+        """Return, for each case of the margin, whether all hypotheses hold."""
+        applies = np.ones(margin.shape, dtype=bool)
+        for hypothesis in self.hypotheses:
+            holds = np.asarray(hypothesis.holds(instance)).astype(bool)
+            applies &= holds.reshape(*holds.shape, *(1,) * (margin.ndim - holds.ndim))
+        return applies
+
 
 def slack(lhs: Values, rhs: Values) -> Values:
     """Return (rhs - lhs) / (|lhs| + |rhs|): the scaled margin of lhs <= rhs.
@@ -98,7 +107,6 @@ def slack(lhs: Values, rhs: Values) -> Values:
     Zero where both sides are zero. Its size is the tightness: 0 is equality,
     1 means that one side is negligible.
     """
-    difference, size = rhs - lhs, np.abs(lhs) + np.abs(rhs)
-    if np.asarray(size).dtype == object:
-        return difference / size
-    return np.where(size > 0, difference / np.where(size > 0, size, 1.0), 0.0)
+    size = np.asarray(np.abs(lhs) + np.abs(rhs))
+    zero = (size == 0).astype(bool)
+    return np.where(zero, 0.0, (rhs - lhs) / np.where(zero, 1.0, size))

@@ -1,0 +1,7 @@
+"""``python -m sdtheory`` is the command ``sdtheory``."""
+
+import sys
+
+from sdtheory.cli import main
+
+sys.exit(main())

@@ -1,0 +1,45 @@
+"""Command line: one module for each command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sdtheory.cli import run
+from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
+
+_EPILOG = "exit codes: 0 done, 1 a check or a chapter failed, 2 wrong usage or input"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 a check or a chapter failed, 2 wrong usage.
+    """
+    parser = argparse.ArgumentParser(
+        prog="sdtheory",
+        description="Verify and rerun the companion to 'Self-Distillation Amplifies "
+        "Regularization in Hilbert Space'.",
+        epilog=_EPILOG,
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (run,):
+        command.add_parser(subparsers)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.action(arguments)
+    except (InvalidInputError, InfeasibleToleranceError) as error:
+        print(f"sdtheory: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("sdtheory: interrupted; nothing was written", file=sys.stderr)
+        return 130

@@ -1,0 +1,136 @@
+"""What a chapter shows: figures with caption and alt text, numbers in prose, tables.
+
+The outputs carry their labels as metadata; the book's driver turns it into
+numbered figures. In JupyterLab the same outputs show without it.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Iterable, Sequence
+
+import matplotlib.pyplot as plt
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from sdtheory.validation import InvalidInputError
+
+#: Key of an output's metadata under which a figure's label, caption and alt text stand.
+FIGURE_METADATA = "sdtheory_figure"
+
+
+def _required(text: str, name: str, what: str) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidInputError(f"{name} is missing. Pass {what}.")
+    return text
+
+
+def figure(fig: Figure, *, label: str, caption: str, alt: str) -> None:
+    """Show a figure as SVG and close it.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure
+    label : str
+        Target of references, ``fig-...``, unique in the book.
+    caption : str
+        What the figure claims; may hold MyST markup and ``$TeX$``.
+    alt : str
+        What the figure shows, in plain words, for those who cannot see it.
+
+    Raises
+    ------
+    InvalidInputError
+        If one of the three texts is blank, or the alt text repeats the
+        caption.
+    """
+    _required(label, "label", "the name by which the text refers to the figure")
+    _required(caption, "caption", "a sentence that says what the figure claims")
+    _required(alt, "alt", "a description for readers who cannot see the figure")
+    if alt.strip() == caption.strip():
+        raise InvalidInputError(
+            "alt repeats caption. The caption says what the figure claims; describe in alt what it "
+            "shows."
+        )
+    target = io.StringIO()
+    with plt.rc_context({"svg.hashsalt": label, "svg.fonttype": "path"}):
+        fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    display(
+        {"image/svg+xml": target.getvalue(), "text/plain": alt},
+        raw=True,
+        metadata={FIGURE_METADATA: {"label": label, "caption": caption, "alt": alt}},
+    )
+
+
+def glue(name: str, text: str) -> None:
+    """Make a computed text available to the prose as ``{glue:text}`name```.
+
+    Parameters
+    ----------
+    name : str
+        Unique within the page.
+    text : str
+        The number, formatted.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is blank or the text is not a string.
+    """
+    _required(name, "name", "the name that the prose uses")
+    if not isinstance(text, str):
+        raise InvalidInputError(
+            f"text must be a string, but is {type(text).__name__}. Format the number, for example "
+            f"f'{{value:.3g}}'."
+        )
+    # the metadata that MyST-NB reads; its own helper would load Sphinx into the kernel
+    display(
+        {"text/plain": text},
+        raw=True,
+        metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
+    )
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> None:
+    r"""Show a table.
+
+    Cells are plain text, in which TeX stands between ``\(`` and ``\)``.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        Column headers; the first column holds row headers.
+    rows : iterable of sequence of str
+        Each as long as the headers.
+    caption : str
+        What the table claims.
+
+    Raises
+    ------
+    InvalidInputError
+        If the caption is blank or a row's length differs from the headers'.
+    """
+    _required(caption, "caption", "a sentence that says what the table shows")
+    body = [list(row) for row in rows]
+    for number, row in enumerate(body):
+        if len(row) != len(headers):
+            raise InvalidInputError(
+                f"rows[{number}] has {len(row)} cells, but there are {len(headers)} headers. "
+                f"Pass one cell for each header."
+            )
+    lines = [
+        '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
+        f'aria-label="{html.escape(caption, quote=True)}">',
+        f"<table><caption>{html.escape(caption)}</caption><thead><tr>",
+        *(f'<th scope="col">{html.escape(header)}</th>' for header in headers),
+        "</tr></thead><tbody>",
+    ]
+    for first, *others in body:
+        lines.append(f'<tr><th scope="row">{html.escape(first)}</th>')
+        lines.extend(f"<td>{html.escape(cell)}</td>" for cell in others)
+        lines.append("</tr>")
+    lines.append("</tbody></table></div>")
+    plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])
+    display({"text/html": "\n".join(lines), "text/plain": plain}, raw=True)

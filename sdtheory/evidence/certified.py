@@ -1,0 +1,175 @@
+"""Certified evidence: a statement judged in ball arithmetic at one exact instance.
+
+The margin is the registry's own formula; only the numbers differ. A verdict is
+about the exact floats (or fractions) given, with every multiplier enclosed by
+a sign change (see `sdtheory.evidence.balls`), and never about a rounded
+trajectory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sdtheory.evidence.balls import LIMIT_BITS, Ball, UndecidedError, enclose, rising_precision
+from sdtheory.statements import Instance, Kind, Statement
+
+#: An equality counts as consistent once its scaled margin is below 2^-CONSISTENT_BITS.
+CONSISTENT_BITS = 200
+
+
+class Verdict(Enum):
+    """What ball arithmetic says about a statement at an instance."""
+
+    #: every case certainly has margin >= 0 (for an identity: exactly 0)
+    HOLDS = "holds"
+    #: no case fails, but some margins are balls around 0, of size below 2^-CONSISTENT_BITS:
+    #: an identity, or the equality case of an inequality; equality itself is not proved
+    CONSISTENT = "consistent"
+    #: a case certainly has margin < 0 (for an identity: certainly not 0)
+    FAILS = "fails"
+    #: the precision limit was reached first
+    UNDECIDED = "undecided"
+    #: a hypothesis is certainly false in every case
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A verdict and what it rests on.
+
+    Attributes
+    ----------
+    statement : str
+        Id of the statement.
+    verdict : Verdict
+        The verdict.
+    bits : int
+        Working precision at which it was reached.
+    cases : int
+        Cases (rounds, eigenvalues, ...) whose hypotheses certainly hold.
+    equal : int
+        Cases among them whose margin is a ball around 0.
+    worst : float or None
+        Smallest lower end of a margin (for an identity: minus the largest
+        magnitude), rounded to a float.
+    reason : str
+        One sentence for a reader.
+    """
+
+    statement: str
+    verdict: Verdict
+    bits: int
+    cases: int
+    equal: int
+    worst: float | None
+    reason: str
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the instance is certainly no counterexample, up to equality."""
+        return self.verdict in (Verdict.HOLDS, Verdict.CONSISTENT, Verdict.NOT_APPLICABLE)
+
+
+def certify(
+    statement: Statement,
+    d: ArrayLike,
+    z: ArrayLike,
+    epsilon: object,
+    rounds: int,
+    *,
+    outputs: bool = False,
+    limit: int = LIMIT_BITS,
+) -> Certificate:
+    """Judge a statement in ball arithmetic at one instance.
+
+    Parameters
+    ----------
+    statement : Statement
+        From `sdtheory.statements.STATEMENTS`, or the reader's own.
+    d : array_like of shape (n,)
+        Eigenvalues of G; floats or fractions, taken exactly.
+    z : array_like of shape (n,), or (n, q) with ``outputs=True``
+        Rotated labels, taken exactly.
+    epsilon : float or Fraction
+        Tolerance, taken exactly.
+    rounds : int
+        Rounds to run.
+    outputs : bool, default=False
+        Whether z has an output axis.
+    limit : int, optional
+        Most bits of precision to try.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is unusable.
+    InfeasibleToleranceError
+        If no function is admissible in round 0.
+    """
+
+    def attempt() -> Certificate:
+        return judge(statement, enclose(d, z, epsilon, rounds, outputs=outputs))
+
+    try:
+        return rising_precision(attempt, limit=limit)[0]
+    except UndecidedError as undecided:
+        reason = f"not decided within {limit} bits: {undecided}"
+        return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
+
+
+def rejudge(statement: Statement, instance: Instance, index: int = 0) -> Certificate:
+    """Judge in ball arithmetic what floats found at one instance of a batch.
+
+    Parameters
+    ----------
+    statement : Statement
+        The statement whose float margin is in doubt.
+    instance : Instance
+        A batch of floats; its d, labels and epsilon are taken exactly.
+    index : int, default=0
+        Position in the batch.
+
+    Returns
+    -------
+    Certificate
+    """
+    path = instance.path
+    rounds = path.c.shape[-1]
+    return certify(
+        statement, path.d[index], path.z[index, 0], path.epsilon[index], rounds, outputs=True
+    )
+
+
+def judge(statement: Statement, instance: Instance) -> Certificate:
+    """Judge a statement at an instance of balls, at the working precision.
+
+    Parameters
+    ----------
+    statement : Statement
+        The statement.
+    instance : Instance
+        From `sdtheory.evidence.balls.enclose`.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    UndecidedError
+        If a comparison in the formula, or the sign of a margin, needs a higher
+        precision.
+    """
+    bits = instance_bits()
+    false = [h.words for h in statement.hypotheses if not np.any(h.holds(instance))]
+    if false:
+        reason = "hypothesis certainly false: " + "; ".join(false)
+        return Certificate(statement.id, Verdict.NOT_APPLICABLE, bits, 0, 0, None, reason)
