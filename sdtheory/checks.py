@@ -66,6 +66,19 @@ class Check:
             return "FAILS"
         return "holds" if self.holds else "CONTROL NOT CAUGHT"
 
+    def cells(self) -> tuple[str, ...]:
+        """The row's cells: claim, verdict, violation, allowed, if broken, how."""
+        if self.defect is None:
+            return self.name, f"\u2013 {self.verdict}", "", "", "", self.otherwise
+        return (
+            self.name,
+            ("\u2713 " if self.holds else "\u2717 ") + self.verdict,
+            f"{abs(max(self.defect, 0.0)):.1e}",
+            f"{self.tolerance:.1e}",
+            "see ledger" if self.control is None else f"{self.control:.1e}",
+            f"{self.how}. {self.because[0].upper()}{self.because[1:]}.",
+        )
+
 
 class Checks:
     """Collects a chapter's checks; `report` shows them and raises if one fails.
@@ -111,7 +124,7 @@ class Checks:
         violation = np.abs(values) if statement.kind is Kind.IDENTITY else -values
         return Check(
             name=f"{statement.slogan} \\({statement.tex}\\)",
-            how=f"{values.size} cases; worst margin {values.min():.2g}" if values.size else "",
+            how=f"Worst of {values.size} case(s): margin {values.min():.2g}" if values.size else "",
             defect=float(violation.max()) if values.size else None,
             tolerance=self.unit,
             because="rounding: 100 n machine epsilon, relative",
@@ -188,18 +201,8 @@ class Checks:
             first.
         """
         table(
-            headers=("Claim", "Checked", "Violation", "Allowed", "If broken", "Verdict"),
-            rows=[
-                (
-                    row.name,
-                    row.how if row.defect is not None else row.otherwise,
-                    "" if row.defect is None else f"{abs(max(row.defect, 0.0)):.1e}",
-                    f"{row.tolerance:.1e}: {row.because}",
-                    "in the ledger" if row.control is None else f"{row.control:.1e}",
-                    row.verdict,
-                )
-                for row in self.rows
-            ],
+            headers=("Claim", "Verdict", "Violation", "Allowed", "If broken", "How, and why so much"),
+            rows=[row.cells() for row in self.rows],
             caption="Checks of this chapter, computed at the parameters above",
         )
         failed = [row for row in self.rows if not row.holds]
