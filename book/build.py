@@ -11,10 +11,12 @@ import argparse
 import multiprocessing
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -37,13 +39,23 @@ def run_chapter(chapter: Chapter, target: Path) -> float:
     try:
         execute(chapter, target)
     except ChapterFailedError as error:
-        raise BuildError(f"{error}\n  notebook up to that cell: {error.notebook}") from None
+        raise BuildError(f"{error}\nThe notebook up to that cell: {error.notebook}") from None
     return time.perf_counter() - start
 
 
 def run_chapters(chapters: list[Chapter], folder: Path, jobs: int) -> None:
-    """Execute the chapters, several at a time, and print what each took."""
+    """Execute the chapters, several at a time, and print what each took.
+
+    A chapter that fails does not stop the others, so that one build reports
+    all of them.
+
+    Raises
+    ------
+    BuildError
+        If any chapter failed.
+    """
     context = multiprocessing.get_context("spawn")
+    failures = []
     with (
         ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool,
         tqdm(total=len(chapters), desc="chapters", unit="chapter", disable=None) as bar,
@@ -52,20 +64,27 @@ def run_chapters(chapters: list[Chapter], folder: Path, jobs: int) -> None:
             pool.submit(run_chapter, chapter, folder / f"{chapter.name}.ipynb"): chapter.name
             for chapter in chapters
         }
-        for future, name in futures.items():
-            future.add_done_callback(lambda done, name=name: _tell(bar, done, name))
-        done, pending = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in pending:
-            future.cancel()
-    failures = [str(f.exception()) for f in done if not f.cancelled() and f.exception()]
+        try:
+            for future in as_completed(futures):
+                try:
+                    bar.write(f"  {futures[future]:<20}{future.result():7.1f} s")
+                except BuildError as error:
+                    bar.write(f"  {futures[future]:<20} FAILED")
+                    failures.append(str(error))
+                except BrokenProcessPool:
+                    raise BuildError(
+                        "A process that ran a chapter was killed, most often for want of memory. "
+                        "Try --jobs 1."
+                    ) from None
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            # kernels end by themselves when the process that started them is gone
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
     if failures:
-        raise BuildError("\n".join(failures))
-
-
-def _tell(bar: tqdm, done: object, name: str) -> None:
-    bar.update()
-    if not done.cancelled() and done.exception() is None:  # pyright: ignore[reportAttributeAccessIssue]
-        bar.write(f"  {name:<18}{done.result():7.1f} s")  # pyright: ignore[reportAttributeAccessIssue]
+        raise BuildError("\n\n".join(failures))
 
 
 def publishable(notebook: NotebookNode, name: str) -> list[str]:
@@ -81,7 +100,9 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             cell.metadata.pop(key, None)
         if cell.cell_type != "code":
             continue
-        where = f"{name}, cell {cell.get('execution_count')}"
+        where = f"{name}, code cell {cell.execution_count}"
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            problems.append(f"{where} replaces the parameters. The book shows their defaults.")
         figures = []
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
@@ -105,17 +126,17 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
 
 
 class _Images(HTMLParser):
-    """Collects the sources of images that have no alt text."""
+    """Collects the sources of images that have no alt text, or only their file's name."""
 
     def __init__(self) -> None:
         super().__init__()
         self.without_alt: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        decorative = attributes.get("alt") == "" and attributes.get("role") == "presentation"
-        if tag == "img" and not attributes.get("alt") and not decorative:
-            self.without_alt.append(str(attributes.get("src")))
+        if tag == "img":
+            source, alt = (dict(attrs).get(key) or "" for key in ("src", "alt"))
+            if not alt.strip() or Path(alt).name == Path(source).name:
+                self.without_alt.append(source)
 
 
 def images_without_alt(page: Path) -> list[str]:
@@ -202,11 +223,10 @@ def build(root: Path, output: Path, jobs: int) -> Path:
     running = [chapter for chapter in chapters if chapter.executable]
     for chapter in running:
         chapter.parameters()
-    steps = {}
-    start = time.perf_counter()
+    started = time.perf_counter()
     run_chapters(running, notebooks, jobs)
-    steps["run the chapters"] = time.perf_counter() - start
-    start = time.perf_counter()
+    executed = time.perf_counter()
+    print(f"{'ran the chapters':<22}{executed - started:7.1f} s")
     try:
         make_stage(root, chapters, notebooks, stage)
         make_pages(stage, pages)
@@ -214,10 +234,12 @@ def build(root: Path, output: Path, jobs: int) -> Path:
     finally:
         for folder in (stage, pages):
             shutil.rmtree(folder, ignore_errors=True)
-    steps["make the pages"] = time.perf_counter() - start
-    for step, seconds in steps.items():
-        print(f"{step:<20}{seconds:7.1f} s")
+    print(f"{'made the pages':<22}{time.perf_counter() - executed:7.1f} s")
     return html
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -227,6 +249,9 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="default: _build in that folder")
     parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default 2)")
     arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        parser.error(f"--jobs is {arguments.jobs}. Run at least 1 chapter at a time.")
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         root = find_book(arguments.book or Path(__file__).parent)
         html = build(root, arguments.output or root / "_build", arguments.jobs)

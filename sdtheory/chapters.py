@@ -5,23 +5,28 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jupytext
 import nbformat
 import papermill
 import yaml
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from sdtheory.validation import InvalidInputError
 
-Parameter = bool | int | float | str
+Value = bool | int | float | str
 
-#: Messages of a kernel that failed to start, as opposed to one that died at work.
+#: What nbclient says of a kernel that did not start, as opposed to one that died at work.
 _NO_START = ("Kernel died before replying to kernel_info", "Kernel didn't respond in")
+#: Makes two runs alike: no date of today in figures, one order of sets of strings.
+_KERNEL_ENVIRONMENT = {"SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}
 
 
 class ChapterFailedError(RuntimeError):
@@ -36,6 +41,40 @@ class ChapterFailedError(RuntimeError):
     def __init__(self, message: str, notebook: Path) -> None:
         self.notebook = notebook
         super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number or word that a reader may change.
+
+    Attributes
+    ----------
+    name : str
+    default : bool, int, float or str
+    help : str
+        The comment behind its assignment.
+    """
+
+    name: str
+    default: Value
+    help: str
+
+    def parse(self, text: str) -> Value:
+        """Convert a text to the type of the default.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not denote a value of that type.
+        """
+        kind = type(self.default)
+        try:
+            return {"True": True, "False": False}[text] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            raise InvalidInputError(
+                f"parameter {self.name!r} is {text!r}, but must be of type {kind.__name__}, like "
+                f"its default {self.default!r}."
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -56,7 +95,7 @@ class Chapter:
     @property
     def executable(self) -> bool:
         """Whether the page is a notebook, and not only text."""
-        return self.path.read_text(encoding="utf-8").startswith("---\njupytext:")
+        return "kernelspec" in jupytext.read(self.path).metadata
 
     def notebook(self) -> NotebookNode:
         """Return the chapter as a notebook, not executed, with stable cell ids."""
@@ -66,13 +105,13 @@ class Chapter:
         return notebook
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return the declared parameters with their defaults.
+        """Return the declared parameters by name.
 
         Raises
         ------
         InvalidInputError
             If there is not exactly one cell tagged ``parameters``, or it does
-            more than assign constants.
+            more than assign numbers, words and truth values to names.
         """
         cells = [c for c in self.notebook().cells if "parameters" in c.metadata.get("tags", [])]
         if len(cells) != 1:
@@ -80,19 +119,25 @@ class Chapter:
                 f"chapter {self.name!r} has {len(cells)} cells tagged 'parameters'. A chapter has "
                 f"exactly one; tag the cell that assigns its parameters."
             )
+        lines = cells[0].source.splitlines()
         found: dict[str, Parameter] = {}
         for statement in ast.parse(cells[0].source).body:
             match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    found[name] = ast.literal_eval(value)
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Constant(value=bool() | int() | float() | str() as default),
+                ):
+                    behind = lines[statement.lineno - 1][statement.end_col_offset :]
+                    found[name] = Parameter(name, default, behind.partition("#")[2].strip())
                 case _:
                     raise InvalidInputError(
                         f"the parameters cell of chapter {self.name!r} holds "
-                        f"{ast.unparse(statement)!r}. It may only assign constants to names."
+                        f"{ast.unparse(statement)!r}. It may only assign a number, a string or a "
+                        f"truth value to a name."
                     )
         return found
 
-    def parse(self, given: Iterable[tuple[str, str]]) -> dict[str, Parameter]:
+    def parse(self, given: Iterable[tuple[str, str]]) -> dict[str, Value]:
         """Convert parameters from text to the types of their defaults.
 
         Parameters
@@ -106,26 +151,28 @@ class Chapter:
         Raises
         ------
         InvalidInputError
-            If a name is unknown (the message lists the known ones) or a text
-            does not denote a value of the default's type.
+            If a name is unknown (the message lists the known ones) or given
+            twice, or a text does not denote a value of the default's type.
         """
-        defaults = self.parameters()
-        parsed: dict[str, Parameter] = {}
+        declared = self.parameters()
+        parsed: dict[str, Value] = {}
         for name, text in given:
-            if name not in defaults:
-                known = ", ".join(f"{k} (default {v!r})" for k, v in defaults.items())
+            if name not in declared:
+                known = ", ".join(f"{p.name} (default {p.default!r})" for p in declared.values())
                 raise InvalidInputError(
-                    f"parameter {name!r} is unknown in chapter {self.name!r}. Known: {known}."
+                    f"parameter {name!r} is unknown in chapter {self.name!r}. "
+                    f"Known: {known or 'none'}."
                 )
-            kind = type(defaults[name])
-            try:
-                parsed[name] = {"True": True, "False": False}[text] if kind is bool else kind(text)
-            except (ValueError, KeyError):
-                raise InvalidInputError(
-                    f"parameter {name!r} must be of type {kind.__name__}, like its default "
-                    f"{defaults[name]!r}, but is {text!r}."
-                ) from None
+            if name in parsed:
+                raise InvalidInputError(f"parameter {name!r} is given twice. Give it once.")
+            parsed[name] = declared[name].parse(text)
         return parsed
+
+    def locate(self, source: str) -> str:
+        """Return file and line of a cell, given its source text."""
+        before, cell, _ = self.path.read_text(encoding="utf-8").partition(source)
+        line = before.count("\n") + 1 if cell else "?"
+        return f"{self.path.parent.name}/{self.path.name}, line {line}"
 
 
 def find_book(start: Path | None = None) -> Path:
@@ -184,10 +231,24 @@ def chapter_by_name(root: Path, name: str) -> Chapter:
     return chapters[name]
 
 
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def execute(
     chapter: Chapter,
     target: Path,
-    parameters: Mapping[str, Parameter] | None = None,
+    parameters: Mapping[str, Value] | None = None,
     *,
     progress: bool = False,
 ) -> None:
@@ -206,44 +267,70 @@ def execute(
     Raises
     ------
     ChapterFailedError
-        If a cell raised. The notebook up to there is kept beside the target,
-        with ``failed`` in its name.
+        If a cell raised, or the kernel died. The notebook up to there is kept
+        beside the target, with ``failed`` in its name.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     failed = target.with_suffix(".failed.ipynb")
-    partial = target.with_suffix(".partial.ipynb")
-    for stale in (target, failed, partial):
+    for stale in (target, failed):
         stale.unlink(missing_ok=True)
-    source = target.with_suffix(".source.ipynb")
-    nbformat.write(chapter.notebook(), source)
-    # figures and dates are the same in every build; only the kernels see it
-    os.environ["SOURCE_DATE_EPOCH"] = "0"
-    try:
-        for attempt in (1, 2):
-            try:
-                papermill.execute_notebook(
-                    source,
-                    partial,
-                    parameters=dict(parameters or {}),
-                    kernel_name="python3",
-                    cwd=chapter.path.parent,
-                    progress_bar=progress,
-                    log_output=False,
-                    # its warning about TCP on the local machine would go to every reader
-                    extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-                )
-                break
-            except RuntimeError as error:
-                started = not any(message in str(error) for message in _NO_START)
-                if started or attempt == 2:
-                    raise
-                print(f"{chapter.name}: the kernel did not start; trying once more", file=sys.stderr)
-    except PapermillExecutionError as error:
-        partial.replace(failed)
-        raise ChapterFailedError(
-            f"chapter {chapter.name!r}, cell {error.exec_count}: {error.ename}: {error.evalue}",
-            failed,
-        ) from None
-    finally:
-        source.unlink(missing_ok=True)
-    partial.replace(target)
+    with (
+        TemporaryDirectory(prefix=".run-", dir=target.parent) as folder,
+        _environment(_KERNEL_ENVIRONMENT),
+    ):
+        source, partial = Path(folder) / "source.ipynb", Path(folder) / "partial.ipynb"
+        nbformat.write(chapter.notebook(), source)
+        try:
+            _run(chapter, source, partial, parameters or {}, progress)
+        except PapermillExecutionError as error:
+            partial.replace(failed)
+            raise ChapterFailedError(
+                f"{chapter.locate(error.source)} (code cell {error.exec_count}): "
+                f"{error.ename}: {error.evalue}",
+                failed,
+            ) from None
+        except DeadKernelError:
+            partial.replace(failed)
+            raise ChapterFailedError(
+                f"{chapter.path.name}: the kernel died. Did a cell end the process, or take more "
+                f"memory than there is?",
+                failed,
+            ) from None
+        skipped = [
+            cell
+            for cell in nbformat.read(partial, as_version=4).cells
+            if cell.cell_type == "code" and cell.source and cell.execution_count is None
+        ]
+        if skipped:  # papermill takes an early exit() for success
+            partial.replace(failed)
+            raise ChapterFailedError(
+                f"{chapter.locate(skipped[0].source)}: this cell did not run, as an earlier one "
+                f"ended the chapter.",
+                failed,
+            )
+        partial.replace(target)
+
+
+def _run(
+    chapter: Chapter, source: Path, partial: Path, parameters: Mapping[str, Value], progress: bool
+) -> None:
+    for attempt in (1, 2):
+        try:
+            papermill.execute_notebook(
+                source,
+                partial,
+                parameters=dict(parameters),
+                kernel_name="python3",
+                cwd=chapter.path.parent,
+                progress_bar=progress,
+                log_output=False,
+                # its warning about TCP on the local machine would go to every reader
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+            )
+        except RuntimeError as error:
+            started = not any(message in str(error) for message in _NO_START)
+            if started or attempt == 2:
+                raise
+            print(f"{chapter.name}: the kernel did not start; trying once more", file=sys.stderr)
+        else:
+            return

@@ -57,8 +57,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.list or arguments.chapter is None:
         for chapter in chapters.list_chapters(root).values():
             if chapter.executable:
-                declared = ", ".join(f"{k} = {v!r}" for k, v in chapter.parameters().items())
-                print(f"{chapter.name:<16}{declared}")
+                print(chapter.name)
+                for parameter in chapter.parameters().values():
+                    print(
+                        f"  {parameter.name + ' = ' + repr(parameter.default):<22}{parameter.help}"
+                    )
         return 0
     chapter = chapters.chapter_by_name(root, arguments.chapter)
     given = chapter.parse(arguments.parameter)

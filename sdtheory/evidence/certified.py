@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+from flint import arb, ctx
 from numpy.typing import ArrayLike
 
 from sdtheory.evidence.balls import LIMIT_BITS, Ball, UndecidedError, enclose, rising_precision
@@ -168,8 +169,35 @@ def judge(statement: Statement, instance: Instance) -> Certificate:
         If a comparison in the formula, or the sign of a margin, needs a higher
         precision.
     """
-    bits = instance_bits()
     false = [h.words for h in statement.hypotheses if not np.any(h.holds(instance))]
     if false:
-        reason = "hypothesis certainly false: " + "; ".join(false)
-        return Certificate(statement.id, Verdict.NOT_APPLICABLE, bits, 0, 0, None, reason)
+        return _not_applicable(statement, "hypothesis certainly false: " + "; ".join(false))
+    margin = np.asarray(statement.margin(instance), dtype=object)
+    margins = [Ball(m).value for m in margin[statement.applies(instance, margin)]]
+    if not margins:
+        return _not_applicable(statement, "no case meets all hypotheses")
+
+    identity = statement.kind is Kind.IDENTITY
+    failing = [m for m in margins if m < 0 or (identity and m > 0)]
+    unsigned = [m for m in margins if not (m == 0 if identity else m >= 0)]
+    worst = max(m.abs_upper() for m in margins) if identity else min(m.lower() for m in margins)
+    worst_float = -float(worst) if identity else float(worst)
+    if failing:
+        verdict, reason = Verdict.FAILS, f"margin {failing[0].str(10)} in {len(failing)} case(s)"
+    elif not unsigned:
+        verdict, reason = Verdict.HOLDS, f"margin certainly {'0' if identity else '>= 0'}"
+    elif max(m.abs_upper() for m in unsigned) < arb(2) ** -CONSISTENT_BITS:
+        verdict = Verdict.CONSISTENT
+        reason = (
+            f"{len(unsigned)} of {len(margins)} margins are balls around 0, below "
+            f"2^-{CONSISTENT_BITS}; equality itself is not proved"
+        )
+    else:
+        raise UndecidedError(f"the margin {unsigned[0].str(10)} has no certain sign")
+    return Certificate(
+        statement.id, verdict, ctx.prec, len(margins), len(unsigned), worst_float, reason
+    )
+
+
+def _not_applicable(statement: Statement, reason: str) -> Certificate:
+    return Certificate(statement.id, Verdict.NOT_APPLICABLE, ctx.prec, 0, 0, None, reason)
