@@ -113,7 +113,8 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
                 figures.append(output.metadata.pop(FIGURE_METADATA))
             else:
                 problems.append(
-                    f"{where} shows an image without alt text. Show it with sdtheory.display.figure."
+                    f"{where} shows an image without alt text. "
+                    f"Show it with sdtheory.display.figure."
                 )
         if len(figures) > 1:
             problems.append(f"{where} shows {len(figures)} figures. Show one in each cell.")

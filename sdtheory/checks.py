@@ -59,7 +59,7 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """The row's verdict in words."""
+        """Return the verdict in words."""
         if self.defect is None:
             return "does not apply"
         if not self.defect <= self.tolerance:
@@ -67,7 +67,7 @@ class Check:
         return "holds" if self.holds else "CONTROL NOT CAUGHT"
 
     def cells(self) -> tuple[str, ...]:
-        """The row's cells: claim, verdict, violation, allowed, if broken, how."""
+        """Return the row's cells: claim, verdict, violation, allowed, if broken, how."""
         if self.defect is None:
             return self.name, f"\u2013 {self.verdict}", "", "", "", self.otherwise
         return (
@@ -201,7 +201,14 @@ class Checks:
             first.
         """
         table(
-            headers=("Claim", "Verdict", "Violation", "Allowed", "If broken", "How, and why so much"),
+            headers=(
+                "Claim",
+                "Verdict",
+                "Violation",
+                "Allowed",
+                "If broken",
+                "How, and why so much",
+            ),
             rows=[row.cells() for row in self.rows],
             caption="Checks of this chapter, computed at the parameters above",
         )

@@ -133,7 +133,9 @@ def trajectory(
         shrinkage = shrinkage * ratio
         labels = ratio[..., None] * labels
         for column, value in zip(
-            (c, a, b, condition, z_rows), (root.c, ratio, shrinkage, root.condition, labels), strict=True
+            (c, a, b, condition, z_rows),
+            (root.c, ratio, shrinkage, root.condition, labels),
+            strict=True,
         ):
             column.append(value)
 
@@ -386,7 +388,9 @@ def _rounds_within_rounding(path: Trajectory, n: int) -> tuple[int, int]:
     backward = 0.0
     low = high = len(path.c)
     for t, r in enumerate(path.r):
-        slope = float(np.sum(columns[t] * tangent)) / max(float(np.sum(columns[t] ** 2)), 5e-324) - 1
+        slope = (
+            float(np.sum(columns[t] * tangent)) / max(float(np.sum(columns[t] ** 2)), 5e-324) - 1
+        )
         error = unit * (r * (1 + abs(slope)) + backward)
         if abs(r - 1) <= error:
             low, high = min(low, t), max(high, t + 1)

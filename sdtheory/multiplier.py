@@ -40,7 +40,8 @@ class Status(IntEnum):
     SOLVED = 0
     #: rho^2 >= ||y||^2: the zero function is admissible, lambda = 0, c = infinity
     TRIVIAL = 1
-    #: rho^2 <= ||P_0 y||^2: no function is admissible
+    #: rho^2 <= ||P_0 y||^2: no c > 0 exists (at equality a function is admissible, but no
+    #: multiplier makes it the minimum: the constraint has no interior point)
     INFEASIBLE = 2
 
 
@@ -110,13 +111,13 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         shapes do not broadcast.
     """
     d, z, epsilon = _checked(d, z, epsilon)
-    n = z.shape[-1] if n is None else n
+    points = z.shape[-1] if n is None else n
     batch = z.shape[:-1]
     d, z, epsilon = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon))
 
     d, d_exponent = _scaled(d)
     z, z_exponent = _scaled(z)
-    rho2 = dd.two_prod(np.full(len(z), float(n)), np.ldexp(epsilon, -2 * z_exponent))
+    rho2 = dd.two_prod(np.full(len(z), float(points)), np.ldexp(epsilon, -2 * z_exponent))
 
     reachable = d > 0
     energy = dd.total(dd.two_prod(z, z))
@@ -246,9 +247,7 @@ def _middle(low: Array, high: Array) -> Array:
     return np.where(low > 0, np.sqrt(low) * np.sqrt(bounded), bounded / 16)
 
 
-def _corrected(
-    c: Array, d: Array, z: Array, constant: DoubleDouble
-) -> tuple[Array, Array]:
+def _corrected(c: Array, d: Array, z: Array, constant: DoubleDouble) -> tuple[Array, Array]:
     """Return c after Newton corrections in log c, with S1 = dS/dlog c / 2.
 
     ``constant`` is the unreachable energy minus rho^2, exactly. Near the root

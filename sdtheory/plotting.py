@@ -8,6 +8,7 @@ stays ordered in grey print.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +27,9 @@ _LIGHTEST = 0.6
 INK = "0.25"
 
 
-def canvas(rows: int = 1, columns: int = 1, *, height: float = 3.6, **layout: object) -> tuple[Figure, Array]:
+def canvas(
+    rows: int = 1, columns: int = 1, *, height: float = 3.6, **layout: Any
+) -> tuple[Figure, Array]:
     """Return a figure in the book's style and its axes, shape (rows, columns).
 
     Parameters
@@ -45,7 +48,7 @@ def canvas(rows: int = 1, columns: int = 1, *, height: float = 3.6, **layout: ob
             figsize=(7.4, height * rows),
             squeeze=False,
             layout="constrained",
-            **layout,  # pyright: ignore[reportArgumentType]
+            **layout,
         )
     for panel in axes.flat:
         sns.despine(ax=panel)
@@ -104,7 +107,9 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
     panels[0].set_ylabel("diagonal entry of $B_t$")
 
 
-def draw_by_round(axes: Axes, values: ArrayLike, label: str, *, series: int = 0, of: int = 1) -> None:
+def draw_by_round(
+    axes: Axes, values: ArrayLike, label: str, *, series: int = 0, of: int = 1
+) -> None:
     """Draw one value for each round, joined by a line and labelled at its end.
 
     Parameters

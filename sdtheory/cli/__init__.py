@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sdtheory.cli import run
+from sdtheory.cli import notebooks, run
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = "exit codes: 0 done, 1 a check or a chapter failed, 2 wrong usage or input"
@@ -32,11 +32,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=_EPILOG,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (run,):
+    for command in (run, notebooks):
         command.add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:
         return arguments.action(arguments)
+    except ModuleNotFoundError as error:
+        print(
+            f"sdtheory: error: {error.name} is not installed. This command needs the 'book' "
+            f"extra: pip install 'sdtheory[book]'.",
+            file=sys.stderr,
+        )
+        return 2
     except (InvalidInputError, InfeasibleToleranceError) as error:
         print(f"sdtheory: error: {error}", file=sys.stderr)
         return 2

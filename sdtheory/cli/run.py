@@ -10,7 +10,7 @@ from typing import Any
 _EXAMPLES = """\
 examples:
   sdtheory run --list                                 the chapters and their parameters
-  sdtheory run recursion -p epsilon 0.02 -p rounds 3  one chapter, other parameters
+  sdtheory run recursion -p epsilon 0.06 -p rounds 3  one chapter, other parameters
   sdtheory run kkt -p kernel bridge --output results  choose where the result goes
 
 The result is a notebook; open it in JupyterLab. It never enters the built book.
@@ -44,15 +44,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    try:
-        from sdtheory import chapters
-    except ImportError as error:
-        print(
-            f"sdtheory: error: {error.name} is not installed. Running chapters needs the 'book' "
-            f"extra: pip install 'sdtheory[book]'.",
-            file=sys.stderr,
-        )
-        return 2
+    from sdtheory import chapters
+
     root = chapters.find_book(arguments.book)
     if arguments.list or arguments.chapter is None:
         for chapter in chapters.list_chapters(root).values():

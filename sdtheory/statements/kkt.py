@@ -14,8 +14,6 @@ PROPOSITION_1 = "Mobahi et al. (2020), Prop. 1; as restated here"
 _HALF_ANGLES = (1 / 64, -1 / 64)
 
 
-
-
 def _stationarity(i: Instance) -> Values:
     c = np.where(i.alive, i.c, 1)[..., None, None]
     d = i.d[:, None, :, None]

@@ -22,9 +22,9 @@ THIS_BOOK = "this book"
 class Kind(Enum):
     """What the margin measures."""
 
-    #: (rhs - lhs) / (|lhs| + |rhs|), to be >= 0
+    #: ``(rhs - lhs) / (|lhs| + |rhs|)``, to be non-negative
     INEQUALITY = "inequality"
-    #: (rhs - lhs) / (|lhs| + |rhs|), to be 0
+    #: ``(rhs - lhs) / (|lhs| + |rhs|)``, to be zero
     IDENTITY = "identity"
 
 
@@ -102,7 +102,7 @@ class Statement:
 
 
 def slack(lhs: Values, rhs: Values) -> Values:
-    """Return (rhs - lhs) / (|lhs| + |rhs|): the scaled margin of lhs <= rhs.
+    """Return ``(rhs - lhs) / (|lhs| + |rhs|)``, the scaled margin of lhs <= rhs.
 
     Zero where both sides are zero. Its size is the tightness: 0 is equality,
     1 means that one side is negligible.
