@@ -28,7 +28,7 @@ lint: $(READY) ## ruff and basedpyright
 	$(BIN)/basedpyright
 
 test: $(READY) lint ## lint, type-check and run the tests (with the built pages, if there are any)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lab: notebooks ## open the chapters in JupyterLab
 	cd notebooks && ../$(BIN)/jupyter lab

@@ -8,7 +8,8 @@ import pytest
 from sdtheory.statements import STATEMENTS
 
 BOOK = Path(__file__).parent.parent / "book"
-CHAPTERS = sorted(path for path in BOOK.glob("*.md") if path.stem in {s.chapter for s in STATEMENTS.values()})
+NAMES = {statement.chapter for statement in STATEMENTS.values()}
+CHAPTERS = sorted(path for path in BOOK.glob("*.md") if path.stem in NAMES)
 
 ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
 EQUATION = re.compile(r"`{3,}\{math\}\n:label: (\S+)")

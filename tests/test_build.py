@@ -10,9 +10,6 @@ import nbformat
 import pytest
 from tiny_book import DRIVER, build, chapter, write_book
 
-# one worker of pytest-xdist makes the shared builds, where it may choose (--dist loadgroup)
-pytestmark = pytest.mark.xdist_group("build")
-
 FIGURE = """\
 import matplotlib.pyplot as plt
 from sdtheory.display import figure, glue, table
@@ -22,6 +19,7 @@ axes.plot([0, 1], [0, epsilon])
 figure(fig, label="fig-line", caption="A line of slope $s$.", alt="A rising straight line.")"""
 GLUE = 'glue("slope", f"{epsilon:.3f}")'
 TABLE = 'table(("Name", "Value"), [("slope", r"\\(s < 1\\)")], caption="A table")'
+
 
 @pytest.fixture(scope="module")
 def driver():
@@ -74,7 +72,8 @@ def test_figures_are_numbered_and_referable_and_have_their_own_alt_text(good):
 
 def test_numbers_in_the_text_come_from_cells(good):
     root, _ = good
-    assert "Slope <span" in page(root, "second") and ">0.045<" in page(root, "second")
+    assert "Slope <span" in page(root, "second")
+    assert ">0.045<" in page(root, "second")
 
 
 def test_tables_have_a_caption_and_headers_with_a_scope(good):
@@ -128,14 +127,17 @@ from sdtheory.statements import Instance
 
 spectrum = Spectrum.from_gram(gram(BrownianBridge(), np.array([0.2, 0.5, 0.7])))
 chain = distill(spectrum, np.array([1.0, -1.0, 2.0]), epsilon)
-checks = Checks("problem", Instance.from_trajectory(chain))
+checks = Checks("problem", Instance.of(chain.spectrum.d, chain.z[0], epsilon, 5))
 checks.add("two is one", found=2.0, expected=1.0, wrong=3.0, how="by decree")
 checks.report()"""
 
 CHAPTERS_THAT_FAIL = {
-    "raises": ("1 / 0", "book/raises.md, line 26 (code cell 2): ZeroDivisionError: division by zero"),
+    "raises": ("1 / 0", "book/raises.md, line 24 (code cell 2): ZeroDivisionError: division by"),
     "check": (CHECK, "FAILS: two is one"),
-    "leaves": ("exit()\n```\n\n```{code-cell} ipython3\nlast = 1", "this cell did not run"),
+    "leaves": (
+        "raise SystemExit\n```\n\n```{code-cell} ipython3\nlast = 1",
+        "this cell did not run",
+    ),
     "dies": ("import os\nos._exit(1)", "dies.md: the kernel died"),
 }
 
@@ -195,7 +197,8 @@ def test_a_broken_reference_stops_the_build(tmp_path):
 
 
 def test_an_image_of_the_text_without_alt_stops_the_build(tmp_path):
-    text = "```{image} assets/favicon.svg\n```\n\n![](assets/favicon.svg)\n\n![a logo](assets/favicon.svg)"
+    logo = "assets/favicon.svg"
+    text = f"```{{image}} {logo}\n```\n\n![]({logo})\n\n![a logo]({logo})"
     said = fails(write_book(tmp_path, {"only": f"# Only\n\n{text}\n"}))
     assert said.count("favicon.svg without alt text") == 2
 
@@ -253,9 +256,7 @@ def test_a_run_with_other_parameters_cannot_be_published(driver):
     cell = nbformat.v4.new_code_cell("epsilon = 1", metadata={"tags": ["injected-parameters"]})
     cell.execution_count = 2
     problems = driver.publishable(nbformat.v4.new_notebook(cells=[cell]), "kkt")
-    assert problems == [
-        "kkt, code cell 2 replaces the parameters. The book shows their defaults."
-    ]
+    assert problems == ["kkt, code cell 2 replaces the parameters. The book shows their defaults."]
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,12 @@ def test_every_statement_of_the_chapter_has_a_row(instance):
 
 
 def test_a_false_claim_raises_and_names_itself(instance):
-    with pytest.raises(CheckFailedError, match="FAILS: two is two: violation 0.01"):
+    with pytest.raises(CheckFailedError, match=r"FAILS: two is two: violation 0.01"):
         added(instance, found=2.02).report()
 
 
 def test_nan_is_a_failure_not_a_pass(instance):
-    with pytest.raises(CheckFailedError, match="FAILS: two is two"):
+    with pytest.raises(CheckFailedError, match=r"FAILS: two is two"):
         added(instance, found=np.nan).report()
 
 
@@ -64,12 +64,12 @@ def test_a_statement_that_fails_at_the_instance_raises(instance, monkeypatch):
     statement = STATEMENTS["prop-step"]
     flipped = replace(statement, margin=lambda i: -statement.margin(i))
     monkeypatch.setitem(STATEMENTS, "prop-step", flipped)
-    with pytest.raises(CheckFailedError, match="FAILS: Every round moves the labels"):
+    with pytest.raises(CheckFailedError, match=r"FAILS: Every round moves the labels"):
         Checks("recursion", instance).report()
 
 
 def test_an_unknown_chapter_lists_the_known_ones(instance):
-    with pytest.raises(InvalidInputError, match="'nonsense' has no statements.*problem, kkt"):
+    with pytest.raises(InvalidInputError, match=r"'nonsense' has no statements.*problem, kkt"):
         Checks("nonsense", instance)
 
 
