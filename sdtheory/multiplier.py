@@ -32,6 +32,10 @@ _BLOCK = 16384
 _MAX_EVALUATIONS = 200
 _MAX_CORRECTIONS = 12
 _ULP = float(np.finfo(float).eps)
+#: Relative to the largest eigenvalue, or to the labels' squared size; below it intermediate
+#: results would leave the float range.
+_SMALLEST = 2.0**-400
+_LARGEST_TOLERANCE = 2.0**400
 
 
 class Status(IntEnum):
@@ -115,11 +119,15 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
     batch = z.shape[:-1]
     d, z, epsilon = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon))
 
+    reachable = d > 0
     d, d_exponent = _scaled(d)
     z, z_exponent = _scaled(z)
-    rho2 = dd.two_prod(np.full(len(z), float(points)), np.ldexp(epsilon, -2 * z_exponent))
+    with np.errstate(over="ignore"):
+        # a larger tolerance is as trivial as this one
+        tolerance = np.minimum(np.ldexp(epsilon, -2 * z_exponent), _LARGEST_TOLERANCE)
+    _check_range(d, reachable, z, tolerance, epsilon)
+    rho2 = dd.two_prod(np.full(len(z), float(points)), tolerance)
 
-    reachable = d > 0
     energy = dd.total(dd.two_prod(z, z))
     unreachable = dd.total(dd.two_prod(*2 * (np.where(reachable, 0.0, z),)))
     excess = dd.add(energy, dd.negative(rho2))
@@ -143,7 +151,7 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         c[block] = np.ldexp(root, d_exponent[block])
         condition[block] = rho2.high[block] / steepness
         evaluations = max(evaluations, used)
-    r = np.sqrt(energy.high / rho2.high)
+    r = np.ldexp(np.sqrt(energy.high / points) / np.sqrt(epsilon), z_exponent)
     return Multiplier(
         c=c.reshape(batch),
         status=status.reshape(batch),
@@ -181,6 +189,24 @@ def _checked(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike) -> tuple[Array, Arr
         np.broadcast_to(z, shape).copy(),
         np.broadcast_to(epsilon, shape[:-1]).copy(),
     )
+
+
+def _check_range(
+    d: Array, reachable: NDArray[np.bool_], z: Array, tolerance: Array, epsilon: Array
+) -> None:
+    """Refuse what would underflow; d, z and tolerance are scaled."""
+    if np.any((d < _SMALLEST) & reachable):
+        raise InvalidInputError(
+            f"d spans more than {-np.log10(_SMALLEST):.0f} decades: its smallest positive "
+            f"eigenvalues would underflow against its largest. Set them to zero, as "
+            f"Spectrum.from_gram does."
+        )
+    if np.any((tolerance < _SMALLEST) & np.any(z != 0, axis=-1)):
+        raise InvalidInputError(
+            f"epsilon ({epsilon.min():.6g}) is too small against the labels: below "
+            f"{_SMALLEST:.0e} of their squared size floating point cannot hold the residual. "
+            f"Choose a larger epsilon."
+        )
 
 
 def _scaled(a: Array) -> tuple[Array, NDArray[np.int_]]:
