@@ -101,7 +101,7 @@ class Checks:
     """
 
     def __init__(self, chapter: str, instance: Instance) -> None:
-        statements = [s for s in STATEMENTS.values() if s.chapter == chapter]
+        statements = [s for s in STATEMENTS.values() if s.chapter == chapter and not s.refuted]
         if not statements:
             known = ", ".join(dict.fromkeys(s.chapter for s in STATEMENTS.values()))
             raise InvalidInputError(

@@ -2,7 +2,7 @@
 
 from sdtheory.statements import kkt, problem, recursion
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.statement import Hypothesis, Kind, Statement, slack
+from sdtheory.statements.statement import Counterexample, Hypothesis, Kind, Statement, slack
 
 #: All statements by id, in the order of the book.
 STATEMENTS: dict[str, Statement] = {}
@@ -12,4 +12,12 @@ for _module in (problem, kkt, recursion):
             raise ValueError(f"statement id {_statement.id!r} is declared twice")
         STATEMENTS[_statement.id] = _statement
 
-__all__ = ["STATEMENTS", "Hypothesis", "Instance", "Kind", "Statement", "slack"]
+__all__ = [
+    "STATEMENTS",
+    "Counterexample",
+    "Hypothesis",
+    "Instance",
+    "Kind",
+    "Statement",
+    "slack",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,31 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class Counterexample:
+    """An exact instance at which a refuted claim fails.
+
+    Attributes
+    ----------
+    d : tuple of Fraction
+        Eigenvalues of G.
+    z : tuple of Fraction
+        Rotated labels.
+    epsilon : Fraction
+        Tolerance.
+    rounds : int
+        Rounds to run.
+    words : str
+        What goes wrong there, in a sentence.
+    """
+
+    d: tuple[Fraction, ...]
+    z: tuple[Fraction, ...]
+    epsilon: Fraction
+    rounds: int
+    words: str
+
+
+@dataclass(frozen=True)
 class Statement:
     """One claim of the paper or of this book.
 
@@ -79,6 +105,14 @@ class Statement:
         Ids of statements that its proof uses.
     equations : tuple of str
         Labels of the book's numbered equations that it checks.
+    attained : str
+        Where an inequality becomes an equality, in words and TeX; empty
+        where that is unknown or never happens.
+    counterexample : Counterexample or None
+        For a claim that is *false* as restated: where it fails. Its evidence
+        is a certified failure there, and `repaired_by` says what holds.
+    repaired_by : tuple of str
+        Ids of the statements that take a refuted claim's place.
     """
 
     id: str
@@ -91,6 +125,14 @@ class Statement:
     hypotheses: tuple[Hypothesis, ...] = ()
     rests_on: tuple[str, ...] = ()
     equations: tuple[str, ...] = ()
+    attained: str = ""
+    counterexample: Counterexample | None = None
+    repaired_by: tuple[str, ...] = ()
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the claim is false as restated and kept for the errata."""
+        return self.counterexample is not None
 
     def applies(self, instance: Instance, margin: Values) -> NDArray[np.bool_]:
         """Return, for each case of the margin, whether all hypotheses hold."""

@@ -1,0 +1,150 @@
+r"""Closed-form bounds of the paper, as pure functions.
+
+Each is written once in arithmetic that NumPy applies to floats and to arrays
+of balls alike. Where a bound depends on ``r = ||y|| / sqrt(n epsilon)`` only
+through ``r - 1``, it takes that ``excess``: near 1 the subtraction would lose
+its digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: Floats, arrays of floats or arrays of balls.
+Values = Any
+
+
+def multiplier_bounds(d_min: Values, d_max: Values, excess: Values) -> tuple[Values, Values]:
+    r"""Return lower and upper bound of the multiplier.
+
+    .. math:: \frac{d_{\min}}{r - 1} \le c \le \frac{d_{\max}}{r - 1}
+
+    Parameters
+    ----------
+    d_min, d_max : array_like
+        Extreme eigenvalues of G.
+    excess : array_like
+        ``r - 1``, positive.
+
+    References
+    ----------
+    Mobahi et al. (2020), Prop. 2; as restated here.
+    """
+    return d_min / excess, d_max / excess
+
+
+def norm_bound_line(excess_0: Values, kappa: Values) -> tuple[Values, Values]:
+    r"""Return slope a and offset b of the line that bounds one round from below.
+
+    .. math:: r_{t+1} \ge a\,r_t - b, \qquad
+              a = \frac{(r_0-1)^2 + \kappa(2r_0-1)}{(r_0-1+\kappa)^2}, \quad
+              b = \frac{r_0^2\,\kappa}{(r_0-1+\kappa)^2},
+
+    the tangent at :math:`r_0` of the convex map
+    :math:`r \mapsto r(r-1)/(r-1+\kappa)`.
+
+    Parameters
+    ----------
+    excess_0 : array_like
+        ``r_0 - 1``, positive.
+    kappa : array_like
+        Condition number of G, finite.
+
+    References
+    ----------
+    Mobahi et al. (2020), Prop. 3; as restated here.
+    """
+    denominator = (excess_0 + kappa) ** 2
+    a = (excess_0**2 + kappa * (2 * excess_0 + 1)) / denominator
+    b = (1 + excess_0) ** 2 * kappa / denominator
+    return a, b
+
+
+def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
+    r"""Return the lower bounds of r_1, ..., r_rounds along a new last axis.
+
+    .. math:: r_t \ge a^t r_0 - b\,\frac{a^t - 1}{a - 1},
+
+    evaluated as t steps of `norm_bound_line`, which also holds at a = 1
+    (that is, kappa = 1).
+
+    Parameters
+    ----------
+    excess_0, kappa : array_like of shape (...)
+        As in `norm_bound_line`.
+    rounds : int
+        Number of rounds.
+
+    Returns
+    -------
+    ndarray of shape (..., rounds)
+
+    References
+    ----------
+    Mobahi et al. (2020), Prop. 3; as restated here.
+    """
+    a, b = norm_bound_line(excess_0, kappa)
+    bounds = [1 + excess_0]
+    for _ in range(rounds):
+        bounds.append(a * bounds[-1] - b)
+    return np.stack(bounds[1:], axis=-1)
+
+
+def guaranteed_rounds(excess_0: Values, kappa: Values) -> Values:
+    r"""Return the paper's guarantee (r_0 - 1)/kappa of non-trivial rounds.
+
+    References
+    ----------
+    Mobahi et al. (2020), Prop. 4; as restated here.
+    """
+    return excess_0 / kappa
+
+
+def sparsification_bound(
+    excess_0: Values, d_min: Values, d_j: Values, d_k: Values, rounds: Values
+) -> Values:
+    r"""Return the lower bound of B[k]/B[j] after a number of rounds.
+
+    .. math:: \frac{B_{t-1}[k]}{B_{t-1}[j]} \ge
+              \left(\frac{r_0 - 1 + d_{\min}/d_j}{r_0 - 1 + d_{\min}/d_k}\right)^t,
+              \qquad d_k > d_j
+
+    Parameters
+    ----------
+    excess_0 : array_like
+        ``r_0 - 1``, positive.
+    d_min, d_j, d_k : array_like
+        The smallest eigenvalue and two others, positive.
+    rounds : int or array_like of int
+        The number t of rounds.
+
+    References
+    ----------
+    Mobahi et al. (2020), Thm 5; as restated here.
+    """
+    return ((excess_0 + d_min / d_j) / (excess_0 + d_min / d_k)) ** rounds
+
+
+def near_interpolation_limit(d: Values) -> Values:
+    r"""Return the limit, as epsilon falls to 0, of the bound on the sparsity index.
+
+    .. math:: \exp\Bigl(\frac{d_{\min}}{\kappa}
+              \min_k\Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr)\Bigr)
+
+    Parameters
+    ----------
+    d : array_like of shape (..., n)
+        Positive eigenvalues, ascending, n at least 2.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    References
+    ----------
+    Mobahi et al. (2020), Thm 6; as restated here.
+    """
+    gaps = np.min(1 / d[..., :-1] - 1 / d[..., 1:], axis=-1)
+    return np.exp(d[..., 0] ** 2 / d[..., -1] * gaps)
