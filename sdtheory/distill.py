@@ -109,11 +109,22 @@ def trajectory(
         If an instance has no admissible function in round 0.
     """
     rounds = as_rounds(rounds)
-    d = np.asarray(d, dtype=float)
-    labels = np.asarray(z, dtype=float)[..., None] if not outputs else np.asarray(z, dtype=float)
-    epsilon = np.asarray(epsilon, dtype=float)
+    ndim = tuple(range(1, 8))
+    d = as_real_array(d, "d", ndim=ndim)
+    labels = as_real_array(z, "z", ndim=(*ndim[outputs:], 8))
+    labels = labels if outputs else labels[..., None]
+    epsilon = as_real_array(epsilon, "epsilon", ndim=(0, *ndim))
     n, q = labels.shape[-2:]
-    batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
+    try:
+        batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
+    except ValueError:
+        batch = None
+    if batch is None or d.shape[-1] != n:
+        raise InvalidInputError(
+            f"d {d.shape}, z {np.shape(z)} and epsilon {epsilon.shape} do not fit together. Pass d "
+            f"of shape (..., n), z of shape (..., n), or (..., n, q) with outputs=True, and "
+            f"epsilon of shape (...)."
+        )
     d = np.broadcast_to(d, (*batch, n))
     labels = np.broadcast_to(labels, (*batch, n, q))
     epsilon = np.broadcast_to(epsilon, batch)
@@ -240,7 +251,7 @@ class Distillation:
     @property
     def collapsed(self) -> bool:
         """Whether the fit after the last one computed is the zero function."""
-        return bool(self.r[-1] <= 1)
+        return bool(self.trajectory.excess[-1] <= 0)
 
     @property
     def unreachable(self) -> float:
@@ -300,7 +311,7 @@ class Distillation:
         InvalidInputError
             If g_x has another number of columns or round t was not run.
         """
-        rows = as_real_array(g_x, "g_x", ndim=(2,))
+        rows = as_real_array(g_x, "g_x", ndim=(2,), remedy="Pass gram(kernel, x, x_new).")
         if rows.shape[1] != self.spectrum.n:
             raise InvalidInputError(
                 f"g_x has {rows.shape[1]} columns, but there are {self.spectrum.n} training "
@@ -351,7 +362,7 @@ def distill(
     labels = as_labels(y, spectrum.n)
     z = spectrum.rotate(labels)
     if limit is None:
-        r_0 = float(np.linalg.norm(labels / np.sqrt(epsilon))) / np.sqrt(spectrum.n)
+        r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
         if r_0 > _MAX_ROUNDS:
             raise InvalidInputError(
                 f"rounds must be given: at this epsilon the labels survive at least "
@@ -365,7 +376,7 @@ def distill(
     low, high = _rounds_within_rounding(path, spectrum.n)
     if low != high:
         outcome = Outcome.NEAR_COLLAPSE
-    elif path.r[-1] > 1:
+    elif path.excess[-1] > 0:
         outcome = Outcome.COMPLETED
     else:
         outcome = Outcome.COLLAPSED if len(path.c) else Outcome.TRIVIAL
@@ -381,24 +392,22 @@ def _rounds_within_rounding(path: Trajectory, n: int) -> tuple[int, int]:
     labels of one round by at most that times rho / (c + d_min).
     """
     unit = n * float(np.finfo(float).eps)
-    columns = path.z.reshape(*path.z.shape[:2], -1)
+    # in units of rho, so that squares stay inside the float range
+    columns = path.z.reshape(*path.z.shape[:2], -1) / np.sqrt(n) / np.sqrt(path.epsilon)
     d = path.d[:, None]
-    rho2 = n * float(path.epsilon)
     tangent = np.zeros_like(columns[0])  # dz_t / dlog rho
     backward = 0.0
     low = high = len(path.c)
     for t, r in enumerate(path.r):
-        slope = (
-            float(np.sum(columns[t] * tangent)) / max(float(np.sum(columns[t] ** 2)), 5e-324) - 1
-        )
+        slope = float(np.sum(columns[t] * tangent)) / r**2 - 1 if r > 0 else -1.0
         error = unit * (r * (1 + abs(slope)) + backward)
-        if abs(r - 1) <= error:
+        if abs(path.excess[t]) <= error:
             low, high = min(low, t), max(high, t + 1)
         if t < len(path.c):
             c = path.c[t]
             w = columns[t] * (c / (c + d))
             shrinkage = d / (c + d)
-            dlogc = (rho2 - np.sum(w * tangent * (c / (c + d)))) / np.sum(w * w * shrinkage)
+            dlogc = (1 - np.sum(w * tangent * (c / (c + d)))) / np.sum(w * w * shrinkage)
             tangent = shrinkage * (tangent - w * dlogc)
             backward += float(d.max() / (c + d.min()))
     return low, high

@@ -17,7 +17,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array, InvalidInputError, as_inputs
+from sdtheory.validation import Array, InvalidInputError, as_inputs, as_number, as_real_array
+
+#: Of a in a^2 - d^2/dx^2; beyond it and its reciprocal the operator leaves the float range.
+_SMALLEST_WEIGHT = 1e-100
 
 #: One linear condition sum_i weight_i * f^(order_i)(point_i) = 0.
 BoundaryCondition = tuple[tuple[float, int, int], ...]
@@ -114,6 +117,14 @@ class GreensFunction(ABC):
         return points[:, 0]
 
 
+def _orders(m: ArrayLike) -> Array:
+    """Return the numbers of Mercer pairs, counted from 1, as floats."""
+    orders = as_real_array(m, "m", ndim=(0, 1))
+    if np.any((orders < 1) | (orders % 1 != 0)):
+        raise InvalidInputError(f"m must count Mercer pairs 1, 2, ..., but holds {m!r}.")
+    return orders
+
+
 def _fixed(*conditions: tuple[float, int]) -> tuple[BoundaryCondition, ...]:
     return tuple(((point, order, 1),) for point, order in conditions)
 
@@ -122,15 +133,15 @@ def _fixed(*conditions: tuple[float, int]) -> tuple[BoundaryCondition, ...]:
 class SimplySupportedBeam(GreensFunction):
     r"""Green's function of d^4/dx^4 with f = f'' = 0 at both ends.
 
-    .. math:: g(x, x') = \tfrac16 x (1 - x')\,\bigl(1 - x^2 - (1 - x')^2\bigr),
+    .. math:: g(x, x') = \tfrac16 x (1 - x')\,\bigl((x' - x)(x' + x) + 2 x' (1 - x')\bigr),
               \qquad x \le x',
 
     the kernel of the paper's illustrative example, whose regulariser is
     :math:`R(f) = \int_0^1 f''(x)^2\,dx`: the deflection at x of a beam on two
     supports under a unit load at x'. It equals
-    ``max((x-x')^3, 0)/6 - x(1-x')(x^2-2x'+x'^2)/6``; the form above does not
-    cancel. It vanishes at x = 0 and x = 1, so that points there make the Gram
-    matrix singular.
+    ``max((x-x')^3, 0)/6 - x(1-x')(x^2-2x'+x'^2)/6``; the form above adds only
+    non-negative terms, so that it keeps its digits near the ends. It vanishes
+    at x = 0 and x = 1, so that points there make the Gram matrix singular.
 
     References
     ----------
@@ -145,13 +156,13 @@ class SimplySupportedBeam(GreensFunction):
 
     def branch(self, x: Any, x_prime: Any, functions: ModuleType = np) -> Any:
         u = 1 - x_prime
-        return x * u * ((1 - x) * (1 + x) - u * u) / 6
+        return x * u * ((x_prime - x) * (x_prime + x) + 2 * x_prime * u) / 6
 
     def eigenvalue(self, m: ArrayLike) -> Array:
-        return 1 / (np.pi * np.asarray(m, dtype=float)) ** 4
+        return 1 / (np.pi * _orders(m)) ** 4
 
     def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        return np.sqrt(2) * np.sin(m * np.pi * np.asarray(x, dtype=float))
+        return np.sqrt(2) * np.sin(_orders(m) * np.pi * np.asarray(x, dtype=float))
 
 
 @dataclass(frozen=True)
@@ -174,10 +185,10 @@ class BrownianBridge(GreensFunction):
         return x * (1 - x_prime)
 
     def eigenvalue(self, m: ArrayLike) -> Array:
-        return 1 / (np.pi * np.asarray(m, dtype=float)) ** 2
+        return 1 / (np.pi * _orders(m)) ** 2
 
     def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        return np.sqrt(2) * np.sin(m * np.pi * np.asarray(x, dtype=float))
+        return np.sqrt(2) * np.sin(_orders(m) * np.pi * np.asarray(x, dtype=float))
 
 
 @dataclass(frozen=True)
@@ -194,12 +205,13 @@ class PeriodicSobolev(GreensFunction):
     Parameters
     ----------
     a : float, default=1.0
-        Positive weight of the function's size against its slope.
+        Positive weight of the function's size against its slope, between
+        1e-100 and 1e100.
 
     Raises
     ------
     InvalidInputError
-        If ``a`` is not positive and finite.
+        If ``a`` is not a number in that range.
     """
 
     a: float = 1.0
@@ -207,10 +219,10 @@ class PeriodicSobolev(GreensFunction):
     boundary_conditions = (((0, 0, 1), (1, 0, -1)), ((0, 1, 1), (1, 1, -1)))
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.a) and self.a > 0):
+        if not _SMALLEST_WEIGHT <= as_number(self.a, "a") <= 1 / _SMALLEST_WEIGHT:
             raise InvalidInputError(
-                f"a must be positive and finite, but is {self.a!r}. At a = 0 constants would "
-                f"cost nothing and R would not be definite."
+                f"a must lie between {_SMALLEST_WEIGHT:g} and {1 / _SMALLEST_WEIGHT:g}, but is "
+                f"{self.a!r}. At a = 0 constants would cost nothing and R would not be definite."
             )
 
     @property
@@ -226,11 +238,11 @@ class PeriodicSobolev(GreensFunction):
         return decay * (1 + tanh) / (4 * a * tanh)
 
     def eigenvalue(self, m: ArrayLike) -> Array:
-        frequency = np.asarray(m, dtype=int) // 2
+        frequency = _orders(m) // 2
         return 1 / (self.a**2 + (2 * np.pi * frequency) ** 2)
 
     def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        angle = 2 * np.pi * (m // 2) * np.asarray(x, dtype=float)
+        angle = 2 * np.pi * (_orders(m) // 2) * np.asarray(x, dtype=float)
         if m == 1:
             return np.ones_like(angle)
         return np.sqrt(2) * (np.cos(angle) if m % 2 == 0 else np.sin(angle))
@@ -254,7 +266,7 @@ def kernel_by_name(name: str) -> GreensFunction:
     """
     try:
         return GREENS_FUNCTIONS[name]()
-    except KeyError:
+    except (KeyError, TypeError):
         known = ", ".join(sorted(GREENS_FUNCTIONS))
         raise InvalidInputError(f"kernel {name!r} is unknown. Choose one of: {known}.") from None
 
@@ -282,7 +294,7 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
     ------
     InvalidInputError
         If inputs are unusable, or the kernel returns another shape or
-        non-finite values.
+        values that are not finite real numbers.
     """
     train = as_inputs(x)
     rows = train if x_new is None else as_inputs(x_new, "x_new")
@@ -291,20 +303,22 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
             f"x_new has {rows.shape[1]} column(s), but x has {train.shape[1]}. "
             f"Pass the same features in both."
         )
-    if not callable(kernel):
+    if not callable(kernel) or isinstance(kernel, type):
         raise InvalidInputError(
-            f"kernel must be callable as kernel(X, Y), but is {kernel!r}. Pass a Green's "
-            f"function of sdtheory.kernels or a scikit-learn kernel object."
+            f"kernel must be callable as kernel(X, Y), but is {kernel!r}. Pass an instance of a "
+            f"Green's function of sdtheory.kernels or of a scikit-learn kernel."
         )
-    values = np.asarray(kernel(rows, train), dtype=float)
     expected = (len(rows), len(train))
+    values = as_real_array(
+        kernel(rows, train),
+        "kernel(X, Y)",
+        ndim=(2,),
+        remedy=f"The kernel must return a matrix of shape {expected} of finite numbers here; "
+        f"check it, its parameters and the inputs' scale.",
+    )
     if values.shape != expected:
         raise InvalidInputError(
             f"kernel returned shape {values.shape} instead of {expected}. "
             f"It must evaluate all pairs of its two arguments' rows."
-        )
-    if not np.all(np.isfinite(values)):
-        raise InvalidInputError(
-            "kernel returned NaN or infinite values. Check its parameters and the inputs' scale."
         )
     return values / len(train)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array, InvalidInputError, as_gram
+from sdtheory.validation import Array, InvalidInputError, as_gram, as_labels, as_number
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Spectrum:
         """
         matrix = as_gram(gram)
         n = len(matrix)
-        if tolerance is None:
-            tolerance = n * float(np.finfo(float).eps)
+        rounding = n * float(np.finfo(float).eps)
+        tolerance = rounding if tolerance is None else as_number(tolerance, "tolerance")
         if not 0 <= tolerance < 1:
             raise InvalidInputError(
                 f"tolerance must lie in [0, 1), but is {tolerance!r}. It is relative to the "
@@ -64,15 +64,39 @@ class Spectrum:
         exponent = int(np.frexp(np.max(np.abs(matrix)))[1])
         d, eigenvectors = scipy.linalg.eigh(np.ldexp(matrix, -exponent), driver="evd")
         size = float(np.max(np.abs(d)))
-        if d[0] < -tolerance * size:
+        accepted = max(tolerance, rounding) * size
+        if d[0] < -accepted:
             raise InvalidInputError(
                 f"gram is indefinite: its smallest eigenvalue is {np.ldexp(d[0], exponent):.6g} "
                 f"(largest {np.ldexp(d[-1], exponent):.6g}, rounding would explain "
-                f"{np.ldexp(tolerance * size, exponent):.3g}). A kernel's Gram matrix is positive "
+                f"{np.ldexp(accepted, exponent):.3g}). A kernel's Gram matrix is positive "
                 f"semidefinite; check the kernel, or add a multiple of the identity."
+            )
+        if exponent + np.frexp(size)[1] > np.finfo(float).maxexp:
+            raise InvalidInputError(
+                "gram is too large: its largest eigenvalue overflows. Divide the kernel by a "
+                "constant; the multipliers c are divided with it, and the fits do not change."
             )
         d = np.where(d > tolerance * size, d, 0.0)
         return cls(np.ldexp(d, exponent), np.ascontiguousarray(eigenvectors.T), tolerance)
+
+    def __post_init__(self) -> None:
+        n = self.d.shape[0] if np.ndim(self.d) == 1 else 0
+        if np.shape(self.V) != (n, n) or n == 0:
+            raise InvalidInputError(
+                f"d and V must have shapes (n,) and (n, n), but have {np.shape(self.d)} and "
+                f"{np.shape(self.V)}. Use Spectrum.from_gram for a Gram matrix."
+            )
+        if not (self.d[0] >= 0 and np.all(np.diff(self.d) >= 0) and np.isfinite(self.d[-1])):
+            raise InvalidInputError(
+                "d must hold non-negative, finite eigenvalues in ascending order. Sort them, and "
+                "the rows of V with them."
+            )
+        if not np.allclose(self.V @ self.V.T, np.eye(n), rtol=0, atol=1e-8):
+            raise InvalidInputError(
+                "V must be orthogonal, with the eigenvector of d[k] in row k. Normalise the "
+                "eigenvectors, and orthogonalise those of equal eigenvalues."
+            )
 
     @property
     def n(self) -> int:
@@ -89,11 +113,11 @@ class Spectrum:
         """Condition number d_max / d_min, infinite when G is singular."""
         return float(self.d[-1] / self.d[0]) if self.d[0] > 0 else float("inf")
 
-    def rotate(self, y: Array) -> Array:
+    def rotate(self, y: ArrayLike) -> Array:
         """Return z = V y for labels of shape (n,) or (n, q)."""
-        return self.V @ y
+        return self.V @ as_labels(y, self.n)
 
-    def unreachable(self, y: Array) -> float:
+    def unreachable(self, y: ArrayLike) -> float:
         """Return ||P_0 y||^2 / n, the mean squared residual that no fit can beat."""
         z0 = self.rotate(y)[self.d == 0]
         return float(np.sum(z0 * z0) / self.n)

@@ -6,10 +6,15 @@ Nothing here computes a result. Each function returns its argument as a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+#: Labels up to this size, over sqrt(n q), have a sum of squares that does not overflow.
+_LARGEST_LABEL = 2.0**511
 
 
 class InvalidInputError(ValueError):
@@ -36,8 +41,14 @@ class InfeasibleToleranceError(ValueError):
             f"{smallest_feasible:.6g}. Choose epsilon above {smallest_feasible:.6g}."
         )
 
+    def __reduce__(self) -> tuple[type[InfeasibleToleranceError], tuple[float, float]]:
+        # so that it crosses process borders: the default passes the message alone
+        return type(self), (self.epsilon, self.smallest_feasible)
 
-def as_real_array(value: ArrayLike, name: str, *, ndim: tuple[int, ...]) -> Array:
+
+def as_real_array(
+    value: ArrayLike, name: str, *, ndim: tuple[int, ...], remedy: str | None = None
+) -> Array:
     """Return ``value`` as a finite, non-empty float64 array.
 
     Parameters
@@ -47,7 +58,9 @@ def as_real_array(value: ArrayLike, name: str, *, ndim: tuple[int, ...]) -> Arra
     name : str
         The argument's name, for the message.
     ndim : tuple of int
-        Allowed numbers of dimensions.
+        Allowed numbers of dimensions, ascending; a range where more than two.
+    remedy : str, optional
+        What to do instead, where the caller knows better than this function.
 
     Returns
     -------
@@ -59,34 +72,42 @@ def as_real_array(value: ArrayLike, name: str, *, ndim: tuple[int, ...]) -> Arra
         If the value is not numeric, is complex, has a wrong number of
         dimensions, is empty, or holds NaN or infinities.
     """
+    if np.ma.is_masked(value):
+        raise InvalidInputError(
+            f"{name} has masked entries. {remedy or 'Fill or drop them first.'}"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise InvalidInputError(
-            f"{name} is ragged: its rows differ in length. Pass a rectangular array."
+            f"{name} is ragged: its rows differ in length. {remedy or 'Pass a rectangular array.'}"
         ) from error
     try:
         if array.dtype.kind not in "biufO":
             raise TypeError
-        array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # an infinity is reported below
+            array = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(
-            f"{name} must hold real numbers, but has dtype {array.dtype}. "
-            f"Convert it to floats first."
+            f"{name} must hold real numbers that fit a float, but has dtype {array.dtype}. "
+            f"{remedy or 'Convert it to floats first.'}"
         ) from error
     if array.ndim not in ndim:
-        allowed = " or ".join(str(k) for k in ndim)
+        allowed = f"{ndim[0]} to {ndim[-1]}" if len(ndim) > 2 else " or ".join(map(str, ndim))
         raise InvalidInputError(
-            f"{name} must have {allowed} dimension(s), but has shape {array.shape}. Reshape it."
+            f"{name} must have {allowed} dimension(s), but has shape {array.shape}. "
+            f"{remedy or 'Reshape it.'}"
         )
     if array.size == 0:
-        raise InvalidInputError(f"{name} is empty (shape {array.shape}). Pass at least one point.")
+        raise InvalidInputError(
+            f"{name} is empty (shape {array.shape}). {remedy or 'Pass at least one point.'}"
+        )
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         where = ", ".join(str(i) for i in bad[0])
         raise InvalidInputError(
             f"{name} holds {len(bad)} NaN or infinite value(s), the first at index ({where}). "
-            f"Remove or impute them."
+            f"{remedy or 'Remove or impute them.'}"
         )
     return array
 
@@ -98,34 +119,44 @@ def as_inputs(x: ArrayLike, name: str = "x") -> Array:
 
 
 def as_labels(y: ArrayLike, n: int, name: str = "y") -> Array:
-    """Return labels as an array of shape (n,) or (n, q)."""
+    """Return labels as an array of shape (n,) or (n, q), whose squares a float can hold."""
     array = as_real_array(y, name, ndim=(1, 2))
     if array.shape[0] != n:
         raise InvalidInputError(
             f"{name} has {array.shape[0]} row(s), but there are {n} points. "
             f"Pass one label (or one row of labels) for each point."
         )
+    size = float(np.max(np.abs(array)))
+    if size > _LARGEST_LABEL / np.sqrt(array.size):
+        raise InvalidInputError(
+            f"{name} is too large ({size:.3g}): the sum of its squares would overflow. Divide "
+            f"{name} by a constant, and epsilon by its square; the fit is divided with them."
+        )
     return array
 
 
-def as_epsilon(epsilon: object, name: str = "epsilon") -> float:
-    """Return the tolerance as a positive float."""
+def as_number(value: Any, name: str) -> float:
+    """Return one finite real number as a float."""
     try:
-        value = float(epsilon)  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError) as error:
+        return float(as_real_array(value, name, ndim=(0,)))
+    except InvalidInputError as error:
         raise InvalidInputError(
-            f"{name} must be one positive number, but is {epsilon!r}. "
-            f"It is the tolerance on the mean squared residual."
+            f"{name} must be one finite number, but is {value!r}. Pass a float."
         ) from error
-    if not (np.isfinite(value) and value > 0):
+
+
+def as_epsilon(epsilon: Any, name: str = "epsilon") -> float:
+    """Return the tolerance as a positive float."""
+    value = as_number(epsilon, name)
+    if value <= 0:
         raise InvalidInputError(
-            f"{name} must be positive and finite, but is {value!r}. It is the tolerance on the "
-            f"mean squared residual; exact interpolation is the limit of small {name}."
+            f"{name} must be positive, but is {value!r}. It is the tolerance on the mean squared "
+            f"residual; exact interpolation is the limit of small {name}."
         )
     return value
 
 
-def as_rounds(rounds: object, name: str = "rounds") -> int:
+def as_rounds(rounds: Any, name: str = "rounds") -> int:
     """Return a number of rounds as a positive int."""
     if isinstance(rounds, bool) or not isinstance(rounds, (int, np.integer)) or rounds < 1:
         raise InvalidInputError(
