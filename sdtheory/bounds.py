@@ -35,6 +35,25 @@ def multiplier_bounds(d_min: Values, d_max: Values, excess: Values) -> tuple[Val
     return d_min / excess, d_max / excess
 
 
+def one_round_bound(excess: Values, kappa: Values) -> Values:
+    r"""Return the lower bound of r_{t+1}, given r_t.
+
+    .. math:: h(r) = \frac{r\,(r - 1)}{r - 1 + \kappa}
+
+    Parameters
+    ----------
+    excess : array_like
+        ``r_t - 1``.
+    kappa : array_like
+        Condition number of G; the bound is 0 where it is infinite.
+
+    References
+    ----------
+    Mobahi et al. (2020), the step before Prop. 3; as restated here.
+    """
+    return (1 + excess) * excess / (excess + kappa)
+
+
 def norm_bound_line(excess_0: Values, kappa: Values) -> tuple[Values, Values]:
     r"""Return slope a and offset b of the line that bounds one round from below.
 
@@ -67,8 +86,9 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
 
     .. math:: r_t \ge a^t r_0 - b\,\frac{a^t - 1}{a - 1},
 
-    evaluated as t steps of `norm_bound_line`, which also holds at a = 1
-    (that is, kappa = 1).
+    evaluated as t steps of the line, which also holds at a = 1 (that is,
+    kappa = 1). A step is taken as ``a (r - 1) - (b - a)``, since a and b
+    nearly cancel as r_0 approaches 1.
 
     Parameters
     ----------
@@ -85,11 +105,13 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
     ----------
     Mobahi et al. (2020), Prop. 3; as restated here.
     """
-    a, b = norm_bound_line(excess_0, kappa)
-    bounds = [1 + excess_0]
+    a, _ = norm_bound_line(excess_0, kappa)
+    difference = (kappa - 1) * (excess_0 / (excess_0 + kappa)) ** 2
+    bounds, excess = [], excess_0
     for _ in range(rounds):
-        bounds.append(a * bounds[-1] - b)
-    return np.stack(bounds[1:], axis=-1)
+        bounds.append(a * excess - difference)
+        excess = bounds[-1] - 1
+    return np.stack(bounds, axis=-1)
 
 
 def guaranteed_rounds(excess_0: Values, kappa: Values) -> Values:

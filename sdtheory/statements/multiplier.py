@@ -1,8 +1,15 @@
-"""Bounds of the multiplier and the equation that it solves."""
+"""Bounds of the multiplier, Newton's iteration for it, and the discrepancy principle."""
 
 from __future__ import annotations
 
-from sdtheory.statements.statement import Hypothesis, Statement
+import numpy as np
+
+from sdtheory.bounds import multiplier_bounds
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.statement import Hypothesis, Statement, Values, slack
+
+PROPOSITION_2 = "Mobahi et al. (2020), Prop. 2; as restated here"
 
 regular = Hypothesis(
     id="regular",
@@ -11,4 +18,106 @@ regular = Hypothesis(
     holds=lambda i: i.d_min > 0,
 )
 
-STATEMENTS: tuple[Statement, ...] = ()
+#: Points at which Newton's iteration is tested, as multiples of the root; 0 is where it starts.
+_STARTS = (0.0, 0.25, 0.75, 2.0)
+
+
+def _alive_c(i: Instance) -> Values:
+    return np.where(i.alive, i.c, 1)
+
+
+def _bounds(i: Instance) -> Values:
+    c = _alive_c(i)
+    excess = np.where(i.alive, i.excess[:, :-1], 1)
+    lower, upper = multiplier_bounds(i.d_min[:, None], i.d_max[:, None], excess)
+    return np.stack([slack(lower, c), slack(c, upper)], axis=-1)
+
+
+def _newton(i: Instance) -> Values:
+    x = i.d[:, None] / _alive_c(i)[..., None]
+    energy = np.where(i.alive[..., None], i.energy[:, :-1], 1)
+    rho2 = np.sum(energy / (1 + x) ** 2, axis=-1)
+    # in units of 1/c, which is 0 after the collapse
+    root = np.where(i.alive, 1, 0)
+    margins = []
+    for start in _STARTS:
+        shrunk, ratio = energy / (1 + start * x) ** 2, x / (1 + start * x)
+        s, s1, s2 = (np.sum(a, axis=-1) for a in (shrunk, shrunk * ratio, shrunk * ratio**2))
+        # s / rho2 - 1, as a sum of terms of one sign
+        above = np.sum(shrunk * x * (2 + (1 + start) * x) / (1 + x) ** 2, axis=-1)
+        above = (1 - start) * above / rho2
+        step = above / (1 + np.sqrt(1 + above)) * s / s1
+        margins += [slack(s1**2, s * s2), slack(step, root - start)]
+    return np.stack(margins, axis=-1)
+
+
+def _discrepancy(i: Instance) -> Values:
+    c = _alive_c(i)[..., None, None]
+    d, rho = i.d[:, None, :, None], np.sqrt(i.rho2)[:, None]
+    reachable = (d > 0).astype(bool)
+    labels = i.path.z[:, :-1]
+
+    def total(values: Values) -> Values:
+        return np.sum(values, axis=(-2, -1))
+
+    # coefficients of the fit and of two truths within rho of the labels: the fit with half the
+    # ridge, and the function whose residual, where functions can reach, is the fit's reversed;
+    # after the collapse the fit is zero, and any ridge gives such truths
+    ridge = labels / (c + d)
+    half_ridge = labels / (c / 2 + d)
+    reversal = np.where(reachable, 2 * c / np.where(reachable, d, 1), 0) * ridge
+    alive = i.alive[..., None, None]
+    fit = np.where(alive, ridge, 0)
+    margins = []
+    for truth, from_ridge in (
+        (half_ridge, half_ridge * (c / 2) / (c + d)),
+        (ridge + reversal, reversal),
+    ):
+        difference = np.where(alive, from_ridge, truth)
+        cost, cost_truth, cost_difference = (total(d * a**2) for a in (fit, truth, difference))
+        source = 2 * rho * np.sqrt(total(truth**2))
+        margins += [slack(cost + cost_difference, cost_truth), slack(cost_difference, source)]
+    return np.stack(margins, axis=-1)
+
+
+STATEMENTS = (
+    Statement(
+        id="prop-multiplier-bounds",
+        chapter="multiplier",
+        slogan="The multiplier lies between two eigenvalues, divided by r - 1.",
+        tex=r"\frac{d_{\min}}{r_t - 1} \le c_t \le \frac{d_{\max}}{r_t - 1}",
+        source=PROPOSITION_2,
+        margin=_bounds,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-secular", "prop-dual-feasible"),
+        equations=("eq-multiplier-bounds",),
+        attained=(
+            r"on the right exactly if $y_t$ lies in the eigenspace of $d_{\max}$, "
+            r"on the left exactly if it lies in that of $d_{\min} > 0$"
+        ),
+    ),
+    Statement(
+        id="prop-newton-concave",
+        chapter="multiplier",
+        slogan="In mu = 1/c the reciprocal of the residual is concave: Newton never overshoots.",
+        tex=r"\phi(\mu) = \|(I + \mu G)^{-1} y\|^{-1} \text{ is concave and increasing}, \qquad "
+        r"\mu + \frac{1/\rho - \phi(\mu)}{\phi'(\mu)} \le \mu_* = \frac1c",
+        source="the trust-region problem (Mor\u00e9 and Sorensen 1983)",
+        margin=_newton,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-secular",),
+        equations=("eq-newton-concave", "eq-newton-step"),
+        attained=r"exactly if $y$ lies in one eigenspace of $G$: $\phi$ is then affine",
+    ),
+    Statement(
+        id="prop-morozov",
+        chapter="multiplier",
+        slogan="If the noise is within the tolerance, the fit is no rougher than the truth.",
+        tex=r"\|y - f^\circ(x)\| \le \rho \implies R(f^*) + R(f^\circ - f^*) \le R(f^\circ); \quad "
+        r"f^\circ = g_x^\top a \implies R(f^\circ - f^*) \le \tfrac{2\rho}{n}\|a\|",
+        source="the discrepancy principle (Morozov 1966)",
+        margin=_discrepancy,
+        rests_on=("prop-minimum", "prop-collapse"),
+        equations=("eq-morozov", "eq-morozov-rate"),
+    ),
+)
