@@ -1,0 +1,91 @@
+"""Proved evidence: algebraic cores of the written proofs, settled for all reals.
+
+A core is a step of the proof on the page, stated exactly; `Proof.missing`
+says what it leaves to the page: sums over eigenvalues, induction over rounds,
+limits. "Proved" is said of the cores, never of more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from sdtheory.evidence.proofs import PROOFS, Proof, ProofFailedError
+from sdtheory.validation import InvalidInputError
+
+__all__ = ["PROOFS", "Proof", "ProofFailedError", "ProofResult", "prove"]
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """Outcome of all cores of a statement.
+
+    Attributes
+    ----------
+    statement : str
+        Id of the statement.
+    proved : bool
+        Whether every core is proved and every control of every core caught.
+    cores : int
+        Number of cores.
+    controls : int
+        Number of controls: changed cores that had to fail.
+    seconds : float
+        Time taken.
+    reason : str
+        One sentence for a reader; names the first core that fails.
+    """
+
+    statement: str
+    proved: bool
+    cores: int
+    controls: int
+    seconds: float
+    reason: str
+
+
+def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> ProofResult:
+    """Run the cores of a statement and their controls.
+
+    Parameters
+    ----------
+    statement : str
+        Id of a statement that has a core.
+    proofs : mapping of str to tuple of Proof, optional
+        Where to find the cores.
+
+    Returns
+    -------
+    ProofResult
+
+    Raises
+    ------
+    InvalidInputError
+        If no core is declared for the statement.
+    """
+    if not proofs.get(statement):
+        raise InvalidInputError(
+            f"statement {statement!r} has no algebraic core. Those that have one are "
+            f"{', '.join(proofs)}."
+        )
+    start = perf_counter()
+    cores = proofs[statement]
+    controls = 0
+    reason = ""
+    for number, proof in enumerate(cores, start=1):
+        controls += len(list(proof.argument.controls()))
+        try:
+            proof.run()
+        except ProofFailedError as error:
+            reason = f"core {number} of {len(cores)} ({proof.method}): {error}"
+            break
+    methods = ", ".join(dict.fromkeys(proof.method for proof in cores))
+    return ProofResult(
+        statement=statement,
+        proved=not reason,
+        cores=len(cores),
+        controls=controls,
+        seconds=perf_counter() - start,
+        reason=reason or f"{len(cores)} core(s) proved, {controls} controls caught ({methods})",
+    )

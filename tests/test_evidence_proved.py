@@ -1,0 +1,126 @@
+"""Algebraic cores are proved, and the machinery that proves them can also fail."""
+
+from dataclasses import replace
+
+import pytest
+import sympy
+import z3
+
+from sdtheory.evidence.proofs import arguments
+from sdtheory.evidence.proofs.arguments import Identity, Implication, MatrixIdentity, Sign
+from sdtheory.evidence.proved import PROOFS, Proof, ProofFailedError, prove
+from sdtheory.statements import STATEMENTS
+from sdtheory.validation import InvalidInputError
+
+x, y = z3.Reals("x y")
+u, v = sympy.symbols("u v", positive=True)
+P, Q = sympy.symbols("P Q", commutative=False)
+PQ = {P: sympy.Matrix([[0, 1], [0, 0]]), Q: sympy.Matrix([[0, 0], [1, 0]])}
+
+
+@pytest.mark.parametrize("statement", PROOFS)
+def test_every_core_is_proved_and_every_control_caught(statement):
+    result = prove(statement)
+    assert result.proved, result.reason
+    assert result.cores == len(PROOFS[statement])
+
+
+@pytest.mark.parametrize("statement", PROOFS)
+def test_every_core_has_a_control_and_says_what_it_leaves_open(statement):
+    for proof in PROOFS[statement]:
+        assert list(proof.argument.controls())
+        assert proof.core.endswith(".")
+        assert proof.missing.endswith(".")
+
+
+@pytest.mark.parametrize("statement", PROOFS)
+def test_cores_belong_to_a_statement(statement):
+    assert statement in STATEMENTS
+
+
+@pytest.mark.parametrize(
+    ("argument", "counterexample"),
+    [
+        (Implication(given=(x > 0, y > 0), claim=x <= y), r"x = .*, y = "),
+        (Identity((u + v) ** 2, u**2 + v**2, wrong=()), r"u = .*, v = "),
+        (Sign(u - v, wrong=()), r"u = .*, v = "),
+        (Sign(u - v**2 - 1, wrong=()), r"u = .*, v = "),
+        (Sign((u - v) ** 2, wrong=(), strict=False), None),
+        (Sign(-(u**2), wrong=()), r"u = "),
+        (Sign(u * (1 - 2 * v) ** 2, wrong=(), strict=True), r"v = 1/2"),
+        (Sign(0 * u, wrong=(), strict=True), r"= 0"),
+        (MatrixIdentity(P * Q, Q * P, (), PQ, wrong=()), "difference Matrix"),
+    ],
+)
+def test_a_wrong_claim_is_not_proved_and_comes_with_a_counterexample(argument, counterexample):
+    if counterexample is None:
+        argument.prove()
+        return
+    with pytest.raises(ProofFailedError, match=counterexample) as failure:
+        argument.prove()
+    assert failure.value.counterexample
+    result = prove("wrong", {"wrong": (Proof("wrong.", argument, "all."),)})
+    assert not result.proved
+    assert result.reason.startswith("core 1 of 1")
+    assert failure.value.counterexample in result.reason
+
+
+def test_contradicting_hypotheses_prove_nothing():
+    with pytest.raises(ProofFailedError, match="vacuous"):
+        Implication(given=(x > 0, x < 0), claim=y > 0).prove()
+
+
+def test_a_denominator_that_may_vanish_proves_nothing():
+    # in Z3 x/0 is some number, so that this quotient equals itself
+    argument = Implication(given=(y >= 0,), claim=x / y == x / y + 0)
+    with pytest.raises(ProofFailedError, match="denominator may vanish, at y = 0"):
+        argument.prove()
+
+
+def test_what_z3_cannot_decide_in_time_is_not_proved(monkeypatch):
+    monkeypatch.setattr(arguments, "TIMEOUT", 1)
+    many = z3.Reals(" ".join(f"a{k}" for k in range(12)))
+    hard = z3.Sum([a**4 for a in many]) * 12 >= z3.Sum([a * b for a in many for b in many]) ** 2
+    with pytest.raises(ProofFailedError, match="Z3 gave up") as failure:
+        Implication(given=(z3.Sum(many) > 0,), claim=hard).prove()
+    assert not failure.value.counterexample
+
+
+def test_an_idle_hypothesis_is_found():
+    idle = Proof("c.", Implication(given=(x > 1, y > 0), claim=x > 0), "m.")
+    with pytest.raises(ProofFailedError, match=r"still proved without the hypothesis y > 0"):
+        idle.run()
+
+
+def test_a_control_that_is_true_is_found():
+    proof = Proof("c.", Identity(u + v, v + u, wrong=(u + v + 0,)), "m.")
+    with pytest.raises(ProofFailedError, match="control not caught"):
+        proof.run()
+
+
+def test_symbols_of_unknown_sign_are_refused():
+    with pytest.raises(ProofFailedError, match="declared positive"):
+        Sign(sympy.Symbol("w") ** 2, wrong=()).prove()
+
+
+def test_a_model_that_breaks_the_relations_is_found():
+    argument = MatrixIdentity(P * Q, sympy.Integer(1), ((P * Q, sympy.Integer(1)),), PQ, wrong=())
+    with pytest.raises(ProofFailedError, match="model does not meet"):
+        argument.prove()
+
+
+def test_flipping_the_claim_of_any_implication_refutes_it():
+    flipped = 0
+    for proofs in PROOFS.values():
+        for proof in proofs:
+            if isinstance(proof.argument, Implication):
+                with pytest.raises(ProofFailedError) as failure:
+                    replace(proof.argument, claim=z3.Not(proof.argument.claim)).prove()
+                assert failure.value.counterexample
+                flipped += 1
+    assert flipped > 0
+
+
+def test_a_statement_without_cores_lists_those_that_have_them():
+    with pytest.raises(InvalidInputError, match=r"'thm-nonsense' has no.*prop-collapse"):
+        prove("thm-nonsense")
