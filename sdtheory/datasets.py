@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
+import sklearn.datasets
 
 from sdtheory.validation import Array
 
@@ -21,7 +22,7 @@ class DataSet:
     y : ndarray of shape (n,) or (n, q)
         Labels.
     epsilon : float
-        Tolerance that the source used.
+        Tolerance that the source used; where it used none, the one this book uses.
     provenance : str
         Where the numbers come from.
     """
@@ -51,5 +52,49 @@ def load_example() -> DataSet:
             "Illustrative example of Mobahi, Farajtabar and Bartlett (2020): 11 equispaced inputs "
             "on [0, 1], labels drawn once by the authors from sin(2 pi x) plus Gaussian noise of "
             "standard deviation 0.5, tolerance 0.045."
+        ),
+    )
+
+
+def load_digits() -> DataSet:
+    """Return scikit-learn's handwritten digits, with one-hot labels.
+
+    Returns
+    -------
+    DataSet
+        1797 images of 8 x 8 pixels with grey values in [0, 1], and one-hot
+        labels of shape (1797, 10) from which 1/10 is subtracted, so that each
+        row sums to zero.
+    """
+    pixels, digits = map(np.asarray, sklearn.datasets.load_digits(return_X_y=True))
+    return DataSet(
+        x=pixels / 16,
+        y=np.eye(10)[digits] - 0.1,
+        epsilon=0.01,
+        provenance=(
+            "Handwritten digits bundled with scikit-learn: the test part of 'Optical Recognition "
+            "of Handwritten Digits' of the UCI repository, 1797 images of 8 x 8 pixels."
+        ),
+    )
+
+
+def load_diabetes() -> DataSet:
+    """Return scikit-learn's diabetes data, standardised.
+
+    Returns
+    -------
+    DataSet
+        442 patients with 10 features, and the progression of the disease
+        after one year; features and labels have mean 0 and variance 1.
+    """
+    features, progression = map(np.asarray, sklearn.datasets.load_diabetes(return_X_y=True))
+    return DataSet(
+        x=(features - features.mean(axis=0)) / features.std(axis=0),
+        y=(progression - progression.mean()) / progression.std(),
+        epsilon=0.1,
+        provenance=(
+            "Diabetes data bundled with scikit-learn, from Efron, Hastie, Johnstone and "
+            "Tibshirani, 'Least angle regression', Annals of Statistics 32 (2004): 442 patients, "
+            "10 features."
         ),
     )

@@ -135,3 +135,36 @@ def draw_by_round(
             fontsize="small",
         )
     axes.set_xticks(t)
+
+
+def draw_band(
+    axes: Axes,
+    x: ArrayLike,
+    samples: ArrayLike,
+    label: str,
+    *,
+    series: int = 0,
+    of: int = 1,
+    level: float = 0.9,
+) -> None:
+    """Draw the mean over repetitions, in a band that holds most of them.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    x : array_like of shape (m,)
+    samples : array_like of shape (s, m)
+        One row for each repetition; NaN where it has no value.
+    label : str
+    series, of : int
+        Which of how many such series, for the style.
+    level : float
+        Share of the repetitions inside the band, which runs between
+        quantiles; the rest lies half above and half below.
+    """
+    values = np.asarray(samples, dtype=float)
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
+    style = round_style(series, of)
+    axes.fill_between(np.ravel(x), low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
+    axes.plot(np.ravel(x), np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]

@@ -14,7 +14,7 @@ LAYERS = (
     {"validation"},
     {"double_double"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"},
-    {"distill", "filters", "datasets"},
+    {"distill", "filters", "equivalent_kernel", "datasets"},
     {"statements"},
     {"evidence", "estimator"},
     {"checks"},

@@ -1,0 +1,160 @@
+"""The equivalent kernel, and what a trace bound says of the rounds' fits."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from sdtheory.equivalent_kernel import equivalent_eigenvalues
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+
+EQUIVALENT_KERNEL = "Mobahi et al. (2020), the equivalent kernel; as restated here"
+TRACE_BOUND = "Bartlett and Mendelson (2002), kernel classes; constants as proved in this book"
+
+#: Expectations over random signs and samples are taken exactly, on this many points at most:
+#: those of the largest eigenvalues.
+_SIGN_POINTS = 6
+_SAMPLE_POINTS = 4
+
+
+def _multipliers(i: Instance) -> Values:
+    return np.where(i.alive, i.c, 1)
+
+
+def _equivalent(i: Instance) -> Values:
+    d_plus = equivalent_eigenvalues(i.d, _multipliers(i))
+    ridge = d_plus / (_multipliers(i)[:, :1, None] + d_plus)
+    return slack(ridge[..., None] * i.path.z[:, :1], i.path.z[:, 1:])
+
+
+def _shrinks(i: Instance) -> Values:
+    c = _multipliers(i)
+    d, d_plus, total = i.d[:, None], equivalent_eigenvalues(i.d, c), np.cumsum(c, axis=1)
+    previous = np.concatenate([d, d_plus[:, :-1]], axis=1)
+    decreasing = slack(d_plus, previous)
+    by_sum = slack(d_plus * total[..., None], c[:, :1, None] * d)
+    by_count = slack((i.t + 1) * c[:, :1], total)[..., None]
+    ordered = slack(d_plus[..., :-1] * d[..., 1:], d_plus[..., 1:] * d[..., :-1])
+    return np.concatenate([decreasing, by_sum, by_count, ordered], axis=-1)
+
+
+def _balls(i: Instance) -> Values:
+    d, d_plus = i.d[:, None], equivalent_eigenvalues(i.d, _multipliers(i))
+    counts = (d_plus > 0).astype(bool)
+
+    def squared_norm(energy: Values, eigenvalues: Values) -> Values:
+        return np.sum(np.where(counts, energy / np.where(counts, eigenvalues, 1), 0), axis=-1)
+
+    own = squared_norm(i.energy[:, 1:], d)
+    before = squared_norm(i.energy[:, :-1], d)
+    inside = slack(own, squared_norm(i.energy[:, 1:], d_plus))
+    return np.stack([slack(own, before), inside], axis=-1)
+
+
+def _mean_norm(eigenvalues: Values, combinations: Values) -> Values:
+    """Return the mean over rows a of sqrt(a^T G a), for one fixed orthogonal V.
+
+    V is the reflection I - (2/k) 1 1^T; k V a is formed in integers, so that
+    nothing is rounded where the eigenvalues are balls.
+    """
+    k = combinations.shape[-1]
+    rotated = k * combinations - 2 * np.sum(combinations, axis=-1, keepdims=True)
+    squared = np.sum(eigenvalues[..., None, :] * rotated**2, axis=-1)
+    return np.sum(np.sqrt(squared), axis=-1) / (k * len(combinations))
+
+
+def _signs(k: int) -> Values:
+    """All signs up to an overall one, shape (2^(k-1), k)."""
+    return np.array([(1, *rest) for rest in itertools.product((-1, 1), repeat=k - 1)])
+
+
+def _rademacher(i: Instance) -> Values:
+    k = min(i.n, _SIGN_POINTS)
+    eigenvalues = equivalent_eigenvalues(i.d, _multipliers(i))[..., -k:]
+    trace = np.sum(eigenvalues, axis=-1)
+    mean = _mean_norm(eigenvalues, _signs(k))
+    return np.stack([slack(mean, np.sqrt(trace)), slack(np.sqrt(trace / 3), mean)], axis=-1)
+
+
+def _symmetrised(i: Instance) -> Values:
+    # samples of two among k points, with replacement; weights are multiplied by 2k
+    k = min(i.n, _SAMPLE_POINTS)
+    eigenvalues, unit = i.d[..., -k:], np.eye(k, dtype=int)
+    pairs = list(itertools.product(range(k), repeat=2))
+    gaps = np.array([k * (unit[a] + unit[b]) - 2 for a, b in pairs])
+    signed = np.array([k * (unit[a] + sign * unit[b]) for a, b in pairs for sign in (1, -1)])
+    gap = _mean_norm(eigenvalues, gaps)
+    complexity = _mean_norm(eigenvalues, signed)
+    trace = k * np.sqrt(2 * np.sum(eigenvalues, axis=-1) / k)
+    return np.stack([slack(gap, 2 * complexity), slack(complexity, trace)], axis=-1)
+
+
+STATEMENTS = (
+    Statement(
+        id="thm-equivalent-kernel",
+        chapter="generalisation",
+        slogan="All rounds together are one ridge regression with another kernel.",
+        tex=r"f_t(x) = (g^+_x)^\top (c_0 I + G^+)^{-1} y_0, \qquad "
+        r"d_k^+ = \frac{c_0}{\prod_{i \le t} (1 + c_i/d_k) - 1}",
+        source=EQUIVALENT_KERNEL,
+        margin=_equivalent,
+        kind=Kind.IDENTITY,
+        hypotheses=(non_trivial,),
+        rests_on=("thm-product",),
+        equations=("eq-equivalent-eigenvalues", "eq-equivalent-fit"),
+    ),
+    Statement(
+        id="prop-equivalent-shrinks",
+        chapter="generalisation",
+        slogan="Every round lowers the equivalent eigenvalues, the small ones most.",
+        tex=r"d_t^+ \le d_{t-1}^+ \le d, \qquad "
+        r"d_t^+ \le \frac{c_0}{\sum_{i \le t} c_i}\, d \le \frac{d}{t+1}, \qquad "
+        r"d_j \le d_k \implies d_j^+/d_j \le d_k^+/d_k",
+        source=THIS_BOOK,
+        margin=_shrinks,
+        hypotheses=(non_trivial,),
+        rests_on=("thm-equivalent-kernel", "prop-secular"),
+        equations=("eq-equivalent-shrinks",),
+        attained=r"$t = 0$",
+    ),
+    Statement(
+        id="prop-balls",
+        chapter="generalisation",
+        slogan="Each fit is in a smaller ball than the last, and the new kernel's ball is inside "
+        "the old one's.",
+        tex=r"R(f_t) \le R(f_{t-1}), \qquad R(f) \le R_t^+(f)",
+        source=THIS_BOOK,
+        margin=_balls,
+        rests_on=("thm-product", "prop-equivalent-shrinks"),
+        equations=("eq-balls",),
+        attained=r"second inequality: $t = 0$",
+    ),
+    Statement(
+        id="thm-rademacher",
+        chapter="generalisation",
+        slogan="The complexity of a kernel's ball is the root of the trace, up to a factor.",
+        tex=r"\Lambda \sqrt{\frac{\operatorname{tr} G}{3n}} \le "
+        r"\mathbb{E}_\sigma \sup_{R(f) \le \Lambda^2} \frac1n \sum_k \sigma_k f(x_k) \le "
+        r"\Lambda \sqrt{\frac{\operatorname{tr} G}{n}}",
+        source=TRACE_BOUND,
+        margin=_rademacher,
+        equations=("eq-rademacher",),
+        attained=r"second inequality: $g(x_j, x_k) = 0$ for $j \ne k$",
+    ),
+    Statement(
+        id="thm-risk-bound",
+        chapter="generalisation",
+        slogan="Over a ball fixed in advance, risk exceeds training loss by little more than the "
+        "ball's complexity.",
+        tex=r"\mathbb{E} \sup_f \bigl( L(f) - L_n(f) \bigr) \le "
+        r"2\, \mathbb{E} \sup_f \frac1n \sum_k \sigma_k \ell_f(x_k, y_k) "
+        r"\le 4 M \Lambda \sqrt{\gamma/n}",
+        source=TRACE_BOUND,
+        margin=_symmetrised,
+        rests_on=("thm-rademacher",),
+        equations=("eq-risk-bound",),
+    ),
+)

@@ -1,0 +1,100 @@
+"""Several outputs that share one tolerance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+
+SEVERAL_OUTPUTS = "Mobahi et al. (2020), the extension to several outputs; as restated here"
+
+#: Factors by which the price of neighbouring outputs is moved from the common one.
+_FACTORS = (0.5, 2.0)
+
+
+def _multipliers(i: Instance) -> Values:
+    return np.where(i.alive, i.c, 1)[..., None]
+
+
+def _shared(i: Instance) -> Values:
+    c, d = _multipliers(i), i.d[:, None]
+    tolerance = slack(np.sum(i.energy[:, :-1] * (c / (c + d)) ** 2, axis=-1), i.rho2[:, None])
+    energies = slack(i.energy[:, :-1] * (d / (c + d)) ** 2, i.energy[:, 1:])
+    return np.concatenate([tolerance[..., None], energies], axis=-1)
+
+
+def _reflected(z: Values) -> Values:
+    """Return z Q for the reflection Q = I - (2/q) 1 1^T of the q outputs, times q."""
+    return z.shape[-1] * z - 2 * np.sum(z, axis=-1, keepdims=True)
+
+
+def _rotation(i: Instance) -> Values:
+    c, d, q = _multipliers(i), i.d[:, None], i.path.z.shape[-1]
+    labels = _reflected(i.path.z[:, :-1])
+    residual = labels * (c / (c + d))[..., None]
+    tolerance = slack(np.sum(residual * residual, axis=(-2, -1)), q**2 * i.rho2[:, None])
+    fitted = labels * (d / (c + d))[..., None]
+    fits = slack(np.sum(fitted * fitted, axis=-1), q**2 * i.energy[:, 1:])
+    return np.concatenate([tolerance[..., None], fits], axis=-1)
+
+
+def _one_price(i: Instance) -> Values:
+    c, d, labels = _multipliers(i)[..., None], i.d[:, None, :, None], i.path.z[:, :-1]
+
+    def lagrangian(ridge: Values) -> Values:
+        # c (R + resid / c), where output q is fitted with its own ridge
+        cost = c * d * (labels / (ridge + d)) ** 2
+        return np.sum(cost + (ridge * labels / (ridge + d)) ** 2, axis=(-2, -1))
+
+    own = np.sum(c * d * (i.path.z[:, 1:] / np.where(d > 0, d, 1)) ** 2, axis=(-2, -1))
+    own = own + np.sum(i.residual**2, axis=(-2, -1))
+    q = labels.shape[-1]
+    margins = []
+    for start in range(2):
+        factors = np.array([_FACTORS[(start + k) % 2] for k in range(q)])
+        margins.append(slack(own, lagrangian(c * factors)))
+    return np.stack(margins, axis=-1)
+
+
+STATEMENTS = (
+    Statement(
+        id="prop-shared-tolerance",
+        chapter="outputs",
+        slogan="Outputs that share a tolerance share a multiplier, which sees their energies only.",
+        tex=r"\frac1n \sum_k \frac{c_t^2}{(c_t + d_k)^2} \sum_q z_{t,kq}^2 = \varepsilon, \qquad "
+        r"\sum_q z_{t+1,kq}^2 = A_t[k]^2 \sum_q z_{t,kq}^2",
+        source=SEVERAL_OUTPUTS,
+        margin=_shared,
+        kind=Kind.IDENTITY,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-secular", "thm-recursion"),
+        equations=("eq-shared-secular", "eq-energies"),
+    ),
+    Statement(
+        id="prop-outputs-rotation",
+        chapter="outputs",
+        slogan="Turning the outputs into each other turns the fits, and changes nothing else.",
+        tex=r"y_0 \mapsto y_0 Q,\ Q^\top Q = I \implies c_t \mapsto c_t, \quad "
+        r"f_t \mapsto f_t\, Q",
+        source=THIS_BOOK,
+        margin=_rotation,
+        kind=Kind.IDENTITY,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-shared-tolerance",),
+        equations=("eq-rotation",),
+    ),
+    Statement(
+        id="prop-one-price",
+        chapter="outputs",
+        slogan="Sharing a tolerance is splitting it at one price, and no other split costs less.",
+        tex=r"\sum_q R(f_q) + \frac{1}{c_t n} \sum_{kq} (f_q(x_k) - y_{t,kq})^2 "
+        r"\text{ is smallest at } f_t",
+        source=THIS_BOOK,
+        margin=_one_price,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-shared-tolerance", "prop-minimum"),
+        equations=("eq-one-price",),
+    ),
+)
