@@ -110,8 +110,9 @@ class Chapter:
         Raises
         ------
         InvalidInputError
-            If there is not exactly one cell tagged ``parameters``, or it does
-            more than assign numbers, words and truth values to names.
+            If there is not exactly one cell tagged ``parameters``, or it is
+            not Python, or it does more than assign numbers, words and truth
+            values to names.
         """
         cells = [c for c in self.notebook().cells if "parameters" in c.metadata.get("tags", [])]
         if len(cells) != 1:
@@ -119,16 +120,22 @@ class Chapter:
                 f"chapter {self.name!r} has {len(cells)} cells tagged 'parameters'. A chapter has "
                 f"exactly one; tag the cell that assigns its parameters."
             )
-        lines = cells[0].source.splitlines()
+        source = cells[0].source
+        try:
+            statements = ast.parse(source).body
+        except SyntaxError as error:
+            raise InvalidInputError(
+                f"the parameters cell of chapter {self.name!r} is not Python: {error.msg}, line "
+                f"{error.lineno} of the cell."
+            ) from None
+        lines = source.encode().splitlines()  # the parser counts bytes
         found: dict[str, Parameter] = {}
-        for statement in ast.parse(cells[0].source).body:
+        for statement in statements:
             match statement:
-                case ast.Assign(
-                    targets=[ast.Name(id=name)],
-                    value=ast.Constant(value=bool() | int() | float() | str() as default),
-                ):
-                    behind = lines[statement.lineno - 1][statement.end_col_offset :]
-                    found[name] = Parameter(name, default, behind.partition("#")[2].strip())
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_literal(value):
+                    last = lines[(statement.end_lineno or 0) - 1]
+                    comment = last[statement.end_col_offset :].decode().partition("#")[2]
+                    found[name] = Parameter(name, ast.literal_eval(value), comment.strip())
                 case _:
                     raise InvalidInputError(
                         f"the parameters cell of chapter {self.name!r} holds "
@@ -175,15 +182,29 @@ class Chapter:
         return f"{self.path.parent.name}/{self.path.name}, line {line}"
 
 
+def _is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a number, a string or a truth value, as it stands."""
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str()):
+            return True
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
+            return True
+    return False
+
+
 def find_book(start: Path | None = None) -> Path:
     """Return the folder that holds the book's ``_toc.yml``, from ``start`` upward.
 
     Raises
     ------
     InvalidInputError
-        If there is none.
+        If there is none, or ``start`` is not a folder.
     """
     start = (start or Path.cwd()).resolve()
+    if not start.is_dir():
+        raise InvalidInputError(
+            f"no book found: {start} is not a folder. Pass the folder that holds _toc.yml."
+        )
     for folder in (start, *start.parents):
         if (folder / "_toc.yml").is_file():
             return folder
@@ -193,25 +214,44 @@ def find_book(start: Path | None = None) -> Path:
     )
 
 
+def _files(contents: object) -> Iterator[str]:
+    """Yield the files that a table of contents names, in its order and however deep."""
+    if isinstance(contents, dict):
+        for key, value in contents.items():
+            if key in ("root", "file"):
+                yield value
+            else:
+                yield from _files(value)
+    elif isinstance(contents, list):
+        for entry in contents:
+            yield from _files(entry)
+
+
 def list_chapters(root: Path) -> dict[str, Chapter]:
     """Return the pages of the table of contents by name, in order.
 
     Raises
     ------
     InvalidInputError
-        If the table of contents names a file that does not exist.
+        If the table of contents is not YAML or names no page, a page twice,
+        or a file that does not exist.
     """
-    contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    files = [contents["root"]]
-    files += [entry["file"] for entry in contents.get("chapters", [])]
-    for part in contents.get("parts", []):
-        files += [entry["file"] for entry in part["chapters"]]
-    chapters = {}
-    for file in files:
+    try:
+        contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InvalidInputError(f"_toc.yml is not YAML: {error}") from None
+    chapters: dict[str, Chapter] = {}
+    for file in _files(contents):
         path = root / f"{file}.md"
         if not path.is_file():
             raise InvalidInputError(f"_toc.yml names {file!r}, but there is no file {path.name}.")
+        if path.stem in chapters:
+            raise InvalidInputError(
+                f"_toc.yml names two pages {path.stem!r}. Chapters are called by name; rename one."
+            )
         chapters[path.stem] = Chapter(path.stem, path)
+    if not chapters:
+        raise InvalidInputError("_toc.yml names no page. Name the first one with 'root: '.")
     return chapters
 
 
@@ -296,18 +336,18 @@ def execute(
                 f"memory than there is?",
                 failed,
             ) from None
-        skipped = [
-            cell
-            for cell in nbformat.read(partial, as_version=4).cells
-            if cell.cell_type == "code" and cell.source and cell.execution_count is None
-        ]
-        if skipped:  # papermill takes an early exit() for success
+        # papermill takes exit() for success
+        for cell in nbformat.read(partial, as_version=4).cells:
+            if cell.cell_type != "code" or not cell.source:
+                continue
+            if cell.execution_count is None:
+                reason = "this cell did not run, as an earlier one ended the chapter"
+            elif any(output.get("ename") == "SystemExit" for output in cell.outputs):
+                reason = "this cell ended the chapter"
+            else:
+                continue
             partial.replace(failed)
-            raise ChapterFailedError(
-                f"{chapter.locate(skipped[0].source)}: this cell did not run, as an earlier one "
-                f"ended the chapter.",
-                failed,
-            )
+            raise ChapterFailedError(f"{chapter.locate(cell.source)}: {reason}.", failed)
         partial.replace(target)
 
 

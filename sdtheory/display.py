@@ -110,9 +110,12 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
     Raises
     ------
     InvalidInputError
-        If the caption is blank or a row's length differs from the headers'.
+        If the caption is blank, there are no headers, a row's length differs
+        from theirs, or a cell is not a string.
     """
     _required(caption, "caption", "a sentence that says what the table shows")
+    if not headers:
+        raise InvalidInputError("headers is empty. Pass one header for each column.")
     body = [list(row) for row in rows]
     for number, row in enumerate(body):
         if len(row) != len(headers):
@@ -120,6 +123,12 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
                 f"rows[{number}] has {len(row)} cells, but there are {len(headers)} headers. "
                 f"Pass one cell for each header."
             )
+        for cell in row:
+            if not isinstance(cell, str):
+                raise InvalidInputError(
+                    f"rows[{number}] holds {cell!r}, which is not a string. Format it, for example "
+                    f"f'{{value:.3g}}'."
+                )
     lines = [
         '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption, quote=True)}">',

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from sdtheory.cli import notebooks, run
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
-_EPILOG = "exit codes: 0 done, 1 a check or a chapter failed, 2 wrong usage or input"
+_EPILOG = (
+    "exit codes: 0 done, 1 a check failed or a chapter raised, 2 wrong usage or input, "
+    "130 interrupted"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 a check or a chapter failed, 2 wrong usage.
+        Exit code: 0 done, 1 a check failed or a chapter raised, 2 wrong usage
+        or input, 130 interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="sdtheory",
@@ -47,6 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InvalidInputError, InfeasibleToleranceError) as error:
         print(f"sdtheory: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            f"sdtheory: error: {error}. Pass a folder that you may write to as --output.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
-        print("sdtheory: interrupted; nothing was written", file=sys.stderr)
+        print("sdtheory: interrupted", file=sys.stderr)
         return 130

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from sdtheory.validation import InvalidInputError
 
 _EXAMPLES = """\
 examples:
@@ -14,6 +17,9 @@ examples:
   sdtheory run kkt -p kernel bridge --output results  choose where the result goes
 
 The result is a notebook; open it in JupyterLab. It never enters the built book.
+
+exit codes: 0 all checks hold, 1 a check failed or the chapter raised, 2 wrong
+usage or input, 130 interrupted
 """
 
 
@@ -39,7 +45,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: _build/runs")
     parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
-    parser.add_argument("--list", action="store_true", help="list chapters and parameters")
+    parser.add_argument(
+        "--list", action="store_true", help="list chapters and parameters, run nothing"
+    )
     parser.set_defaults(action=_run)
 
 
@@ -47,24 +55,33 @@ def _run(arguments: argparse.Namespace) -> int:
     from sdtheory import chapters
 
     root = chapters.find_book(arguments.book)
-    if arguments.list or arguments.chapter is None:
-        for chapter in chapters.list_chapters(root).values():
-            if chapter.executable:
-                print(chapter.name)
-                for parameter in chapter.parameters().values():
-                    print(
-                        f"  {parameter.name + ' = ' + repr(parameter.default):<22}{parameter.help}"
-                    )
+    if arguments.chapter is not None:
+        chosen = [chapters.chapter_by_name(root, arguments.chapter)]
+    else:
+        chosen = [c for c in chapters.list_chapters(root).values() if c.executable]
+    if arguments.list:
+        for chapter in chosen:
+            print(chapter.name)
+            for p in chapter.parameters().values():
+                print(f"  {f'{p.name} = {p.default!r}':<22}{p.help}".rstrip())
         return 0
-    chapter = chapters.chapter_by_name(root, arguments.chapter)
+    if arguments.chapter is None:
+        raise InvalidInputError(
+            f"no chapter is named. Choose one of: {', '.join(c.name for c in chosen)}."
+        )
+    (chapter,) = chosen
     given = chapter.parse(arguments.parameter)
     folder = arguments.output or root / "_build" / "runs"
     name = "-".join([chapter.name, *(f"{key}={value}" for key, value in sorted(given.items()))])
-    target = folder / f"{name}.ipynb"
+    # a value may hold what a file name may not
+    target = folder / (re.sub(r"[^\w.=+-]", "_", name) + ".ipynb")
     try:
         chapters.execute(chapter, target, given, progress=True)
     except chapters.ChapterFailedError as error:
         print(f"sdtheory: {error}\nThe notebook up to that cell: {error.notebook}", file=sys.stderr)
         return 1
-    print(f"All checks of chapter {chapter.name!r} hold. The executed notebook: {target}")
+    print(
+        f"Chapter {chapter.name!r} ran to its end; none of its checks failed.\n"
+        f"The executed notebook: {target}"
+    )
     return 0

@@ -1,0 +1,117 @@
+"""``sdtheory verify``: the evidence for every statement, collected anew."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+_EXAMPLES = """\
+examples:
+  sdtheory verify                                 all statements, default budget
+  sdtheory verify prop-step cor-rounds-any-kernel only these
+  sdtheory verify --instances 1000000 --jobs 2    a large sample
+  sdtheory verify --certify --json report.json    with ball arithmetic and proofs; keep the report
+  sdtheory verify --search 60                     search each statement for 60 seconds
+  sdtheory verify --replay report.json            rerun the report's worst instances
+  sdtheory verify --scheduler tcp://HOST:8786     on the machines of a Dask cluster
+
+Same seed and same budget give the same evidence, whoever shares the work (not with --search, which
+depends on the machine's speed). Exit code 1: a statement fails, is vacuous, undefined or unjudged.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "verify",
+        help="test every statement of the registry",
+        description="Collect evidence for the statements of the paper and of this book: sampled "
+        "and searched instances in floating point, each suspect judged in ball arithmetic, and a "
+        "control for every hypothesis.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="statements (default: all)")
+    parser.add_argument("--list", action="store_true", help="list the statements")
+    parser.add_argument("--instances", type=int, metavar="N", help="instances to sample")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    parser.add_argument(
+        "--certify",
+        action="store_true",
+        help="also judge exact points and boxes in ball arithmetic, and run the proofs",
+    )
+    parser.add_argument(
+        "--search",
+        type=float,
+        metavar="SECONDS",
+        help="time of the search for each statement (default: a number of instances)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="rerun a report's instances")
+    parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler instead")
+    parser.set_defaults(action=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        from sdtheory import verification
+    except ImportError as error:
+        print(f"sdtheory: error: {error}", file=sys.stderr)
+        return 2
+    statements = verification.find(arguments.ids)
+    if arguments.list:
+        width = max(len(s.id) for s in statements)
+        for s in statements:
+            print(f"{s.id:<{width}}  {s.slogan}")
+        return 0
+    if arguments.replay is not None:
+        replay = verification.replay(arguments.replay, arguments.ids)
+        print(replay)
+        return int(not replay.good)
+    if arguments.json is not None and not arguments.json.parent.is_dir():
+        print(
+            f"sdtheory: error: --json {arguments.json}: there is no folder "
+            f"{arguments.json.parent}. Create it first.",
+            file=sys.stderr,
+        )
+        return 2
+    report = _verify(arguments, statements)
+    print(report)
+    if arguments.json is not None:
+        report.write(arguments.json)
+        print(f"\nReport: {arguments.json}")
+    good = len(report.rows) - len(report.failed)
+    print(f"\n{good} of {len(report.rows)} statements are as they should be.")
+    return int(bool(report.failed))
+
+
+def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
+    from tqdm import tqdm
+
+    from sdtheory import verification
+
+    jobs = arguments.jobs
+    if jobs is None:
+        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    with tqdm(unit="task", desc="verify", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return verification.verify(
+            statements,
+            instances=verification.INSTANCES
+            if arguments.instances is None
+            else arguments.instances,
+            seed=arguments.seed,
+            certify=arguments.certify,
+            seconds=arguments.search,
+            jobs=jobs,
+            scheduler=arguments.scheduler,
+            progress=progress,
+        )
