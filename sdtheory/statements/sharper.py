@@ -1,0 +1,186 @@
+"""Sharper bounds: multiplier, monotone quantities, sparsification without a limit on t."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.multiplier import regular
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack
+
+next_non_trivial = Hypothesis(
+    id="next-non-trivial",
+    words=r"round $t + 1$ is non-trivial too",
+    needed_for="after the collapse there is no multiplier to compare with",
+    holds=lambda i: i.alive[:, 1:],
+)
+
+
+def _multiplier_lower(i: Instance) -> Values:
+    energy = i.energy[:, :-1]
+    c = np.where(i.alive, i.c, 1)
+    d_min = i.d_min[:, None]
+    # ||G^{-1} y|| times d_min, whose terms stay within the float range
+    pulled = np.sqrt(np.sum(energy * (d_min[..., None] / i.d[:, None]) ** 2, axis=-1))
+    return slack(d_min * np.sqrt(np.sum(energy, axis=-1)), c * i.excess[:, :-1] * pulled)
+
+
+def _multiplier_upper(i: Instance) -> Values:
+    energy = i.energy[:, :-1]
+    c = np.where(i.alive, i.c, 1)
+    total = np.sum(energy, axis=-1)
+    return slack(c * i.excess[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
+
+
+def _multiplier_grows(i: Instance) -> Values:
+    c = np.where(i.alive, i.c, 1)
+    return slack(c[:, :-1], c[:, 1:])
+
+
+def _smoother(i: Instance) -> Values:
+    weight = i.d_min[:, None, None] / i.d[:, None]
+    cost = np.sum(i.energy * weight, axis=-1)
+    size = np.sum(i.energy, axis=-1)
+    costs = slack(cost[:, 1:], cost[:, :-1])
+    # the Rayleigh quotient of G^{-1}, multiplied out
+    quotients = slack(cost[:, 1:] * size[:, :-1], cost[:, :-1] * size[:, 1:])
+    return np.stack([costs, quotients], axis=-1)
+
+
+def _removed(i: Instance) -> Values:
+    """Return 1 - B_t without that subtraction: 1 - A_t B = (1 - A_t) + A_t (1 - B)."""
+    c = np.where(i.alive, i.c, 1)[..., None]
+    share = np.where(i.alive[..., None], c / (c + i.d[:, None]), 1)
+    removed = [share[:, 0]]
+    for t in range(1, share.shape[1]):
+        removed.append(share[:, t] + i.A[:, t] * removed[-1])
+    return np.stack(removed, axis=1)
+
+
+def _leaves_data(i: Instance) -> Values:
+    removed = _removed(i)
+    distance = np.sqrt(np.sum(removed**2 * i.energy[:, :1], axis=-1))
+    previous = np.concatenate([0 * distance[:, :1], distance[:, :-1]], axis=-1)
+    steps = (i.t + 1) * np.sqrt(i.rho2)[:, None]
+    return np.stack([slack(previous, distance), slack(distance, steps)], axis=-1)
+
+
+def _log_ratio_of_round(c: Values, d_j: Values, d_k: Values) -> Values:
+    return np.log1p(c / d_j) - np.log1p(c / d_k)
+
+
+def _sparsify(i: Instance) -> Values:
+    alive = i.alive
+    c = np.where(alive, i.c, 1)[..., None]
+    d_j, d_k = i.d[:, None, :-1], i.d[:, None, 1:]
+    ratio = np.cumsum(_log_ratio_of_round(c, d_j, d_k), axis=1)
+    count = (i.t + 1)[:, None]
+    # q_i = sqrt(r_0^2 - i) - 1, with r_0^2 - 1 formed from the excess; positive while alive
+    squared = i.excess[:, :1] * (2 + i.excess[:, :1]) - i.t
+    one = 1 + 0 * squared
+    squared = np.where(alive, squared, one)
+    q = (squared / (np.sqrt(1 + squared) + 1))[..., None]
+    d_min = i.d_min[:, None, None]
+    round_by_round = np.cumsum(_log_ratio_of_round(d_min / q, d_j, d_k), axis=1)
+    first_round = count * _log_ratio_of_round(c[:, :1], d_j, d_k)
+    sum_c = np.cumsum(c, axis=1)
+    exponential = sum_c / d_j - sum_c / d_k
+    cap = count * (np.log(d_k) - np.log(d_j))
+    return np.stack(
+        [
+            slack(round_by_round, ratio),
+            slack(first_round, ratio),
+            slack(ratio, exponential),
+            slack(ratio, cap),
+        ],
+        axis=-1,
+    )
+
+
+distinct = Hypothesis(
+    id="distinct",
+    words=r"$d_j < d_k$ by more than rounding",
+    needed_for="at equal eigenvalues both sides are 1 and their logarithms are rounding errors",
+    holds=lambda i: (i.d[:, None, 1:] > i.d[:, None, :-1] * (1 + 2**-20)) & i.alive[..., None],
+)
+
+STATEMENTS = (
+    Statement(
+        id="prop-multiplier-lower",
+        chapter="sharper",
+        slogan="From below, the multiplier is bounded by the eigenvalues that the labels see.",
+        tex=r"c_t\,(r_t - 1) \ge \frac{\|y_t\|}{\|G^{-1} y_t\|} \ge d_{\min}",
+        source=THIS_BOOK,
+        margin=_multiplier_lower,
+        hypotheses=(non_trivial, regular),
+        rests_on=("prop-newton-concave",),
+        equations=("eq-multiplier-lower",),
+        attained=r"all label energy on one eigenvalue; $\varepsilon \to 0$",
+    ),
+    Statement(
+        id="prop-multiplier-upper",
+        chapter="sharper",
+        slogan="From above, by the mean eigenvalue that the labels see, not by the largest.",
+        tex=r"c_t\,(r_t - 1) \le \frac{y_t^\top G\, y_t}{\|y_t\|^2} \le d_{\max}",
+        source=THIS_BOOK,
+        margin=_multiplier_upper,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-newton-concave",),
+        equations=("eq-multiplier-upper",),
+        attained=r"all label energy on one eigenvalue; $r_t \to 1$",
+    ),
+    Statement(
+        id="prop-multiplier-grows",
+        chapter="sharper",
+        slogan="Every round needs a larger ridge than the one before.",
+        tex=r"c_{t+1} > c_t",
+        source=THIS_BOOK,
+        margin=_multiplier_grows,
+        hypotheses=(next_non_trivial,),
+        rests_on=("prop-secular", "thm-recursion"),
+        equations=("eq-multiplier-grows",),
+    ),
+    Statement(
+        id="prop-smoother",
+        chapter="sharper",
+        slogan="Every round is cheaper, even for its size.",
+        tex=r"y_{t+1}^\top G^{-1} y_{t+1} \le y_t^\top G^{-1} y_t, \qquad "
+        r"\frac{y_{t+1}^\top G^{-1} y_{t+1}}{\|y_{t+1}\|^2} "
+        r"\le \frac{y_t^\top G^{-1} y_t}{\|y_t\|^2}",
+        source=THIS_BOOK,
+        margin=_smoother,
+        hypotheses=(non_trivial, regular),
+        rests_on=("thm-recursion",),
+        equations=("eq-smoother",),
+        attained=r"all label energy on one eigenvalue (the quotient)",
+    ),
+    Statement(
+        id="prop-leaves-data",
+        chapter="sharper",
+        slogan="The fit moves away from the data in every round, by at most rho a round.",
+        tex=r"\|y_t - y_0\| \le \|y_{t+1} - y_0\| \le (t+1)\,\rho",
+        source=THIS_BOOK,
+        margin=_leaves_data,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-active", "thm-product"),
+        equations=("eq-leaves-data",),
+        attained=r"all label energy on one eigenvalue (the upper bound)",
+    ),
+    Statement(
+        id="thm-sparsification-all-rounds",
+        chapter="sharper",
+        slogan="The diagonal's spread is bounded on both sides for as long as the chain lives.",
+        tex=r"\prod_{i<t} \frac{q_i + d_{\min}/d_j}{q_i + d_{\min}/d_k},\; "
+        r"\Bigl(\frac{1 + c_0/d_j}{1 + c_0/d_k}\Bigr)^{t} \;\le\; "
+        r"\frac{B_{t-1}[k]}{B_{t-1}[j]} \;\le\; "
+        r"\Bigl(\frac{d_k}{d_j}\Bigr)^{t},\; e^{\sum_{i<t} c_i\,(1/d_j - 1/d_k)}, "
+        r"\qquad q_i = \sqrt{r_0^2 - i} - 1",
+        source=THIS_BOOK,
+        margin=_sparsify,
+        hypotheses=(non_trivial, regular, distinct),
+        rests_on=("prop-multiplier-bounds", "cor-rounds-any-kernel", "prop-multiplier-grows"),
+        equations=("eq-sparsification-all-rounds",),
+        attained=r"$t = 1$ (in $c_0$); $\kappa = 1$; $\varepsilon \to 0$ (the exponential)",
+    ),
+)
