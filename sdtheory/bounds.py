@@ -149,6 +149,35 @@ def sparsification_bound(
     return ((excess_0 + d_min / d_j) / (excess_0 + d_min / d_k)) ** rounds
 
 
+def log_sparsification_bound(
+    excess_0: Values, d_min: Values, d_j: Values, d_k: Values, rounds: Values
+) -> Values:
+    r"""Return the logarithm of `sparsification_bound`, without cancellation or overflow.
+
+    .. math:: t \log\Bigl(1 + \frac{d_{\min}\,(d_k - d_j)}
+              {d_j\,\bigl((r_0 - 1)\,d_k + d_{\min}\bigr)}\Bigr)
+    """
+    return rounds * np.log1p(d_min * (d_k - d_j) / (d_j * (excess_0 * d_k + d_min)))
+
+
+def log_near_interpolation_limits(d: Values) -> Values:
+    r"""Return the exponents whose smallest is that of `near_interpolation_limit`.
+
+    .. math:: \frac{d_{\min}}{\kappa} \Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr)
+
+    Parameters
+    ----------
+    d : array_like of shape (..., n)
+        Positive eigenvalues, ascending.
+
+    Returns
+    -------
+    ndarray of shape (..., n-1)
+    """
+    low, high = d[..., :-1], d[..., 1:]
+    return (d[..., :1] / d[..., -1:]) * (d[..., :1] / low) * ((high - low) / high)
+
+
 def near_interpolation_limit(d: Values) -> Values:
     r"""Return the limit, as epsilon falls to 0, of the bound on the sparsity index.
 

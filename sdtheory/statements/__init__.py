@@ -1,12 +1,28 @@
 """The registry: every statement of the paper and of this book, declared once."""
 
-from sdtheory.statements import kkt, problem, recursion
+from sdtheory.statements import (
+    early_stopping,
+    example,
+    kkt,
+    near_interpolation,
+    problem,
+    recursion,
+    sparsification,
+)
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.statement import Counterexample, Hypothesis, Kind, Statement, slack
 
 #: All statements by id, in the order of the book.
 STATEMENTS: dict[str, Statement] = {}
-for _module in (problem, kkt, recursion):
+for _module in (
+    problem,
+    kkt,
+    recursion,
+    sparsification,
+    near_interpolation,
+    early_stopping,
+    example,
+):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:
             raise ValueError(f"statement id {_statement.id!r} is declared twice")

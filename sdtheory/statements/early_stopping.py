@@ -1,0 +1,209 @@
+"""Early stopping is one filter of another family: what it can and cannot do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from sdtheory.filters import gradient_flow, iterated_tikhonov, tikhonov
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.sparsification import neighbours
+from sdtheory.statements.statement import (
+    THIS_BOOK,
+    Counterexample,
+    Hypothesis,
+    Statement,
+    Values,
+    slack,
+)
+
+EARLY_STOPPING = "Mobahi et al. (2020), on early stopping; as restated here"
+
+positive_pair = Hypothesis(
+    id="positive-pair",
+    words=r"$d_j > 0$",
+    needed_for=r"in the kernel of $G$ every filter is zero, and all agree",
+    holds=lambda i: np.concatenate([i.d[:, None, :-1] > 0, i.d[:, None] > 0], axis=-1),
+)
+
+near_collapse = Hypothesis(
+    id="near-collapse",
+    words=r"$t \ge 2$ and $(r_0 - 1)(r_{t-1} - 1) < d_{\min}^2/(d_j d_k)$",
+    needed_for="one round stays below the cap, and so do rounds with small multipliers",
+    holds=lambda i: (
+        (i.t[:, None] >= 1)
+        & i.alive[..., None]
+        & (
+            (i.excess[:, :1] * i.excess[:, :-1])[..., None] * i.d[:, None, :-1] * i.d[:, None, 1:]
+            < (i.d_min**2)[:, None, None]
+        )
+    ),
+)
+
+
+def _strength(i: Instance) -> Values:
+    return np.where(i.alive, i.c, 1)[..., None]
+
+
+def _grows(weaker: Values, stronger: Values) -> Values:
+    """Return the margin of phi[k]/phi[j] being larger for the stronger filter."""
+    return slack(weaker[..., 1:] * stronger[..., :-1], stronger[..., 1:] * weaker[..., :-1])
+
+
+def _capped(d: Values, phi: Values) -> Values:
+    d_j, d_k = neighbours(d)
+    return slack(phi[..., 1:] * d_j, phi[..., :-1] * d_k)
+
+
+def _one_round(i: Instance) -> Values:
+    c, d = _strength(i), i.d[:, None]
+    residual = np.sum(i.energy[:, :-1] * (2 * c / (2 * c + d)) ** 2, axis=-1, keepdims=True)
+    more = slack(i.rho2[:, None, None], residual)
+    stronger = tikhonov(d, 2 * c)
+    return np.concatenate([more, _grows(tikhonov(d, c), stronger), _capped(i.d, stronger)], axis=-1)
+
+
+def _one_round_falls(i: Instance) -> Values:
+    c, d = _strength(i), i.d[:, None]
+    return _grows(tikhonov(d, 2 * c), tikhonov(d, c))
+
+
+def _flow(i: Instance) -> Values:
+    c, d = _strength(i), i.d[:, None]
+    weaker, stronger = gradient_flow(d, c), gradient_flow(d, 2 * c)
+    return np.concatenate([_grows(weaker, stronger), _capped(i.d, stronger)], axis=-1)
+
+
+def _filter_cap(i: Instance) -> Values:
+    c, d = _strength(i), i.d[:, None]
+    filters = tikhonov(d, c), iterated_tikhonov(d, c, 3), gradient_flow(d, c)
+    return np.concatenate([_capped(i.d, phi) for phi in filters], axis=-1)
+
+
+def _two_rounds(i: Instance) -> Values:
+    d_j, d_k = neighbours(i.d)
+    # each round with the one before, the first with itself: any two multipliers will do
+    A_2, c_2 = (a * np.concatenate([a[:, :1], a[:, :-1]], axis=1) for a in (i.A, _strength(i)))
+    beyond = slack(A_2[..., :-1] * d_k, A_2[..., 1:] * d_j)
+    return np.where(i.alive[..., None], beyond * slack(d_j * d_k, c_2), np.nan)
+
+
+def _beyond_cap(i: Instance) -> Values:
+    d_j, d_k = neighbours(i.d)
+    return slack(i.B[..., :-1] * d_k, i.B[..., 1:] * d_j)
+
+
+def _matching(i: Instance) -> Values:
+    positive = (i.d > 0).astype(bool)[:, None]
+    c = np.where(i.alive, i.c, 0)[..., None]
+    # entries with d = 0 are given some other eigenvalue, and blanked in the end
+    d = np.where(positive, i.d[:, None], i.d_max[:, None, None])
+    log_F = -np.cumsum(np.log1p(c / d), axis=1)
+    total = np.cumsum(c, axis=1)
+    before = np.concatenate([0 * total[:, :1], total[:, :-1]], axis=1)
+    pairs = np.cumsum(c * before, axis=1)
+    kept = -np.expm1(log_F)
+    (d_j, d_k), (log_j, log_k) = ((a[..., :-1], a[..., 1:]) for a in (d, log_F))
+    # the matching multiplier is d (1/F - 1); both sides are multiplied by F(d_j)
+    lower = d_k * np.exp(log_j - log_k) * kept[..., 1:]
+    gap = np.exp(log_j) * pairs * (d_k - d_j) / (d_j * d_k)
+    decreases = slack(lower + gap, d_j * kept[..., :-1])
+    above = slack(np.exp(log_F) * total, d * kept)
+    margin = np.concatenate([decreases, above], axis=-1)
+    defined = np.concatenate([positive[..., :-1], positive], axis=-1) & i.alive[..., None]
+    return np.where(defined, margin, np.nan)
+
+
+STATEMENTS = (
+    Statement(
+        id="prop-early-stopping",
+        chapter="early_stopping",
+        slogan="One round with a larger tolerance has a sparser diagonal, up to the cap d_k/d_j.",
+        tex=r"c \text{ increases with } \varepsilon, \text{ and with it } \frac{T_c(d_k)}{T_c(d_j)}"
+        r" \text{ from } 1 \text{ to } \frac{d_k}{d_j}, \qquad d_k > d_j > 0",
+        source=THIS_BOOK,
+        margin=_one_round,
+        hypotheses=(non_trivial,),
+        rests_on=("prop-secular", "lem-ratio"),
+        equations=("eq-early-stopping",),
+    ),
+    Statement(
+        id="claim-early-stopping-opposite",
+        chapter="early_stopping",
+        slogan="Early stopping does the opposite of sparsification.",
+        tex=r"\varepsilon' > \varepsilon \implies \frac{T_{c'}(d_k)}{T_{c'}(d_j)} \le "
+        r"\frac{T_c(d_k)}{T_c(d_j)}, \qquad d_k > d_j > 0",
+        source=EARLY_STOPPING,
+        margin=_one_round_falls,
+        hypotheses=(non_trivial,),
+        equations=("eq-claim-opposite",),
+        counterexample=Counterexample(
+            d=(Fraction(1), Fraction(2)),
+            z=(Fraction(2), Fraction(3)),
+            epsilon=Fraction(1),
+            rounds=1,
+            words=r"at $\varepsilon = 1$ the multiplier is $1$ and the ratio $4/3$; at the larger "
+            r"$\varepsilon' = 145/72$ they are $2$ and $3/2$",
+        ),
+        repaired_by=("prop-early-stopping", "prop-filter-cap", "thm-beyond-cap", "thm-no-filter"),
+    ),
+    Statement(
+        id="prop-flow-stopping",
+        chapter="early_stopping",
+        slogan="So has gradient flow that is stopped earlier, up to the same cap.",
+        tex=r"\frac{1 - e^{-d_k s}}{1 - e^{-d_j s}} \text{ decreases with the time } s, "
+        r"\text{ from } \frac{d_k}{d_j} \text{ to } 1, \qquad d_k > d_j > 0",
+        source=THIS_BOOK,
+        margin=_flow,
+        equations=("eq-flow-stopping",),
+    ),
+    Statement(
+        id="prop-filter-cap",
+        chapter="early_stopping",
+        slogan="Every filter that favours no eigenvalue beyond proportion has the cap d_k/d_j.",
+        tex=r"\frac{\varphi(d)}{d} \text{ non-increasing} \implies "
+        r"\frac{\varphi(d_k)}{\varphi(d_j)} \le \frac{d_k}{d_j}, \qquad d_k > d_j > 0",
+        source=THIS_BOOK,
+        margin=_filter_cap,
+        equations=("eq-filter-cap",),
+    ),
+    Statement(
+        id="lem-two-rounds",
+        chapter="early_stopping",
+        slogan="Two rounds pass the cap exactly when their multipliers are large together.",
+        tex=r"\frac{T_c(d_k)\,T_{c'}(d_k)}{T_c(d_j)\,T_{c'}(d_j)} > \frac{d_k}{d_j} \iff "
+        r"c\,c' > d_j d_k, \qquad d_k > d_j > 0",
+        source=THIS_BOOK,
+        margin=_two_rounds,
+        hypotheses=(non_trivial,),
+        rests_on=("lem-ratio",),
+        equations=("eq-two-rounds",),
+    ),
+    Statement(
+        id="thm-beyond-cap",
+        chapter="early_stopping",
+        slogan="Near the end of its life self-distillation passes the cap of every such filter.",
+        tex=r"(r_0 - 1)(r_{t-1} - 1) < \frac{d_{\min}^2}{d_j d_k} \implies "
+        r"\frac{B_{t-1}[k]}{B_{t-1}[j]} > \frac{d_k}{d_j}, \qquad d_k > d_j, \ 2 \le t \le N",
+        source=THIS_BOOK,
+        margin=_beyond_cap,
+        hypotheses=(near_collapse,),
+        rests_on=("lem-two-rounds", "lem-one-round-ratio", "thm-product"),
+        equations=("eq-beyond-cap",),
+    ),
+    Statement(
+        id="thm-no-filter",
+        chapter="early_stopping",
+        slogan="No single round does what several do, at two eigenvalues at once.",
+        tex=r"m(d) = d \Bigl(\frac1{F(d)} - 1\Bigr): \quad m(d_j) - m(d_k) \ge \sum_{i<l} c_i c_l "
+        r"\Bigl(\frac1{d_j} - \frac1{d_k}\Bigr), \qquad m(d) \ge \sum_i c_i",
+        source=THIS_BOOK,
+        margin=_matching,
+        hypotheses=(non_trivial, positive_pair),
+        rests_on=("thm-product",),
+        equations=("eq-no-filter",),
+        attained="two rounds (left); one round (right)",
+    ),
+)

@@ -1,0 +1,193 @@
+"""What becomes of the bound on the sparsity index, and of the index, as epsilon falls to 0."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from sdtheory.bounds import log_near_interpolation_limits, log_sparsification_bound
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.multiplier import regular
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.sparsification import guaranteed, log_ratios, neighbours
+from sdtheory.statements.statement import (
+    THIS_BOOK,
+    Counterexample,
+    Hypothesis,
+    Statement,
+    Values,
+    slack,
+)
+
+THEOREM_6 = "Mobahi et al. (2020), Thm 6; as restated here"
+READING = "a reading of Mobahi et al. (2020), Thm 6; as restated here"
+
+last_guaranteed = Hypothesis(
+    id="last-guaranteed",
+    words=r"$t = \lfloor (r_0 - 1)/\kappa \rfloor$",
+    needed_for="the claim is about the number of rounds that the tolerance guarantees",
+    holds=lambda i: (
+        ((i.t + 1) * i.kappa[:, None] <= i.excess[:, :1])
+        & ((i.t + 2) * i.kappa[:, None] > i.excess[:, :1])
+    ),
+)
+
+
+def _log_bounds(i: Instance, excess: Values, t: Values) -> Values:
+    """Return the logarithm of the bound for neighbours after t rounds at that excess."""
+    d_j, d_k = neighbours(i.d)
+    return log_sparsification_bound(excess[..., None], i.d_min[:, None, None], d_j, d_k, t[:, None])
+
+
+def _bound_grows(i: Instance) -> Values:
+    t = np.arange(1, len(i.t) + 2)
+    excess = i.kappa[:, None] * t
+    bound = _log_bounds(i, excess, t)
+    limit = log_near_interpolation_limits(i.d)[:, None] + 0 * bound
+    rate = (1 - 1 / (1 + excess))[..., None]
+    return np.concatenate(
+        [slack(bound[:, :-1], bound[:, 1:]), slack(bound, limit), slack(rate * limit, bound)],
+        axis=1,
+    )
+
+
+def _fixed_rounds(i: Instance) -> Values:
+    t = i.t + 1
+    return slack(_log_bounds(i, 2 * i.excess[:, :1], t), _log_bounds(i, i.excess[:, :1], t))
+
+
+def _floor_grows(i: Instance) -> Values:
+    t = i.t + 1
+    step = i.kappa[:, None] * t
+    return slack(_log_bounds(i, step, t), _log_bounds(i, i.excess[:, :1], t))
+
+
+def _index_below_limit(i: Instance) -> Values:
+    return slack(np.cumsum(log_ratios(i), axis=1), log_near_interpolation_limits(i.d)[:, None])
+
+
+def _flow(i: Instance) -> tuple[Values, Values, Values]:
+    """Return c_i, tau_{i+1} = c_0 + ... + c_i and q_i = kappa/(r_i - 1), each of shape (m, T)."""
+    c = np.where(i.alive, i.c, 1)
+    excess = np.where(i.alive, i.excess[:, :-1], 1)
+    return c, np.cumsum(c, axis=1), i.kappa[:, None] / excess
+
+
+def _flow_step(i: Instance) -> Values:
+    c, tau, q = _flow(i)
+    d, energy = i.d[:, None], i.energy[:, :1]
+    rho = np.sqrt(i.rho2)[:, None]
+
+    def speed(time: Values) -> Values:
+        return np.sqrt(np.sum(energy * (np.exp(-time[..., None] / d) / d) ** 2, axis=-1))
+
+    margin = np.stack([slack(c * speed(tau), rho), slack(rho, c * speed(tau / (1 + q)))], axis=-1)
+    return np.where(i.alive[..., None], margin, np.nan)
+
+
+def _index_by_flow(i: Instance) -> Values:
+    d_j, d_k = neighbours(i.d)
+    _, tau, q = _flow(i)
+    highest = tau[..., None] * (d_k - d_j) / (d_j * d_k)
+    log_ratio = np.cumsum(log_ratios(i), axis=1)
+    margin = np.stack(
+        [slack(log_ratio, highest), slack(highest / (1 + q)[..., None], log_ratio)], axis=-1
+    )
+    return np.where(i.alive[..., None, None], margin, np.nan)
+
+
+STATEMENTS = (
+    Statement(
+        id="thm-near-interpolation",
+        chapter="near_interpolation",
+        slogan="Near interpolation the guaranteed rounds guarantee more, up to a limit.",
+        tex=r"b_t = \min_k \left(\frac{\kappa t + d_{\min}/d_k}{\kappa t + d_{\min}/d_{k+1}}"
+        r"\right)^t \text{ increases with } t \text{ to } b_\infty = \exp\Bigl("
+        r"\frac{d_{\min}}{\kappa} \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}\bigr)\Bigr), "
+        r"\quad \log b_t \ge (1 - 1/r_0) \log b_\infty",
+        source=THEOREM_6,
+        margin=_bound_grows,
+        hypotheses=(regular,),
+        rests_on=("thm-sparsification",),
+        equations=("eq-bound-grows", "eq-bound-limit"),
+    ),
+    Statement(
+        id="prop-fixed-rounds",
+        chapter="near_interpolation",
+        slogan="At a fixed number of rounds the bound falls with the tolerance, to nothing.",
+        tex=r"\left(\frac{r_0 - 1 + d_{\min}/d_j}{r_0 - 1 + d_{\min}/d_k}\right)^t "
+        r"\text{ decreases in } r_0, \text{ to } 1",
+        source=THIS_BOOK,
+        margin=_fixed_rounds,
+        hypotheses=(regular, non_trivial),
+        equations=("eq-fixed-rounds",),
+    ),
+    Statement(
+        id="claim-floor",
+        chapter="near_interpolation",
+        slogan="The bound after all guaranteed rounds grows whenever epsilon falls.",
+        tex=r"\varepsilon' < \varepsilon \implies b(\varepsilon') \ge b(\varepsilon), \qquad "
+        r"t = \lfloor (r_0 - 1)/\kappa \rfloor",
+        source=READING,
+        margin=_floor_grows,
+        hypotheses=(last_guaranteed,),
+        equations=("eq-claim-floor",),
+        counterexample=Counterexample(
+            d=(Fraction(1), Fraction(2)),
+            z=(Fraction(12, 5), Fraction(16, 5)),
+            epsilon=Fraction(1, 2),
+            rounds=1,
+            words=r"at $r_0 = 4$ one round is guaranteed and the bound is $8/7$; at the larger "
+            r"tolerance with $r_0 = 3$ it is one round too, and $6/5$",
+        ),
+        repaired_by=("thm-near-interpolation", "prop-fixed-rounds"),
+    ),
+    Statement(
+        id="claim-index-limit",
+        chapter="near_interpolation",
+        slogan="The sparsity index itself grows to the limit of its bound.",
+        tex=r"S_{B_{t-1}} \nearrow \exp\Bigl(\frac{d_{\min}}{\kappa} \min_k \bigl(\tfrac1{d_k} - "
+        r"\tfrac1{d_{k+1}}\bigr)\Bigr), \qquad t = (r_0 - 1)/\kappa",
+        source=READING,
+        margin=_index_below_limit,
+        hypotheses=(guaranteed,),
+        equations=("eq-claim-index-limit",),
+        counterexample=Counterexample(
+            d=(Fraction(1), Fraction(2)),
+            z=(Fraction(0), Fraction(3)),
+            epsilon=Fraction(1, 2),
+            rounds=1,
+            words=r"the index is $4/3$ after the one guaranteed round, above the limit $e^{1/4}$",
+        ),
+        repaired_by=("thm-index-limit",),
+    ),
+    Statement(
+        id="lem-flow-step",
+        chapter="near_interpolation",
+        slogan="A round moves the labels about as far as the gradient flow does in time c.",
+        tex=r"c_i\,\varphi(\tau_{i+1}) \le \rho \le "
+        r"c_i\,\varphi\Bigl(\frac{\tau_{i+1}}{1+q_i}\Bigr), \quad "
+        r"\varphi(\tau) = \|D^{-1} e^{-\tau D^{-1}} z_0\|, "
+        r"\ \tau_{i+1} = c_0 + \dots + c_i, \ q_i = \frac{\kappa}{r_i - 1}",
+        source=THIS_BOOK,
+        margin=_flow_step,
+        hypotheses=(regular, non_trivial),
+        rests_on=("thm-product", "prop-active", "prop-step", "prop-multiplier-bounds"),
+        equations=("eq-flow-step",),
+    ),
+    Statement(
+        id="thm-index-limit",
+        chapter="near_interpolation",
+        slogan="The index is the exponential of a time, and tends to more than its bound does.",
+        tex=r"\frac{\tau_t}{1+q_{t-1}} \Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr) \le "
+        r"\log\frac{B_{t-1}[k+1]}{B_{t-1}[k]} \le "
+        r"\tau_t \Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr), \qquad "
+        r"S_{B_{t-1}} \to \exp\Bigl(s^* \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}\bigr)\Bigr)",
+        source=THIS_BOOK,
+        margin=_index_by_flow,
+        hypotheses=(regular, non_trivial),
+        rests_on=("lem-ratio", "lem-flow-step", "cor-rounds-any-kernel"),
+        equations=("eq-index-by-flow",),
+    ),
+)

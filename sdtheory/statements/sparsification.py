@@ -1,0 +1,147 @@
+"""How fast the diagonal of B_t becomes sparse: bounds on ratios of its entries.
+
+Ratios are formed for neighbouring eigenvalues. That is all pairs: both bounds
+and ratios telescope.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdtheory.bounds import log_sparsification_bound
+from sdtheory.statements.instance import Instance
+from sdtheory.statements.multiplier import regular
+from sdtheory.statements.problem import non_trivial
+from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Kind, Statement, Values, slack
+
+THEOREM_5 = "Mobahi et al. (2020), Thm 5; as restated here"
+
+guaranteed = Hypothesis(
+    id="guaranteed",
+    words=r"$t \le (r_0 - 1)/\kappa$, so that $\kappa$ is finite",
+    needed_for=r"after the collapse there are no more rounds to sparsify",
+    holds=lambda i: (i.t + 1) * i.kappa[:, None] <= i.excess[:, :1],
+)
+
+
+def neighbours(d: Values) -> tuple[Values, Values]:
+    """Return d_j and d_k of neighbouring eigenvalues, with an axis for rounds."""
+    return d[:, None, :-1], d[:, None, 1:]
+
+
+def log_ratios(i: Instance) -> Values:
+    """Return log(A_t[k]/A_t[j]) of neighbours, shape (m, T, n-1), without cancellation.
+
+    Zero for a round after the collapse: a round that is not there sparsifies
+    nothing.
+    """
+    d_j, d_k = neighbours(i.d)
+    c = np.where(i.alive, i.c, 0)[..., None]
+    return np.log1p(c * (d_k - d_j) / (d_j * (c + d_k)))
+
+
+def _ratio(i: Instance) -> Values:
+    (d_j, d_k), (A_j, A_k) = neighbours(i.d), (i.A[..., :-1], i.A[..., 1:])
+    c = np.where(i.alive, i.c, 1)[..., None]
+    margin = slack(A_k * d_j * (c + d_k), A_j * d_k * (c + d_j))
+    return np.where(i.alive[..., None], margin, np.nan)
+
+
+def _one_round(i: Instance) -> Values:
+    d_k = i.d[:, None, 1:]
+    d_min, d_max = (d[:, None, None] for d in (i.d_min, i.d_max))
+    alive = i.alive[..., None]
+    c = np.where(alive, i.c[..., None], 1)
+    excess = np.where(alive, i.excess[:, :-1, None], 1)
+    # each ratio minus one, divided by (d_k - d_j) / d_j
+    lower, ratio, upper = (
+        d_min / (excess * d_k + d_min),
+        c / (c + d_k),
+        d_max / (excess * d_k + d_max),
+    )
+    below, above = slack(lower, ratio), slack(ratio, upper)
+    return np.where(alive, np.concatenate([below, above], axis=-1), np.nan)
+
+
+def _sparsification(i: Instance) -> Values:
+    d_j, d_k = neighbours(i.d)
+    bound = log_sparsification_bound(
+        i.excess[:, :1, None], i.d_min[:, None, None], d_j, d_k, (i.t + 1)[:, None]
+    )
+    return slack(bound, np.cumsum(log_ratios(i), axis=1))
+
+
+def _cap(i: Instance) -> Values:
+    d_j, d_k = neighbours(i.d)
+    B_j, B_k = i.B[..., :-1], i.B[..., 1:]
+    quotient = d_j / np.where((d_k > 0).astype(bool), d_k, 1)
+    return np.concatenate(
+        [slack(B_k * quotient ** (i.t + 1)[:, None], B_j), slack(B_j, B_k)], axis=-1
+    )
+
+
+STATEMENTS = (
+    Statement(
+        id="lem-ratio",
+        chapter="sparsification",
+        slogan="One round multiplies the ratio of two entries by a factor between 1 and d_k/d_j.",
+        tex=r"\frac{A_t[k]}{A_t[j]} = \frac{1 + c_t/d_j}{1 + c_t/d_k}",
+        source=THIS_BOOK,
+        margin=_ratio,
+        kind=Kind.IDENTITY,
+        hypotheses=(non_trivial,),
+        rests_on=("thm-recursion",),
+        equations=("eq-ratio",),
+    ),
+    Statement(
+        id="lem-one-round-ratio",
+        chapter="sparsification",
+        slogan="The bounds on the multiplier are bounds on what one round does to a ratio.",
+        tex=r"\frac{r_t - 1 + d_{\min}/d_j}{r_t - 1 + d_{\min}/d_k} \le \frac{A_t[k]}{A_t[j]} \le "
+        r"\frac{r_t - 1 + d_{\max}/d_j}{r_t - 1 + d_{\max}/d_k}, \qquad d_k > d_j",
+        source=THEOREM_5,
+        margin=_one_round,
+        hypotheses=(regular, non_trivial),
+        rests_on=("lem-ratio", "prop-multiplier-bounds"),
+        equations=("eq-one-round-ratio",),
+        attained=r"labels in the eigenspace of $d_{\min}$ (left) or of $d_{\max}$ (right)",
+    ),
+    Statement(
+        id="thm-sparsification",
+        chapter="sparsification",
+        slogan="Self-distillation makes the diagonal sparser at least geometrically.",
+        tex=r"\frac{B_{t-1}[k]}{B_{t-1}[j]} \ge \left(\frac{r_0 - 1 + d_{\min}/d_j}"
+        r"{r_0 - 1 + d_{\min}/d_k}\right)^t, \qquad d_k > d_j, \quad t \le (r_0 - 1)/\kappa",
+        source=THEOREM_5,
+        margin=_sparsification,
+        hypotheses=(guaranteed,),
+        rests_on=("lem-one-round-ratio", "prop-step", "cor-rounds-any-kernel"),
+        equations=("eq-sparsification",),
+        attained=r"$t = 1$ and labels in the eigenspace of $d_{\min}$",
+    ),
+    Statement(
+        id="cor-sparsification-every-round",
+        chapter="sparsification",
+        slogan="The same bound holds for as long as there are rounds.",
+        tex=r"\frac{B_{t-1}[k]}{B_{t-1}[j]} \ge \left(\frac{r_0 - 1 + d_{\min}/d_j}"
+        r"{r_0 - 1 + d_{\min}/d_k}\right)^t, \qquad d_k > d_j, \quad t \le N",
+        source=THIS_BOOK,
+        margin=_sparsification,
+        hypotheses=(regular, non_trivial),
+        rests_on=("lem-one-round-ratio", "prop-step"),
+        equations=("eq-sparsification-every-round",),
+        attained=r"$t = 1$ and labels in the eigenspace of $d_{\min}$",
+    ),
+    Statement(
+        id="prop-sparsification-cap",
+        chapter="sparsification",
+        slogan="No round multiplies a ratio by more than the quotient of the eigenvalues.",
+        tex=r"1 \le \frac{B_{t-1}[k]}{B_{t-1}[j]} \le \Bigl(\frac{d_k}{d_j}\Bigr)^t, "
+        r"\qquad d_k > d_j > 0",
+        source=THIS_BOOK,
+        margin=_cap,
+        rests_on=("lem-ratio",),
+        equations=("eq-sparsification-cap",),
+        attained=r"approached as $c_i/d_k \to \infty$ in every round",
+    ),
+)
