@@ -4,9 +4,11 @@ from sdtheory.statements import (
     early_stopping,
     example,
     kkt,
+    multiplier,
     near_interpolation,
     problem,
     recursion,
+    rounds,
     sparsification,
 )
 from sdtheory.statements.instance import Instance
@@ -17,7 +19,9 @@ STATEMENTS: dict[str, Statement] = {}
 for _module in (
     problem,
     kkt,
+    multiplier,
     recursion,
+    rounds,
     sparsification,
     near_interpolation,
     early_stopping,
