@@ -17,7 +17,7 @@ LAYERS = (
     {"distill", "filters", "equivalent_kernel", "datasets"},
     {"statements"},
     {"evidence", "estimator"},
-    {"checks"},
+    {"checks", "verification"},
     {"chapters"},
     {"cli"},
 )

@@ -24,7 +24,7 @@ arithmetic", IEEE Trans. Computers 66 (2017) 1281-1292.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -57,6 +57,8 @@ _GUARD_BITS = 12
 #: ... and widens by this many bits at a time until both signs are certain.
 _WIDEN_BITS = 4
 
+#: Numbers taken exactly.
+ExactArray = ArrayLike | Sequence[Fraction]
 
 Result = TypeVar("Result")
 
@@ -216,7 +218,7 @@ def rising_precision(task: Callable[[], Result], *, limit: int = LIMIT_BITS) -> 
 
 
 def enclose(
-    d: ArrayLike, z: ArrayLike, epsilon: object, rounds: int, *, outputs: bool = False
+    d: ExactArray, z: ExactArray, epsilon: object, rounds: int, *, outputs: bool = False
 ) -> Instance:
     """Enclose the recursion of one instance, at the working precision.
 
@@ -279,7 +281,9 @@ def enclose(
             condition.append(undefined)
         product = ratio * product
         columns = ratio[:, None] * columns
-        for rows, row in zip((c, ratios, products, labels), (root, ratio, product, columns)):
+        for rows, row in zip(
+            (c, ratios, products, labels), (root, ratio, product, columns), strict=True
+        ):
             rows.append(row)
 
     def batch(rows: list[Any]) -> Any:
@@ -300,7 +304,9 @@ def enclose(
     )
 
 
-def _exact(d: ArrayLike, z: ArrayLike, epsilon: object, *, outputs: bool) -> tuple[Any, Any, Ball]:
+def _exact(
+    d: ExactArray, z: ExactArray, epsilon: object, *, outputs: bool
+) -> tuple[Any, Any, Ball]:
     """Check the arguments; return d ascending, z of shape (n, q) and epsilon as balls."""
     d = np.asarray(d, dtype=object)
     z = np.asarray(z, dtype=object)
@@ -331,7 +337,7 @@ def _exact(d: ArrayLike, z: ArrayLike, epsilon: object, *, outputs: bool) -> tup
 
 def _enclose_root(d: Any, energy: Any, rho2: Ball, t: int) -> Ball:
     """Return a ball that certainly contains the root of S(c) = rho^2."""
-    weights = [(e.value, k.value) for e, k in zip(energy, d)]
+    weights = [(e.value, k.value) for e, k in zip(energy, d, strict=True)]
 
     def excess(c: arb) -> arb:
         return sum((e * (c / (c + k)) ** 2 for e, k in weights), -rho2.value)

@@ -13,9 +13,15 @@ from enum import Enum
 
 import numpy as np
 from flint import arb, ctx
-from numpy.typing import ArrayLike
 
-from sdtheory.evidence.balls import LIMIT_BITS, Ball, UndecidedError, enclose, rising_precision
+from sdtheory.evidence.balls import (
+    LIMIT_BITS,
+    Ball,
+    ExactArray,
+    UndecidedError,
+    enclose,
+    rising_precision,
+)
 from sdtheory.statements import Instance, Kind, Statement
 
 #: An equality counts as consistent once its scaled margin is below 2^-CONSISTENT_BITS.
@@ -77,8 +83,8 @@ class Certificate:
 
 def certify(
     statement: Statement,
-    d: ArrayLike,
-    z: ArrayLike,
+    d: ExactArray,
+    z: ExactArray,
     epsilon: object,
     rounds: int,
     *,
@@ -123,6 +129,9 @@ def certify(
         return rising_precision(attempt, limit=limit)[0]
     except UndecidedError as undecided:
         reason = f"not decided within {limit} bits: {undecided}"
+        return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
+    except TypeError as error:
+        reason = f"the margin is not written for balls: {error}"
         return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
 
 

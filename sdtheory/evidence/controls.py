@@ -1,0 +1,107 @@
+"""Controls: a statement must fail somewhere once one of its hypotheses is dropped.
+
+Same margin, same code, same sample; only the hypothesis is gone. A hypothesis
+without which nothing fails is not needed, or not tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sdtheory.evidence.certified import Verdict, rejudge
+from sdtheory.evidence.families import Chunk
+from sdtheory.evidence.floating import measure
+from sdtheory.evidence.searched import search
+from sdtheory.evidence.witness import Witness
+from sdtheory.statements import Statement
+
+#: Suspects of a chunk that are judged.
+_JUDGED_PER_CHUNK = 2
+
+
+@dataclass(frozen=True)
+class Control:
+    """What happens without a hypothesis.
+
+    Attributes
+    ----------
+    hypothesis : str
+        Id of the hypothesis.
+    tried : int
+        Instances tried.
+    fails : bool
+        Whether the statement certainly fails at one of them.
+    undefined : int
+        Instances tried at which its margin is not a number.
+    margin : float or None
+        Float margin at the certain failure.
+    witness : Witness or None
+        The certain failure, else an undefined instance.
+    """
+
+    hypothesis: str
+    tried: int
+    fails: bool
+    undefined: int
+    margin: float | None
+    witness: Witness | None
+
+    def __str__(self) -> str:
+        if self.fails:
+            return "fails without it"
+        if self.undefined:
+            return f"undefined without it ({self.undefined} of {self.tried} instances)"
+        return f"none found, {self.tried} tried"
+
+
+def without(statement: Statement, hypothesis: str) -> Statement:
+    """Return the statement with one hypothesis dropped."""
+    kept = tuple(h for h in statement.hypotheses if h.id != hypothesis)
+    return replace(statement, hypotheses=kept)
+
+
+def control(
+    statement: Statement, hypothesis: str, chunks: Iterable[Chunk], *, seed: int = 0
+) -> Control:
+    """Look for a failure without a hypothesis: in a sample, then by search.
+
+    Parameters
+    ----------
+    statement : Statement
+        The statement.
+    hypothesis : str
+        Id of the hypothesis to drop.
+    chunks : iterable of Chunk
+        Sample; it is left at the first certain failure.
+    seed : int, optional
+        Seed of the search.
+
+    Returns
+    -------
+    Control
+    """
+    dropped = without(statement, hypothesis)
+    tried = undefined = 0
+    witness = None
+    for chunk in chunks:
+        instance = chunk.draw()
+        measured = measure(dropped, instance)
+        tried += chunk.size
+        for index in measured.suspects[:_JUDGED_PER_CHUNK]:
+            if rejudge(dropped, instance, index).verdict is Verdict.FAILS:
+                found = Witness.of(instance, index, chunk.origin(index))
+                return Control(
+                    hypothesis, tried, True, undefined, float(measured.worst[index]), found
+                )
+        if measured.undefined.any() and witness is None:
+            index = int(np.argmax(measured.undefined))
+            witness = Witness.of(instance, index, chunk.origin(index))
+        undefined += int(measured.undefined.sum())
+    searched = search(dropped, seed=seed)
+    tried += searched.evaluations
+    if searched.found:
+        return Control(hypothesis, tried, True, undefined, searched.best, searched.witness)
+    return Control(hypothesis, tried, False, undefined, None, witness)

@@ -1,0 +1,229 @@
+"""Declared families of instances, drawn in chunks.
+
+A chunk has one number of points and one number of outputs, so that its
+instances are one batch; within it every spectrum meets every kind of labels.
+A chunk depends on the seed and on its own number only, hence a sample is the
+same whatever the number of processes that share the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from sdtheory.statements import Instance
+from sdtheory.validation import Array
+
+#: Numbers of points, in the order of the chunks. Small ones are frequent: they are where
+#: few inequalities combine, and so where bounds are attained.
+SIZES = (2, 3, 1, 5, 50, 2, 4, 8, 3, 20, 2, 12, 6, 35)
+#: Every fourth chunk has several outputs.
+OUTPUTS = (1, 1, 1, 3)
+ROUNDS = 5
+#: Instances of a chunk: temporaries of shape (chunk, rounds, n) stay in a core's cache.
+CHUNK = 480
+
+Draw = Callable[[Generator, int, int], Array]
+
+
+def _log_uniform(rng: Generator, low: float, high: float, *shape: int) -> Array:
+    return 10.0 ** rng.uniform(np.log10(low), np.log10(high), shape)
+
+
+def _uniform(rng: Generator, m: int, n: int) -> Array:
+    return rng.uniform(0.05, 1.0, (m, n))
+
+
+def _polynomial(rng: Generator, m: int, n: int) -> Array:
+    return np.arange(1, n + 1) ** -rng.uniform(0.5, 6.0, (m, 1))
+
+
+def _exponential(rng: Generator, m: int, n: int) -> Array:
+    return np.exp(-rng.uniform(0.05, 1.5, (m, 1)) * np.arange(n))
+
+
+def _stepped(rng: Generator, m: int, n: int) -> Array:
+    return 10.0 ** -(2.0 * np.floor(3 * np.arange(n) / n)) * np.ones((m, 1))
+
+
+def _clustered(rng: Generator, m: int, n: int) -> Array:
+    centres = np.where(rng.random((m, n)) < 0.5, 1.0, 0.1)
+    return centres * (1 + 1e-6 * rng.random((m, n)))
+
+
+def _nearly_equal(rng: Generator, m: int, n: int) -> Array:
+    return 1 + _log_uniform(rng, 1e-12, 0.1, m, 1) * rng.random((m, n))
+
+
+def _equal(rng: Generator, m: int, n: int) -> Array:
+    return np.ones((m, n)) * rng.uniform(0.5, 2.0, (m, 1))
+
+
+def _ill_conditioned(rng: Generator, m: int, n: int) -> Array:
+    d = _log_uniform(rng, 1e-12, 1.0, m, n)
+    d[:, 0] = 1.0
+    d[:, -1] = 1e-12
+    return d
+
+
+def _singular(rng: Generator, m: int, n: int) -> Array:
+    d = _log_uniform(rng, 1e-3, 1.0, m, n)
+    zeros = rng.random((m, n)) < 0.4
+    zeros[:, 0] = False
+    zeros[:, 1:2] = True
+    return np.where(zeros, 0.0, d)
+
+
+def _separated(rng: Generator, m: int, n: int) -> Array:
+    return 10.0 ** (-rng.uniform(1.0, 2.0, (m, 1)) * np.arange(n))
+
+
+#: Spectra by name; one positive eigenvalue at least.
+SPECTRA: dict[str, Draw] = {
+    "uniform": _uniform,
+    "polynomial decay": _polynomial,
+    "exponential decay": _exponential,
+    "stepped": _stepped,
+    "clustered": _clustered,
+    "kappa -> 1": _nearly_equal,
+    "kappa = 1": _equal,
+    "kappa = 1e12": _ill_conditioned,
+    "singular": _singular,
+    "separated scales": _separated,
+}
+
+
+def _gaussian(rng: Generator, m: int, n: int) -> Array:
+    return rng.standard_normal((m, n))
+
+
+def _extremes(rng: Generator, m: int, n: int) -> Array:
+    z = np.zeros((m, n))
+    z[:, 0] = rng.standard_normal(m)
+    z[:, -1] = rng.standard_normal(m)
+    return z
+
+
+def _single(rng: Generator, m: int, n: int) -> Array:
+    return (np.arange(n) == rng.integers(n, size=(m, 1))).astype(float)
+
+
+def _sparse(rng: Generator, m: int, n: int) -> Array:
+    return np.where(rng.random((m, n)) < 0.5, 0.0, rng.standard_normal((m, n)))
+
+
+def _equal_energies(rng: Generator, m: int, n: int) -> Array:
+    return rng.choice([-1.0, 1.0], (m, n))
+
+
+def _wide_energies(rng: Generator, m: int, n: int) -> Array:
+    return rng.choice([-1.0, 1.0], (m, n)) * _log_uniform(rng, 1e-6, 1.0, m, n)
+
+
+#: Rotated labels by name, in the order of ascending eigenvalues.
+LABELS: dict[str, Draw] = {
+    "gaussian": _gaussian,
+    "energy on the extremes": _extremes,
+    "single component": _single,
+    "zero components": _sparse,
+    "equal energies": _equal_energies,
+    "energies over 12 decades": _wide_energies,
+}
+
+
+def _ratios(rng: Generator, m: int) -> Array:
+    """Return r_0: from 1 + 1e-9 to 1e6, often small enough to collapse, sometimes below 1."""
+    kind = rng.random(m)
+    far = 1 + _log_uniform(rng, 1e-9, 1e6, m)
+    collapsing = rng.uniform(1.0, ROUNDS + 1.0, m)
+    return np.where(kind < 0.02, rng.uniform(0.5, 1.0, m), np.where(kind < 0.4, collapsing, far))
+
+
+def _families(index: NDArray[np.int_]) -> tuple[Any, Any]:
+    """Return the numbers of an instance's spectrum and labels: every spectrum meets all labels."""
+    return index % len(SPECTRA), index // len(SPECTRA) % len(LABELS)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One batch of a sample.
+
+    Attributes
+    ----------
+    seed, number : int
+        Seed of the sample and position in it.
+    size : int
+        Instances to draw.
+    """
+
+    seed: int
+    number: int
+    size: int
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return SIZES[self.number % len(SIZES)]
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return OUTPUTS[self.number % len(OUTPUTS)]
+
+    def origin(self, index: int) -> str:
+        """Return the families of one instance, in words."""
+        spectrum, labels = _families(np.array(index))
+        return f"spectrum: {list(SPECTRA)[spectrum]}; labels: {list(LABELS)[labels]}"
+
+    def draw(self) -> Instance:
+        """Return the chunk's instances, as one batch."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.number,)))
+        m, n, q = self.size, self.n, self.outputs
+        spectrum, labels = _families(np.arange(m)[:, None])
+        d = np.choose(spectrum, [f(rng, m, n) for f in SPECTRA.values()])
+        d = np.sort(d, axis=-1)
+        z = np.stack(
+            [np.choose(labels, [f(rng, m, n) for f in LABELS.values()]) for _ in range(q)],
+            axis=-1,
+        )
+        r_0 = _ratios(rng, m)
+        z = _feasible(d, z, r_0, rng.random(m) * (rng.random(m) < 0.7))
+        z *= _log_uniform(rng, 1e-3, 1e3, m)[:, None, None]
+        epsilon = np.sum(z**2, axis=(-2, -1)) / (n * r_0**2)
+        return Instance.of(
+            d * _log_uniform(rng, 1e-6, 1e6, m)[:, None], z, epsilon, ROUNDS, outputs=True
+        )
+
+
+def _feasible(d: Array, z: Array, r_0: Array, share: Array) -> Array:
+    """Scale the unreachable part of z to the given share (below 1) of rho^2."""
+    kernel = (d == 0)[..., None]
+    reachable = np.where(kernel, 0.0, z)
+    reachable[np.all(reachable == 0, axis=(-2, -1)), -1] = 1.0
+    rest = np.where(kernel, z, 0.0)
+    wanted = np.sum(reachable**2, axis=(-2, -1)) * share / np.maximum(r_0**2 - share, share)
+    present = np.sum(rest**2, axis=(-2, -1))
+    factor = np.sqrt(0.99 * wanted / np.where(present > 0, present, 1.0))
+    return reachable + factor[:, None, None] * rest
+
+
+def chunks(seed: int, instances: int) -> Iterator[Chunk]:
+    """Yield the chunks of a sample.
+
+    A small sample has smaller chunks, so that it too covers all sizes.
+
+    Parameters
+    ----------
+    seed : int
+        Non-negative.
+    instances : int
+        Instances in all.
+    """
+    size = min(CHUNK, -(-instances // len(SIZES)))
+    for number, start in enumerate(range(0, instances, size)):
+        yield Chunk(seed, number, min(size, instances - start))

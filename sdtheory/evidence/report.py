@@ -1,0 +1,330 @@
+"""A report: for each statement every kind of evidence, kept apart.
+
+There is no score. The one word that a row carries is computed from its
+evidence, by `Row.status`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdtheory.evidence.boxes import BoxProof
+from sdtheory.evidence.certified import Certificate, Verdict
+from sdtheory.evidence.controls import Control
+from sdtheory.evidence.points import Certified
+from sdtheory.evidence.sampled import Tally
+from sdtheory.evidence.searched import Searched
+from sdtheory.evidence.witness import Witness
+from sdtheory.statements import Statement
+from sdtheory.validation import InvalidInputError
+
+if TYPE_CHECKING:
+    from sdtheory.evidence.proved import ProofResult
+
+FORMAT = 1
+
+
+class Status(Enum):
+    """What the evidence of a statement amounts to."""
+
+    #: sampled and searched without a violation, and every other kind that was run agrees
+    HOLDS = "holds"
+    #: the claim certainly fails at its declared counterexample
+    REFUTED = "refuted"
+    #: some evidence speaks against it
+    FAILS = "FAILS"
+    #: its declared counterexample does not refute it
+    NOT_REFUTED = "NOT REFUTED"
+    #: the margin raises an exception
+    ERROR = "ERROR"
+    #: under 1 % of the instances met the hypotheses
+    VACUOUS = "VACUOUS"
+    #: the margin is not a number where the hypotheses hold
+    UNDEFINED = "UNDEFINED"
+    #: float margins are negative beyond rounding and were not all judged in ball arithmetic
+    UNJUDGED = "UNJUDGED"
+
+    @property
+    def good(self) -> bool:
+        """Whether the statement's evidence is as it should be."""
+        return self in (Status.HOLDS, Status.REFUTED)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found about one statement; a kind that was not asked for is None.
+
+    Attributes
+    ----------
+    sampled : Tally or None
+        None for a refuted claim.
+    controls : tuple of Control
+        One for each hypothesis.
+    searched : Searched or None
+        As `sampled`.
+    refuted : Certificate or None
+        Judgement at the counterexample of a refuted claim.
+    certified : Certified or None
+        At the declared points.
+    boxed : BoxProof or None
+        Over a parameter box.
+    unboxed : str
+        Why there is no proof over a box.
+    proved : ProofResult or None
+        Algebraic cores of its proof, where any is declared.
+    """
+
+    sampled: Tally | None = None
+    controls: tuple[Control, ...] = ()
+    searched: Searched | None = None
+    refuted: Certificate | None = None
+    certified: Certified | None = None
+    boxed: BoxProof | None = None
+    unboxed: str = ""
+    proved: ProofResult | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A statement and its evidence.
+
+    Attributes
+    ----------
+    statement : Statement
+        The statement.
+    evidence : Evidence
+        What was found.
+    """
+
+    statement: Statement
+    evidence: Evidence
+
+    @property
+    def status(self) -> Status:
+        """Computed from the evidence; the first that applies, gravest first."""
+        e = self.evidence
+        if self.statement.refuted:
+            fails = e.refuted is not None and e.refuted.verdict is Verdict.FAILS
+            return Status.REFUTED if fails else Status.NOT_REFUTED
+        sampled, searched = e.sampled or Tally(), e.searched
+        against = (
+            sampled.failures,
+            searched is not None and searched.found,
+            e.certified is not None and e.certified.fails,
+            e.boxed is not None and e.boxed.verdict is Verdict.FAILS,
+            e.proved is not None and not e.proved.proved,
+        )
+        if any(against):
+            return Status.FAILS
+        if sampled.error:
+            return Status.ERROR
+        if sampled.undefined:
+            return Status.UNDEFINED
+        if sampled.vacuous:
+            return Status.VACUOUS
+        if sampled.unjudged or (searched is not None and searched.unjudged):
+            return Status.UNJUDGED
+        return Status.HOLDS
+
+    def witnesses(self) -> Iterator[tuple[str, Witness]]:
+        """Yield the instances worth rerunning, each with what it is."""
+        e = self.evidence
+        if e.sampled is not None and e.sampled.witness is not None:
+            yield "worst sampled", e.sampled.witness
+        if e.searched is not None and e.searched.witness is not None:
+            yield "worst found by search", e.searched.witness
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row of the table."""
+        return (
+            self.statement.id,
+            self.status.value,
+            self._sampled_words(),
+            self._searched_words(),
+            self._certified_words(),
+            self._proved_words(),
+            "; ".join(f"{c.hypothesis}: {c}" for c in self.evidence.controls),
+        )
+
+    def _sampled_words(self) -> str:
+        s = self.evidence.sampled
+        if s is None:
+            return "-"
+        if s.error:
+            return s.error
+        words = f"{s.met}/{s.instances} met, worst {s.worst:.1e}, tightness {s.tightest:.1e}"
+        if s.suspects:
+            words += f"; {s.suspects} suspects: {s.cleared} cleared"
+            words += f", {s.failures} FAIL" if s.failures else ""
+            words += f", {s.unjudged} unjudged" if s.unjudged else ""
+        return words + (f"; {s.undefined} UNDEFINED" if s.undefined else "")
+
+    def _searched_words(self) -> str:
+        s = self.evidence.searched
+        if s is None:
+            return "-"
+        words = f"best {s.best:.1e} of {s.evaluations}"
+        words += f", {s.unjudged} unjudged" if s.unjudged else ""
+        return words + (" CERTAINLY FAILS" if s.found else "")
+
+    def _certified_words(self) -> str:
+        e = self.evidence
+        if e.refuted is not None:
+            return f"counterexample: {e.refuted.verdict.value}"
+        parts = []
+        if e.certified is not None:
+            parts.append(", ".join(f"{n} {v}" for v, n in e.certified.verdicts.items()))
+        if e.boxed is not None:
+            b = e.boxed
+            parts.append(f"box {b.verdict.value}: {b.proved:.0%} proved, {b.open:.1%} open")
+        return "; ".join(parts) or "-"
+
+    def _proved_words(self) -> str:
+        p = self.evidence.proved
+        return "-" if p is None else f"{p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The evidence of a run.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One for each statement.
+    settings : mapping
+        Instances, seed, budgets: what decides the evidence.
+    circumstances : mapping
+        Date, versions, seconds: what does not.
+    """
+
+    rows: tuple[Row, ...]
+    settings: Mapping[str, Any]
+    circumstances: Mapping[str, Any]
+
+    @property
+    def failed(self) -> tuple[Row, ...]:
+        """Rows whose evidence is not as it should be."""
+        return tuple(row for row in self.rows if not row.status.good)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report in numbers, strings, lists and dicts."""
+        return {
+            "format": FORMAT,
+            "settings": dict(self.settings),
+            "circumstances": dict(self.circumstances),
+            "statements": [_row_json(row) for row in self.rows],
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON, all or nothing."""
+        partial = path.with_name(path.name + ".partial")
+        try:
+            text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+            partial.write_text(text + "\n", encoding="utf-8")
+            os.replace(partial, path)
+        except OSError as error:
+            raise InvalidInputError(
+                f"the report cannot be written to {path} ({error.strerror}). Name a file in a "
+                f"folder that exists."
+            ) from error
+
+    def __str__(self) -> str:
+        head = ("statement", "status", "sampled", "searched", "certified", "proved", "controls")
+        lines = [aligned([head, *(row.cells() for row in self.rows)])]
+        for row in self.failed:
+            lines.append(f"\n{row.status.value}: {row.statement.id}: {row.statement.slogan}")
+            lines += [f"  {what}: {witness}" for what, witness in row.witnesses()]
+            certified = row.evidence.certified
+            if certified is not None:
+                lines += [f"  certified: {reason}" for reason in certified.reasons[:3]]
+        return "\n".join(lines)
+
+
+def aligned(rows: list[tuple[str, ...]]) -> str:
+    """Return rows of cells as columns of text, with a rule under the first row."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    rule = "  ".join("-" * w for w in widths)
+    return "\n".join(line.rstrip() for line in (lines[0], rule, *lines[1:]))
+
+
+def read_witnesses(path: Path) -> list[tuple[str, str, Witness]]:
+    """Return statement id, words and instance of everything worth rerunning in a report.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is not a report.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        found = [
+            (row["id"], entry["words"], entry["instance"])
+            for row in report["statements"]
+            for entry in row["witnesses"]
+        ]
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInputError(
+            f"{path} is not a report. Pass a file that `sdtheory verify --json FILE` wrote."
+        ) from error
+    return [(id_, words, Witness.from_json(fields)) for id_, words, fields in found]
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    statement, e = row.statement, row.evidence
+    return {
+        "id": statement.id,
+        "chapter": statement.chapter,
+        "slogan": statement.slogan,
+        "tex": statement.tex,
+        "source": statement.source,
+        "kind": statement.kind.value,
+        "attained": statement.attained,
+        "rests_on": list(statement.rests_on),
+        "repaired_by": list(statement.repaired_by),
+        "hypotheses": [
+            {"id": h.id, "words": h.words, "needed_for": h.needed_for} for h in statement.hypotheses
+        ],
+        "status": row.status.value,
+        "good": row.status.good,
+        "sampled": plain(e.sampled),
+        "vacuous": e.sampled is not None and e.sampled.vacuous,
+        "searched": plain(e.searched),
+        "controls": [{**plain(c), "words": str(c)} for c in e.controls],
+        "refuted": plain(e.refuted),
+        "certified": plain(e.certified),
+        "boxed": plain(e.boxed),
+        "unboxed": e.unboxed,
+        "proved": plain(e.proved),
+        "witnesses": [
+            {"words": words, "instance": plain(witness)} for words, witness in row.witnesses()
+        ],
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value in what JSON can hold; a float that is not finite becomes None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

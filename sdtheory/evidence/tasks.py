@@ -1,0 +1,125 @@
+"""The pieces of work of a verification, each for one process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+from sdtheory.evidence import sampled
+from sdtheory.evidence.boxes import prove_on_box
+from sdtheory.evidence.controls import control
+from sdtheory.evidence.families import ROUNDS, SIZES, Chunk, chunks
+from sdtheory.evidence.points import certify_points, certify_refutation
+from sdtheory.evidence.report import Evidence
+from sdtheory.evidence.sampled import Tally
+from sdtheory.evidence.searched import search
+from sdtheory.statements import STATEMENTS, Kind, Statement
+from sdtheory.validation import InvalidInputError
+
+#: Instances of the sample in which controls look for a failure, at most.
+CONTROL_INSTANCES = 6_720
+
+#: A registered statement by its id, so that tasks can travel; else the statement itself.
+Reference = str | Statement
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What decides the evidence, besides the statements.
+
+    Attributes
+    ----------
+    seed, instances : int
+        Of the sample.
+    certify : bool
+        Whether to collect evidence that is not floating point.
+    budget : int
+        Instances that a search evaluates.
+    seconds : float or None
+        Seconds that it takes, instead.
+    """
+
+    seed: int
+    instances: int
+    certify: bool
+    budget: int
+    seconds: float | None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings for the report."""
+        timed = self.seconds is not None
+        return {
+            "seed": self.seed,
+            "instances": self.instances,
+            "rounds": ROUNDS,
+            "largest n": max(SIZES),
+            "search": f"{self.seconds:g} seconds" if timed else f"{self.budget} instances",
+            "certify": self.certify,
+        }
+
+
+def refer(statement: Statement, *, travels: bool) -> Reference:
+    """Return the statement's id, or the statement where it is not in the registry.
+
+    Raises
+    ------
+    InvalidInputError
+        If an unregistered statement would have to travel to another process.
+    """
+    if STATEMENTS.get(statement.id) is statement:
+        return statement.id
+    if travels:
+        raise InvalidInputError(
+            f"statement {statement.id!r} is not in the registry, so that another process cannot "
+            f"know it. Use jobs=1 and no scheduler."
+        )
+    return statement
+
+
+def _resolve(reference: Reference) -> Statement:
+    return STATEMENTS[reference] if isinstance(reference, str) else reference
+
+
+def sample(references: Sequence[Reference], chunk: Chunk) -> list[Tally]:
+    """Evaluate statements over one chunk."""
+    return sampled.sample_chunk(map(_resolve, references), chunk)
+
+
+def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
+    """Collect the evidence of one statement, given what its sample says."""
+    statement = _resolve(reference)
+    if statement.counterexample is not None:
+        certificate = certify_refutation(statement, statement.counterexample)
+        return Evidence(sampled=tally, refuted=certificate)
+    if tally.error:
+        return Evidence(sampled=tally)
+    seed = effort.seed
+    trials = list(chunks(seed, min(effort.instances, CONTROL_INSTANCES)))
+    evidence = Evidence(
+        sampled=tally,
+        controls=tuple(control(statement, h.id, trials, seed=seed) for h in statement.hypotheses),
+        searched=search(
+            statement,
+            seed=seed,
+            budget=effort.budget,
+            seconds=effort.seconds,
+            start=tally.witness,
+        ),
+    )
+    return _certified(statement, evidence) if effort.certify else evidence
+
+
+def _certified(statement: Statement, evidence: Evidence) -> Evidence:
+    """Add evidence that is not floating point."""
+    # SymPy takes seconds to import, and only this needs it
+    proved = import_module("sdtheory.evidence.proved")
+    identity = statement.kind is Kind.IDENTITY
+    return replace(
+        evidence,
+        certified=certify_points(statement),
+        boxed=None if identity else prove_on_box(statement),
+        unboxed="balls around 0 do not prove an equality over a box" if identity else "",
+        proved=proved.prove(statement.id) if statement.id in proved.PROOFS else None,
+    )
