@@ -73,7 +73,7 @@ def test_contradicting_hypotheses_prove_nothing():
 def test_a_denominator_that_may_vanish_proves_nothing():
     # in Z3 x/0 is some number, so that this quotient equals itself
     argument = Implication(given=(y >= 0,), claim=x / y == x / y + 0)
-    with pytest.raises(ProofFailedError, match="denominator may vanish, at y = 0"):
+    with pytest.raises(ProofFailedError, match=r"denominator vanishes: .*y = 0"):
         argument.prove()
 
 

@@ -1,11 +1,33 @@
 """Algebraic cores of the written proofs, by statement."""
 
-from sdtheory.evidence.proofs import kkt, problem, recursion
+from sdtheory.evidence.proofs import (
+    example,
+    generalisation,
+    kkt,
+    multiplier,
+    near_interpolation,
+    outputs,
+    problem,
+    recursion,
+    rounds,
+    sparsification,
+)
 from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
 
 #: The cores of every statement that has one, by the statement's id.
 PROOFS: dict[str, tuple[Proof, ...]] = {}
-for _module in (problem, kkt, recursion):
+for _module in (
+    problem,
+    kkt,
+    multiplier,
+    recursion,
+    rounds,
+    sparsification,
+    near_interpolation,
+    outputs,
+    generalisation,
+    example,
+):
     for _statement, _proofs in _module.PROOFS.items():
         if _statement in PROOFS:
             raise ValueError(f"statement {_statement!r} has its cores declared twice")

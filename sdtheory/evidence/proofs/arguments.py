@@ -34,8 +34,8 @@ class ProofFailedError(Exception):
     Attributes
     ----------
     counterexample : str
-        An exact point at which the claim is false; empty when none was found,
-        so that the claim is merely not proved.
+        An exact point at which the claim is false or has no value; empty when
+        none was found, so that the claim is merely not proved.
     """
 
     def __init__(self, reason: str, counterexample: str = "") -> None:
@@ -99,16 +99,16 @@ class Implication:
         if _model(*self.given) is None:
             raise ProofFailedError("the hypotheses contradict each other: vacuous")
         zero = [denominator == 0 for denominator in _denominators(*self.given, self.claim)]
-        if zero and (model := _model(*self.given, z3.Or(zero))) is not None:
-            raise ProofFailedError(f"a denominator may vanish, at {model}")
-        if (model := _model(*self.given, z3.Not(self.claim))) is not None:
+        defined = z3.Not(z3.Or(zero))
+        if (model := _model(*self.given, defined, z3.Not(self.claim))) is not None:
             raise ProofFailedError(f"{self.claim} is false", model)
+        if zero and (model := _model(*self.given, z3.Or(zero))) is not None:
+            raise ProofFailedError("a denominator vanishes", model)
 
     def controls(self) -> Iterator[tuple[str, Argument]]:
         """Yield the implication without each hypothesis, then with each changed claim."""
-        defined = [denominator != 0 for denominator in _denominators(*self.given, self.claim)]
         for k, hypothesis in enumerate(self.given):
-            rest = (*self.given[:k], *self.given[k + 1 :], *defined)
+            rest = (*self.given[:k], *self.given[k + 1 :])
             yield f"without the hypothesis {hypothesis}", replace(self, given=rest)
         for claim in self.wrong:
             yield f"with the claim {claim}", replace(self, claim=claim)

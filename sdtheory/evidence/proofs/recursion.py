@@ -14,6 +14,7 @@ from sdtheory.evidence.proofs.arguments import (
     positive,
     reals,
 )
+from sdtheory.evidence.proofs.multiplier import cauchy_schwarz
 
 _OVER_ROUNDS = r"Induction over the rounds, of which this is the step."
 
@@ -83,9 +84,7 @@ def _product() -> tuple[Proof, ...]:
 def _step() -> tuple[Proof, ...]:
     c, d, z = positive("c d z")
     after, step = d * z / (c + d), c * z / (c + d)
-    w, f, F, P = sympy.symbols("w f F P", real=True)
     r, a, b, inner = reals("y f w P")
-    E_f, E_w, Q = reals("F W P")
     return (
         Proof(
             r"Per eigenvalue $z^2 = (z^+)^2 + w^2 + 2 z^+ w$ with $z^+ = \frac{dz}{c+d}$, "
@@ -98,26 +97,7 @@ def _step() -> tuple[Proof, ...]:
             Sign(after * step, wrong=(after * step - step**2,)),
             r"Summing over the eigenvalues (terms with $d = 0$ or $z = 0$ vanish).",
         ),
-        Proof(
-            r"Per eigenvalue $(F w - P f)^2 = F^2 w^2 - 2 F P\, f w + P^2 f^2$, whose sum is "
-            r"$F (F W - P^2)$ with $F = \sum f^2$, $W = \sum w^2$, $P = \sum f w$.",
-            Identity(
-                (F * w - P * f) ** 2,
-                F**2 * w**2 - 2 * F * P * f * w + P**2 * f**2,
-                wrong=(F**2 * w**2 + P**2 * f**2,),
-            ),
-            r"Summing over the eigenvalues: $F^2 W - 2 F P^2 + P^2 F \ge 0$.",
-        ),
-        Proof(
-            r"Cauchy-Schwarz from that sum: $F > 0$ and $F^2 W - 2FP^2 + P^2 F \ge 0$ give "
-            r"$P^2 \le F W$.",
-            Implication(
-                given=(E_f > 0, E_f**2 * E_w - 2 * E_f * Q**2 + Q**2 * E_f >= 0),
-                claim=E_f * E_w >= Q**2,
-                wrong=(E_f * E_w >= 2 * Q**2,),
-            ),
-            r"The case $F = 0$, where every $f$, and so $P$, is $0$.",
-        ),
+        *cauchy_schwarz(),
         Proof(
             r"Triangle inequality from Cauchy-Schwarz: lengths with $\|y\|^2 = \|f\|^2 + \|w\|^2 "
             r"+ 2P$ "
