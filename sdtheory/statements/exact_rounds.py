@@ -10,6 +10,9 @@ from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack
 
+#: Multiples of kappa at which the lower bound of the number of rounds is tested.
+_THRESHOLDS = (1.5, 3.0, 10.0)
+
 
 def _reachable_share(i: Instance) -> Values:
     kernel = (i.d == 0)[:, None]
@@ -46,6 +49,40 @@ def _length_bounds(i: Instance) -> Values:
     )
 
 
+def _antieigenvalue(i: Instance) -> Values:
+    """Return K = (1 + kappa) / (2 sqrt kappa), shape (m, 1); 1 where G is singular."""
+    kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
+    return (1 + kappa) / (2 * np.sqrt(kappa))
+
+
+def _falls_at_most(i: Instance) -> Values:
+    lengths = path_length(i.d[:, None], i.energy)
+    return slack(lengths[:, :-1], lengths[:, 1:] + _antieigenvalue(i) * np.sqrt(i.rho2)[:, None])
+
+
+def _falls_slowly(i: Instance) -> Values:
+    lengths = path_length(i.d[:, None], i.energy)
+    rho, K = np.sqrt(i.rho2)[:, None], _antieigenvalue(i)
+    kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
+    r = i.r[:, :-1]
+    # multiplied out; where r <= kappa it says nothing
+    return slack(
+        lengths[:, :-1] * (r - kappa), lengths[:, 1:] * (r - kappa) + rho * (r + K * kappa)
+    )
+
+
+def _rounds_lower(i: Instance) -> Values:
+    length = path_length(i.d[:, None], i.energy[:, :1]) / np.sqrt(i.rho2)[:, None]
+    K = _antieigenvalue(i)
+    kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
+    count = np.sum(i.alive, axis=-1)[:, None]
+    margins = [slack(length, K * (count + 1))]
+    for factor in _THRESHOLDS:
+        s = factor * kappa
+        margins.append(slack(length * (s - kappa), count * (s + K * kappa) + K * s * (s - kappa)))
+    return np.concatenate(margins, axis=-1)
+
+
 def _singular(i: Instance) -> Values:
     kernel = (i.d == 0)[:, None]
     energy = i.energy[:, :1]
@@ -64,6 +101,13 @@ first_non_trivial = Hypothesis(
     words=r"$\|y_0\|^2 > n\varepsilon$",
     needed_for="without a first round there is no step whose length is known",
     holds=_first_round,
+)
+
+collapsed = Hypothesis(
+    id="collapsed",
+    words="the chain was run to its collapse",
+    needed_for="a chain cut off early has fewer rounds than it would have had",
+    holds=lambda i: (i.r[:, -1] <= 1).astype(bool),
 )
 
 STATEMENTS = (
@@ -92,6 +136,49 @@ STATEMENTS = (
         hypotheses=(regular,),
         equations=("eq-length-bounds",),
         attained=r"all label energy on one eigenvalue; $\kappa = 1$",
+    ),
+    Statement(
+        id="prop-length-falls-at-most",
+        chapter="exact_rounds",
+        slogan="And hardly more: at most rho times a factor that depends on kappa alone.",
+        tex=r"L(y_t) - L(y_{t+1}) \le K \rho, \qquad K = \frac{1 + \kappa}{2\sqrt\kappa}",
+        source=THIS_BOOK,
+        margin=_falls_at_most,
+        hypotheses=(non_trivial, regular),
+        rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
+        equations=("eq-length-falls-at-most",),
+        attained=r"all label energy on one eigenvalue and $\kappa = 1$",
+    ),
+    Statement(
+        id="prop-length-falls-slowly",
+        chapter="exact_rounds",
+        slogan="Far from the collapse the factor tends to 1.",
+        tex=r"\bigl(L(y_t) - L(y_{t+1})\bigr)\,(r_t - \kappa) \le \rho\, (r_t + K\kappa)",
+        source=THIS_BOOK,
+        margin=_falls_slowly,
+        hypotheses=(non_trivial, regular),
+        rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
+        equations=("eq-length-falls-slowly",),
+        attained=r"$r_t \to \infty$",
+    ),
+    Statement(
+        id="thm-rounds-limit",
+        chapter="exact_rounds",
+        slogan="Rounds times rho is the length of the path, in the limit of small tolerance.",
+        tex=r"N \ge \frac{L(y_0)}{K\rho} - 1, \qquad "
+        r"N \ge \Bigl(\frac{L(y_0)}{\rho} - K s\Bigr) \frac{s - \kappa}{s + K\kappa} "
+        r"\text{ for every } s > \kappa, \qquad \lim_{\varepsilon \to 0} N\rho = L(y_0)",
+        source=THIS_BOOK,
+        margin=_rounds_lower,
+        hypotheses=(regular, collapsed),
+        rests_on=(
+            "thm-length-falls",
+            "prop-length-bounds",
+            "prop-length-falls-at-most",
+            "prop-length-falls-slowly",
+        ),
+        equations=("eq-rounds-lower", "eq-rounds-limit"),
+        attained=r"$\kappa = 1$ and integer $r_0$, up to 1",
     ),
     Statement(
         id="prop-singular-first-step",

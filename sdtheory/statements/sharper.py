@@ -66,6 +66,18 @@ def _leaves_data(i: Instance) -> Values:
     return np.stack([slack(previous, distance), slack(distance, steps)], axis=-1)
 
 
+def _distinct(i: Instance) -> Values:
+    return (i.d[:, None, 1:] > i.d[:, None, :-1] * (1 + 2**-20)).astype(bool)
+
+
+distinct = Hypothesis(
+    id="distinct",
+    words=r"$d_j < d_k$ by more than rounding",
+    needed_for="at equal eigenvalues both sides are 1 and their logarithms are rounding errors",
+    holds=lambda i: _distinct(i) & i.alive[..., None],
+)
+
+
 def _log_ratio_of_round(c: Values, d_j: Values, d_k: Values) -> Values:
     return np.log1p(c / d_j) - np.log1p(c / d_k)
 
@@ -87,23 +99,12 @@ def _sparsify(i: Instance) -> Values:
     sum_c = np.cumsum(c, axis=1)
     exponential = sum_c / d_j - sum_c / d_k
     cap = count * (np.log(d_k) - np.log(d_j))
+    pairs = ((round_by_round, ratio), (first_round, ratio), (ratio, exponential), (ratio, cap))
+    apart = _distinct(i)
     return np.stack(
-        [
-            slack(round_by_round, ratio),
-            slack(first_round, ratio),
-            slack(ratio, exponential),
-            slack(ratio, cap),
-        ],
-        axis=-1,
+        [slack(np.where(apart, lhs, 0), np.where(apart, rhs, 0)) for lhs, rhs in pairs], axis=-1
     )
 
-
-distinct = Hypothesis(
-    id="distinct",
-    words=r"$d_j < d_k$ by more than rounding",
-    needed_for="at equal eigenvalues both sides are 1 and their logarithms are rounding errors",
-    holds=lambda i: (i.d[:, None, 1:] > i.d[:, None, :-1] * (1 + 2**-20)) & i.alive[..., None],
-)
 
 STATEMENTS = (
     Statement(
