@@ -39,19 +39,20 @@ def equivalent_eigenvalues(d: Values, c: Values) -> Values:
     d : array_like of shape (..., n)
         Eigenvalues of G, non-negative.
     c : array_like of shape (..., T)
-        Multipliers of the rounds, positive and finite; T at least 1.
+        Multipliers of the rounds, positive and finite.
 
     Returns
     -------
     ndarray of shape (..., T, n)
     """
-    current, rows = d, []
+    rows = [d[..., None, :][..., :0, :]]
+    current = d
     for t in range(c.shape[-1]):
         if t:
             first, c_t = c[..., :1], c[..., t : t + 1]
             current = d * current / (d + c_t + c_t / first * current)
-        rows.append(current)
-    return np.stack(rows, axis=-2)
+        rows.append(current[..., None, :])
+    return np.concatenate(rows, axis=-2)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,13 @@ def test_statements_are_certified_at_exact_instances(statement, singular):
     assert verdict.verdict in (Verdict.HOLDS, Verdict.CONSISTENT), verdict
 
 
+@pytest.mark.parametrize("statement", STATEMENTS, ids=IDS)
+def test_statements_accept_a_fit_that_is_zero_from_the_start(statement):
+    instance = Instance.of([0.0, 1.0, 2.0], [0.1, 0.2, 0.3], 1.0, rounds=2)
+    margin = statement.margin(instance)
+    assert np.all(margin[statement.applies(instance, margin)] >= 0)
+
+
 def broken(instance, **changes):
     return Instance(replace(instance.path, **changes))
 

@@ -82,13 +82,13 @@ def _spectrum(i: Instance) -> Values:
 
 
 def _ends(i: Instance) -> Values:
-    reachable = (i.d > 0).astype(bool)
-    c_0 = np.where(i.alive, i.c, 1)[:, :1]
-    residual = np.where(reachable, i.energy[:, 0] * (c_0 / (c_0 + i.d)) ** 2, 0)
-    unreachable = np.sum(np.where(reachable, 0, i.energy[:, 0]), axis=-1)
-    first = slack(np.sum(residual, axis=-1) + unreachable, i.rho2)[:, None]
-    later = np.sum(np.where(reachable[:, None], 0, i.energy[:, 1:]), axis=-1)
-    return np.stack([first + 0 * later, slack(later, 0 * later)], axis=-1)
+    reachable, energy = (i.d > 0).astype(bool)[:, None], i.energy[:, :-1]
+    c = np.where(i.alive, i.c, 1)[..., None]
+    residual = np.where(reachable, energy * (c / (c + i.d[:, None])) ** 2, 0)
+    unreachable = np.sum(np.where(reachable, 0, energy), axis=-1)
+    later = np.sum(np.where(reachable, 0, i.energy[:, 1:]), axis=-1)
+    tolerance = slack(np.sum(residual, axis=-1) + unreachable, i.rho2[:, None])
+    return np.stack([tolerance, slack(later, 0 * later)], axis=-1)
 
 
 STATEMENTS = (

@@ -73,7 +73,8 @@ def _signs(k: int) -> Values:
 
 def _rademacher(i: Instance) -> Values:
     k = min(i.n, _SIGN_POINTS)
-    eigenvalues = equivalent_eigenvalues(i.d, _multipliers(i))[..., -k:]
+    equivalent = equivalent_eigenvalues(i.d, _multipliers(i))
+    eigenvalues = np.concatenate([i.d[:, None], equivalent], axis=1)[..., -k:]
     trace = np.sum(eigenvalues, axis=-1)
     mean = _mean_norm(eigenvalues, _signs(k))
     return np.stack([slack(mean, np.sqrt(trace)), slack(np.sqrt(trace / 3), mean)], axis=-1)
