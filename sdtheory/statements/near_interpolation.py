@@ -10,7 +10,12 @@ from sdtheory.bounds import log_near_interpolation_limits, log_sparsification_bo
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.sparsification import guaranteed, log_ratios, neighbours
+from sdtheory.statements.sparsification import (
+    guaranteed,
+    log_ratios,
+    neighbours,
+    starting_excess,
+)
 from sdtheory.statements.statement import (
     THIS_BOOK,
     Counterexample,
@@ -53,14 +58,14 @@ def _bound_grows(i: Instance) -> Values:
 
 
 def _fixed_rounds(i: Instance) -> Values:
-    t = i.t + 1
-    return slack(_log_bounds(i, 2 * i.excess[:, :1], t), _log_bounds(i, i.excess[:, :1], t))
+    t, excess = i.t + 1, starting_excess(i)
+    return slack(_log_bounds(i, 2 * excess, t), _log_bounds(i, excess, t))
 
 
 def _floor_grows(i: Instance) -> Values:
     t = i.t + 1
     step = i.kappa[:, None] * t
-    return slack(_log_bounds(i, step, t), _log_bounds(i, i.excess[:, :1], t))
+    return slack(_log_bounds(i, step, t), _log_bounds(i, starting_excess(i), t))
 
 
 def _index_below_limit(i: Instance) -> Values:
@@ -120,7 +125,7 @@ STATEMENTS = (
         r"\text{ decreases in } r_0, \text{ to } 1",
         source=THIS_BOOK,
         margin=_fixed_rounds,
-        hypotheses=(regular, non_trivial),
+        hypotheses=(regular,),
         equations=("eq-fixed-rounds",),
     ),
     Statement(

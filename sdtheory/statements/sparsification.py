@@ -29,6 +29,12 @@ def neighbours(d: Values) -> tuple[Values, Values]:
     return d[:, None, :-1], d[:, None, 1:]
 
 
+def starting_excess(i: Instance) -> Values:
+    """Return r_0 - 1, shape (m, 1); 1 where there is no round and no bound."""
+    excess = i.excess[:, :1]
+    return np.where((excess > 0).astype(bool), excess, 1)
+
+
 def log_ratios(i: Instance) -> Values:
     """Return log(A_t[k]/A_t[j]) of neighbours, shape (m, T, n-1), without cancellation.
 
@@ -66,18 +72,18 @@ def _one_round(i: Instance) -> Values:
 def _sparsification(i: Instance) -> Values:
     d_j, d_k = neighbours(i.d)
     bound = log_sparsification_bound(
-        i.excess[:, :1, None], i.d_min[:, None, None], d_j, d_k, (i.t + 1)[:, None]
+        starting_excess(i)[..., None], i.d_min[:, None, None], d_j, d_k, (i.t + 1)[:, None]
     )
     return slack(bound, np.cumsum(log_ratios(i), axis=1))
 
 
 def _cap(i: Instance) -> Values:
     d_j, d_k = neighbours(i.d)
-    B_j, B_k = i.B[..., :-1], i.B[..., 1:]
-    quotient = d_j / np.where((d_k > 0).astype(bool), d_k, 1)
-    return np.concatenate(
-        [slack(B_k * quotient ** (i.t + 1)[:, None], B_j), slack(B_j, B_k)], axis=-1
-    )
+    A_j, A_k = i.A[..., :-1], i.A[..., 1:]
+    # where A_j is zero, so is the product on either side of the claim
+    zero = (A_j == 0).astype(bool)
+    share = np.where(zero, 1, A_k * d_j) / np.where(zero, 1, A_j * d_k)
+    return np.concatenate([slack(np.cumprod(share, axis=1), 1), slack(A_j, A_k)], axis=-1)
 
 
 STATEMENTS = (
@@ -137,7 +143,7 @@ STATEMENTS = (
         chapter="sparsification",
         slogan="No round multiplies a ratio by more than the quotient of the eigenvalues.",
         tex=r"1 \le \frac{B_{t-1}[k]}{B_{t-1}[j]} \le \Bigl(\frac{d_k}{d_j}\Bigr)^t, "
-        r"\qquad d_k > d_j > 0",
+        r"\qquad d_k \ge d_j > 0",
         source=THIS_BOOK,
         margin=_cap,
         rests_on=("lem-ratio",),
