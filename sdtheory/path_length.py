@@ -20,8 +20,8 @@ from sdtheory.validation import Array
 
 #: The left end loses exp(-_LEFT) of the length, the right end x exp(-x) at x = exp(_RIGHT).
 _LEFT, _RIGHT = 38.0, 3.8
-#: Spacings of the rule: halved until two agree.
-_SPACINGS = (1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128, 1 / 256)
+#: Spacing of the rule: halved until two agree, or the finest is reached.
+_COARSEST, _FINEST = 1 / 4, 1 / 256
 _AGREEMENT = 1e-13
 #: Nodes times eigenvalues that are evaluated at once.
 _BLOCK = 1 << 20
@@ -68,16 +68,17 @@ def _length(d: Array, energy: Array) -> float:
     energies = np.bincount(index, energy[used])
     size = float(energies.max())
     low, high = scales[0] - _LEFT, scales[-1] + _RIGHT
-    before = np.inf
-    for spacing in _SPACINGS:
-        nodes = np.arange(low, high + spacing, spacing)
-        total = 0.0
+    weights, rates = energies / size, np.exp(-scales)
+    total, length, spacing, start = 0.0, np.inf, _COARSEST, low
+    while True:
+        # the points of the finer rule that the coarser one has not
+        nodes = np.exp(np.arange(start, high + spacing, spacing))
         for part in np.array_split(nodes, -(-nodes.size * scales.size // _BLOCK)):
-            x = np.exp(part[:, None] - scales)
-            bumps = x * np.exp(-x)
-            total += float(np.sum(np.sqrt(bumps**2 @ (energies / size))))
-        length = spacing * total
-        if abs(length - before) <= _AGREEMENT * length:
+            x = part[:, None] * rates
+            total += float(np.sum(np.sqrt((x * np.exp(-x)) ** 2 @ weights)))
+        finest = spacing if start == low else spacing / 2
+        before, length = length, finest * total
+        if abs(length - before) <= _AGREEMENT * length or finest <= _FINEST:
             break
-        before = length
+        start, spacing = low + finest / 2, finest
     return length * float(np.sqrt(size))

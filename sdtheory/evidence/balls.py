@@ -24,7 +24,7 @@ arithmetic", IEEE Trans. Computers 66 (2017) 1281-1292.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Iterable
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory.distill import Trajectory
+from sdtheory.evidence.lengths import enclose_length
 from sdtheory.statements.instance import Instance
 from sdtheory.validation import (
     InfeasibleToleranceError,
@@ -182,6 +183,11 @@ class Ball:
     def log1p(self) -> Ball:
         """Return log(1 + x)."""
         return Ball(self.value.log1p())
+
+    @staticmethod
+    def path_length(d: Iterable[Any], energy: Iterable[Any]) -> Ball:
+        """Return L(y); called by `sdtheory.path_length.path_length`."""
+        return Ball(enclose_length(*([_as_arb(v) for v in a] for a in (d, energy))))
 
 
 def rising_precision(task: Callable[[], Result], *, limit: int = LIMIT_BITS) -> tuple[Result, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.path_length import path_length
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
@@ -28,14 +27,14 @@ reachable = Hypothesis(
 
 
 def _length_falls(i: Instance) -> Values:
-    lengths = path_length(i.d[:, None], i.energy)
+    lengths = i.length
     return slack(lengths[:, 1:] + np.sqrt(i.rho2)[:, None], lengths[:, :-1])
 
 
 def _length_bounds(i: Instance) -> Values:
     energy = i.energy[:, :1]
     norm = np.sqrt(np.sum(energy, axis=-1))
-    length = path_length(i.d[:, None], energy)
+    length = i.length[:, :1]
     triangle = np.sum(np.sqrt(energy), axis=-1)
     kappa = i.kappa[:, None]
     kantorovich = (1 + kappa) * norm
@@ -56,12 +55,12 @@ def _antieigenvalue(i: Instance) -> Values:
 
 
 def _falls_at_most(i: Instance) -> Values:
-    lengths = path_length(i.d[:, None], i.energy)
+    lengths = i.length
     return slack(lengths[:, :-1], lengths[:, 1:] + _antieigenvalue(i) * np.sqrt(i.rho2)[:, None])
 
 
 def _falls_slowly(i: Instance) -> Values:
-    lengths = path_length(i.d[:, None], i.energy)
+    lengths = i.length
     rho, K = np.sqrt(i.rho2)[:, None], _antieigenvalue(i)
     kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
     r = i.r[:, :-1]
@@ -72,7 +71,7 @@ def _falls_slowly(i: Instance) -> Values:
 
 
 def _rounds_lower(i: Instance) -> Values:
-    length = path_length(i.d[:, None], i.energy[:, :1]) / np.sqrt(i.rho2)[:, None]
+    length = i.length[:, :1] / np.sqrt(i.rho2)[:, None]
     K = _antieigenvalue(i)
     kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
     count = np.sum(i.alive, axis=-1)[:, None]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory.distill import Trajectory, trajectory
+from sdtheory.path_length import path_length
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ class Instance:
     def energy(self) -> Any:
         """Energy of y_t in each eigendirection, summed over outputs, shape (m, T+1, n)."""
         return np.sum(self.path.z**2, axis=-1)
+
+    @cached_property
+    def length(self) -> Any:
+        """Path length L(y_t), shape (m, T+1); infinite with a part in the kernel of G."""
+        return path_length(self.path.d[:, None], self.energy)
 
     @cached_property
     def residual(self) -> Any:
