@@ -103,7 +103,7 @@ def as_real_array(
             f"{name} is empty (shape {array.shape}). {remedy or 'Pass at least one point.'}"
         )
     bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
+    if len(bad):
         where = ", ".join(str(i) for i in bad[0])
         raise InvalidInputError(
             f"{name} holds {len(bad)} NaN or infinite value(s), the first at index ({where}). "

@@ -1,0 +1,213 @@
+"""Every refusal of the library's lower modules is provoked, and its message matched.
+
+One table: a call and the message that it must raise. The coverage test reads
+the sources for `raise` statements and the tracebacks of the calls, and fails
+when a statement is reached by no call.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.gaussian_process.kernels import RBF
+
+import sdtheory
+from sdtheory.distill import distill, trajectory
+from sdtheory.kernels import PeriodicSobolev, SimplySupportedBeam, gram, kernel_by_name
+from sdtheory.spectrum import Spectrum
+from sdtheory.validation import (
+    InfeasibleToleranceError,
+    InvalidInputError,
+    as_epsilon,
+    as_gram,
+    as_inputs,
+    as_labels,
+    as_number,
+    as_real_array,
+    as_rounds,
+)
+
+LIBRARY = Path(sdtheory.__file__).parent
+MODULES = ("validation", "kernels", "spectrum", "distill", "datasets")
+NAN, INF = float("nan"), float("inf")
+I2 = np.eye(2)
+
+
+def chain():
+    return distill(np.diag([1.0, 2.0]), [1.0, 2.0], 0.1, rounds=2)
+
+
+#: What is called, and what the message must say (a regular expression, from its beginning).
+REFUSED = [
+    # arrays of numbers
+    (lambda: distill(I2, np.ma.array([1.0, 2.0], mask=[0, 1]), 1), "y has masked entries. Fill"),
+    (lambda: distill([[1, 2], [3]], [1, 2], 1), "gram is ragged.*Pass a rectangular array"),
+    (lambda: distill(I2, ["a", "b"], 1), "y must hold real numbers.*dtype <U1.*Convert"),
+    (lambda: distill(I2, [1j, 2], 1), "y must hold real numbers.*dtype complex128"),
+    (lambda: distill(I2, [None, 2], 1), "y holds 1 NaN"),
+    (lambda: distill(I2, [10**400, 2], 1), "y must hold real numbers that fit a float"),
+    (lambda: distill(I2, np.zeros((2, 1, 1)), 1), r"y must have 1 or 2 dimension.*\(2, 1, 1\)"),
+    (lambda: trajectory(1.0, [1.0], 1, 1), r"d must have 1 to 7 dimension.*shape \(\). Reshape"),
+    (lambda: distill(2.0, [1], 1), r"gram must have 2 dimension\(s\), but has shape \(\)"),
+    (lambda: distill(np.zeros((0, 0)), [1], 1), r"gram is empty \(shape \(0, 0\)\). Pass at least"),
+    (lambda: distill(I2, [], 1), "y is empty"),
+    (lambda: distill(I2, [1, NAN], 1), r"y holds 1 NaN.*first at index \(1\). Remove or impute"),
+    (lambda: distill([[1, INF], [INF, 1]], [1, 2], 1), r"gram holds 2 NaN.*index \(0, 1\)"),
+    (lambda: as_inputs([[NAN]]), r"x holds 1 NaN or infinite value\(s\)"),
+    (lambda: as_real_array(np.array([np.longdouble("1e400")]), "v", ndim=(1,)), "v holds 1 NaN"),
+    # labels
+    (lambda: distill(I2, [1, 2, 3], 1), r"y has 3 row\(s\), but there are 2 points. Pass one"),
+    (lambda: distill(I2, [[1, 2]], 1), r"y has 1 row\(s\), but there are 2 points"),
+    (lambda: as_real_array(NAN, "v", ndim=(0,)), r"v holds 1 NaN.*index \(\)"),
+    (lambda: as_labels([1e200, 1], 2), r"y is too large \(1e\+200\).*Divide y by a constant"),
+    (lambda: distill(I2, [1e200, 1], 1e300, 3), "y is too large.*and epsilon by its square"),
+    (lambda: Spectrum.from_gram(I2).rotate([1, 2, 3]), r"y has 3 row\(s\)"),
+    (lambda: Spectrum.from_gram(I2).unreachable([1, NAN]), "y holds 1 NaN"),
+    # numbers
+    (lambda: distill(I2, [1, 2], "0.1"), "epsilon must be one finite number, but is '0.1'. Pass"),
+    (lambda: distill(I2, [1, 2], [0.1]), r"epsilon must be one finite number, but is \[0.1\]"),
+    (lambda: as_epsilon(None), "epsilon must be one finite number, but is None"),
+    (lambda: as_epsilon(NAN), "epsilon must be one finite number, but is nan"),
+    (lambda: as_epsilon(10**400), "epsilon must be one finite number, but is 1000"),
+    (lambda: as_number(np.complex128(1), "v"), "v must be one finite number"),
+    (lambda: distill(I2, [1, 2], 0), "epsilon must be positive, but is 0.0.*exact interpolation"),
+    (lambda: distill(I2, [1, 2], -1), "epsilon must be positive, but is -1.0"),
+    (lambda: distill(I2, [1, 2], 1, 0), "rounds must be an integer of at least 1, but is 0. Leave"),
+    (lambda: as_rounds(2.0), "rounds must be an integer of at least 1, but is 2.0"),
+    (lambda: as_rounds(True), "rounds must be an integer of at least 1, but is True"),
+    (lambda: trajectory([1.0], [1.0], 0.1, "3"), "rounds must be an integer.*'3'"),
+    # Gram matrices
+    (lambda: distill(np.ones((2, 3)), [1, 2], 1), r"gram must be square.*\(2, 3\).*divided by n"),
+    (lambda: as_gram([[1, 0.5], [0.4, 1]]), r"gram is not symmetric.*up to 0.1.*\(gram \+ gram.T"),
+    (lambda: distill([[1, 2], [2, 1]], [1, 2], 1), "gram is indefinite.*-1 .*check the kernel"),
+    (lambda: Spectrum.from_gram(-I2, 0), "gram is indefinite"),
+    (lambda: Spectrum.from_gram(I2, 1.0), r"tolerance must lie in \[0, 1\), but is 1.0"),
+    (lambda: Spectrum.from_gram(I2, -1e-9), r"tolerance must lie in \[0, 1\)"),
+    (lambda: Spectrum.from_gram(I2, "a"), "tolerance must be one finite number, but is 'a'"),
+    (lambda: Spectrum.from_gram(np.full((9, 9), 1e308)), "gram is too large.*Divide the kernel"),
+    (lambda: Spectrum(np.ones(2), np.eye(3), 0), r"d and V must have shapes.*\(3, 3\).*from_gram"),
+    (lambda: Spectrum(np.ones((2, 2)), I2, 0), "d and V must have shapes"),
+    (lambda: Spectrum(np.array([2.0, 1.0]), I2, 0), "d must hold non-negative.*ascending.*Sort"),
+    (lambda: Spectrum(np.array([-1.0, 1.0]), I2, 0), "d must hold non-negative"),
+    (lambda: Spectrum(np.array([1.0, NAN]), I2, 0), "d must hold non-negative, finite"),
+    (lambda: Spectrum(np.ones(2), 2 * I2, 0), "V must be orthogonal.*Normalise"),
+    (lambda: Spectrum(np.ones(2), NAN * I2, 0), "V must be orthogonal"),
+    # kernels
+    (lambda: SimplySupportedBeam()([[0, 0]], [0]), "x has 2 columns, but SimplySupp.*RBF, Matern"),
+    (lambda: gram(SimplySupportedBeam(), [0, 1.5]), r"x spans \[0, 1.5\], but Simply.*Rescale"),
+    (lambda: SimplySupportedBeam()([0.5], [-1]), r"x_new spans \[-1, -1\]"),
+    (lambda: SimplySupportedBeam().eigenvalue(0), r"m must count Mercer pairs 1, 2, .*holds 0"),
+    (lambda: PeriodicSobolev().eigenvalue([1, 1.5]), r"m must count Mercer pairs.*\[1, 1.5\]"),
+    (lambda: PeriodicSobolev().eigenfunction(-1, [0.5]), "m must count Mercer pairs.*-1"),
+    (lambda: PeriodicSobolev(0), r"a must lie between 1e-100 and 1e\+100, but is 0. At a = 0"),
+    (lambda: PeriodicSobolev(-1.0), "a must lie between"),
+    (lambda: PeriodicSobolev(1e200), "a must lie between"),
+    (lambda: PeriodicSobolev("a"), "a must be one finite number, but is 'a'"),
+    (lambda: kernel_by_name("rbf"), "kernel 'rbf' is unknown. Choose one of: beam, bridge, perio"),
+    (lambda: kernel_by_name(["beam"]), r"kernel \['beam'\] is unknown"),
+    (lambda: gram(RBF(), [[1, 2]], [[1]]), r"x_new has 1 column\(s\), but x has 2. Pass the same"),
+    (lambda: gram("beam", [0.5]), r"kernel must be callable as kernel\(X, Y\), but is 'beam'"),
+    (lambda: gram(SimplySupportedBeam, [0.5]), "kernel must be callable.*Pass an instance"),
+    (lambda: gram(lambda x, y: x, [1, 2]), r"kernel returned shape \(2, 1\) instead of \(2, 2\)"),
+    (lambda: gram(lambda x, y: None, [1, 2]), r"kernel\(X, Y\) must have 2 dimension.*must return"),
+    (lambda: gram(lambda x, y: x / 0 * y, [0.0]), r"kernel\(X, Y\) holds 1 NaN.*check it"),
+    (lambda: gram(lambda x, y: 1j * x @ y.T, [1]), r"kernel\(X, Y\) must hold real.*complex128"),
+    (lambda: gram(RBF(), []), "x is empty"),
+    # the recursion
+    (
+        lambda: trajectory([1, 2, 3], [1, 2], 1, 1),
+        r"d \(3,\), z \(2,\) and epsilon \(\) do not fit",
+    ),
+    (lambda: trajectory([1], [1, 2], 1, 1), r"d \(1,\), z \(2,\) and epsilon.*Pass d"),
+    (lambda: trajectory([1, 2], [[1, 2]] * 3, [1, 2], 1), "d .* do not fit together"),
+    (lambda: trajectory([1, 2], [1, 2], 1, 1, outputs=True), "z must have 2 to 8 dimension"),
+    (lambda: trajectory([1, NAN], [1, 2], 1, 1), "d holds 1 NaN"),
+    (lambda: trajectory([-1, 1], [1, 2], 1, 1), "d holds a negative eigenvalue"),
+    (lambda: distill(I2, [1, 2], 1e-300), r"rounds must be given.*at least 1.58e\+150 rounds"),
+    (lambda: chain().dual(-1), "t must be a round number from 0 on, but is -1"),
+    (lambda: chain().dual(1.0), "t must be a round number from 0 on, but is 1.0"),
+    (lambda: chain().predict(I2, 2), "round t = 2 was not run.*rounds 0 to 1. Call distill with"),
+    (lambda: chain().predict(np.ones((2, 3)), 0), "g_x has 3 columns, but there are 2 training"),
+    (lambda: chain().predict([1, 2], 0), r"g_x must have 2 dim.*Pass gram\(kernel, x, x_new\)"),
+    (lambda: chain().predict([[1, NAN]], 0), r"g_x holds 1 NaN.*Pass gram\(kernel"),
+    (lambda: distill(np.ones((2, 2)), [1, -1], 0.5), "epsilon = 0.5 is infeasible.*above 1"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero|invalid value")  # of the kernel that divides
+@pytest.mark.parametrize(("call", "message"), REFUSED, ids=[m[:40] for _, m in REFUSED])
+def test_a_bad_input_is_refused_with_a_message(call, message):
+    with pytest.raises((InvalidInputError, InfeasibleToleranceError)) as caught:
+        call()
+    text = str(caught.value)
+    assert re.match(message, text), text
+    assert text.endswith((".", "`"))
+
+
+def raises(source):
+    """Return the line ranges of the statements that refuse an input."""
+    return [
+        range(node.lineno, node.end_lineno + 1)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and getattr(node.exc.func, "id", "") in ("InvalidInputError", "InfeasibleToleranceError")
+    ]
+
+
+def unreached(calls):
+    """Return module and line of each refusal that none of the calls ends in."""
+    ends = set()
+    for call in calls:
+        with np.errstate(all="ignore"):
+            try:
+                call()
+            except (InvalidInputError, InfeasibleToleranceError) as error:
+                traceback = error.__traceback__
+                while traceback.tb_next:
+                    traceback = traceback.tb_next
+                code = traceback.tb_frame.f_code
+                ends.add((Path(code.co_filename).stem, traceback.tb_lineno))
+    return [
+        (module, lines.start)
+        for module in MODULES
+        for lines in raises((LIBRARY / f"{module}.py").read_text(encoding="utf-8"))
+        if not any((module, line) in ends for line in lines)
+    ]
+
+
+def test_every_refusal_in_the_sources_is_in_the_table():
+    assert unreached([call for call, _ in REFUSED]) == []
+
+
+def test_a_refusal_without_a_case_is_found():
+    without_rounds = [
+        c for c, m in REFUSED if not m.startswith(("rounds must be given", "gram is"))
+    ]
+    assert {module for module, _ in unreached(without_rounds)} == {
+        "validation",
+        "spectrum",
+        "distill",
+    }
+    assert len(unreached([])) > 20
+
+
+def test_what_is_accepted_becomes_floats():
+    assert as_inputs([1, 2]).shape == (2, 1)
+    assert as_inputs([[True, False]]).dtype == np.float64
+    assert as_number(np.float32(0.5), "v") == as_epsilon(np.array(0.5)) == 0.5
+    assert as_rounds(np.int64(3)) == 3
+    assert as_labels([[1], [2]], 2).shape == (2, 1)
+    assert as_labels(np.ma.array([1.0, 2.0]), 2).tolist() == [1.0, 2.0]
+    source = np.ones((2, 2))
+    assert not np.shares_memory(as_gram(source), source)
+
+
+def test_an_asymmetry_beyond_rounding_is_refused_and_one_within_is_averaged():
+    eps = np.finfo(float).eps
+    within = as_gram([[1, 0.5], [0.5 + 4 * eps, 1]])
+    assert np.array_equal(within, within.T)
+    with pytest.raises(InvalidInputError, match="not symmetric"):
+        as_gram([[1, 0.5], [0.5 + 16 * eps, 1]])
