@@ -18,6 +18,8 @@ from sdtheory.validation import InvalidInputError
 
 #: Key of an output's metadata under which a figure's label, caption and alt text stand.
 FIGURE_METADATA = "sdtheory_figure"
+#: A column with a cell longer than this holds words, which wrap; the others do not.
+_WORDS = 24
 
 
 def _required(text: str, name: str, what: str) -> str:
@@ -129,16 +131,22 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
                     f"rows[{number}] holds {cell!r}, which is not a string. Format it, for example "
                     f"f'{{value:.3g}}'."
                 )
+    long = [any(len(row[k]) > _WORDS for row in body) for k in range(len(headers))]
+    marks = [' class="words"' if words else "" for words in long]
     lines = [
         '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption, quote=True)}">',
         f"<table><caption>{html.escape(caption)}</caption><thead><tr>",
-        *(f'<th scope="col">{html.escape(header)}</th>' for header in headers),
+        *(
+            f'<th scope="col"{mark}>{html.escape(header)}</th>'
+            for header, mark in zip(headers, marks, strict=True)
+        ),
         "</tr></thead><tbody>",
     ]
-    for first, *others in body:
-        lines.append(f'<tr><th scope="row">{html.escape(first)}</th>')
-        lines.extend(f"<td>{html.escape(cell)}</td>" for cell in others)
+    for row in body:
+        (first, mark), *others = zip(row, marks, strict=True)
+        lines.append(f'<tr><th scope="row"{mark}>{html.escape(first)}</th>')
+        lines.extend(f"<td{mark}>{html.escape(cell)}</td>" for cell, mark in others)
         lines.append("</tr>")
     lines.append("</tbody></table></div>")
     plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])

@@ -133,6 +133,14 @@ def test_formulas_in_cells_reach_mathjax(shown):
     assert "mathjax_process" in cells.attributes["div"][0]["class"].split()
 
 
+def test_columns_of_words_are_marked_for_the_page_and_columns_of_numbers_are_not(shown):
+    words = "a claim that takes several words"
+    display.table(("Claim", "Value"), [("short", "1"), (words, "2")], caption="Claims")
+    attributes = parsed(shown).attributes
+    assert [a.get("class") for a in attributes["th"]] == ["words", None, "words", "words"]
+    assert [a.get("class") for a in attributes["td"]] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -177,6 +177,29 @@ def figures_have_captions(visit):
     """)
 
 
+def nothing_is_cut_off(visit):
+    with narrow(visit):
+        return visit.run("""
+            const hider = e => {
+                const how = e && getComputedStyle(e).overflowX;
+                return !e || /auto|scroll/.test(how) ? null
+                    : /hidden|clip/.test(how) ? e : hider(e.parentElement);
+            };
+            const cut = (e, box) => {
+                const edge = hider(e)?.getBoundingClientRect();
+                return edge && edge.width > 1 && box.width && box.right > edge.right + 2;
+            };
+            const range = document.createRange();
+            const lost = [...texts()].map(t => {
+                range.selectNodeContents(t);
+                return [t.parentElement, range.getBoundingClientRect()];
+            }).filter(([e]) => !e.closest('mjx-container'));
+            all('mjx-container').forEach(e =>
+                lost.push([e.parentElement, e.getBoundingClientRect()]));
+            return lost.filter(([e, box]) => shown(e) && cut(e, box)).map(([e]) => outer(e));
+        """)
+
+
 @contextmanager
 def narrow(visit):
     """Show the page on a telephone, with everything unfolded."""
@@ -384,6 +407,7 @@ CHECKS = (
     there_is_one_title_and_no_level_is_skipped,
     figures_have_captions,
     a_narrow_page_does_not_scroll_sideways,
+    nothing_is_cut_off,
     tables_scroll_in_a_box_that_the_keyboard_reaches,
     links_inside_the_site_lead_somewhere,
     the_page_turns_dark_and_figures_with_it,
@@ -454,6 +478,14 @@ BREAKS = {
         ("Words", '<span style="white-space: nowrap">' + "Words " * 30 + "</span>"),
         ("overflow-x: auto", "overflow-x: visible"),
         ("</main>", '<details><div style="width: 900px">wide</div></details></main>'),
+    ],
+    nothing_is_cut_off: [
+        ("<p>Words", '<p style="overflow: hidden; white-space: nowrap">' + "Words " * 30),
+        (
+            "<p>Words",
+            '<p style="overflow: clip"><mjx-container style="display: block; width: 90rem">'
+            "x</mjx-container>",
+        ),
     ],
     tables_scroll_in_a_box_that_the_keyboard_reaches: [
         (' tabindex="0"', ""),
