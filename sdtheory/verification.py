@@ -61,6 +61,7 @@ def verify(
     instances: int = INSTANCES,
     seed: int = 0,
     certify: bool = False,
+    mutants: bool = False,
     budget: int = searched.BUDGET,
     seconds: float | None = None,
     jobs: int = 1,
@@ -80,6 +81,8 @@ def verify(
     certify : bool, default=False
         Whether to judge every statement at exact points, inequalities over a
         box as well, and to run the algebraic proofs.
+    mutants : bool, default=False
+        Whether to change every formula in small ways, each of which must be noticed.
     budget : int, optional
         Instances that the search for a violation evaluates, for each statement.
     seconds : float, optional
@@ -105,7 +108,7 @@ def verify(
     statements = find() if statements is None else tuple(statements)
     travels = jobs > 1 or scheduler is not None
     references = [refer(s, travels=travels) for s in statements]
-    effort = Effort(seed, instances, certify, budget, seconds)
+    effort = Effort(seed, instances, certify, mutants, budget, seconds)
     parts = list(chunks(seed, instances))
     work = _Work(jobs, scheduler, progress, len(parts) + len(references))
 

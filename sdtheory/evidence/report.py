@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sdtheory.evidence.boxes import BoxProof
 from sdtheory.evidence.certified import Certificate, Verdict
 from sdtheory.evidence.controls import Control
+from sdtheory.evidence.mutants import KILL_RATE, Fate, Mutation
 from sdtheory.evidence.points import Certified
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.searched import Searched
@@ -80,6 +81,8 @@ class Evidence:
         Why there is no proof over a box.
     proved : ProofResult or None
         Algebraic cores of its proof, where any is declared.
+    mutation : Mutation or None
+        The fates of its mutants.
     """
 
     sampled: Tally | None = None
@@ -90,6 +93,7 @@ class Evidence:
     boxed: BoxProof | None = None
     unboxed: str = ""
     proved: ProofResult | None = None
+    mutation: Mutation | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ class Row:
             self._searched_words(),
             self._certified_words(),
             self._proved_words(),
+            self._mutation_words(),
             "; ".join(f"{c.hypothesis}: {c}" for c in self.evidence.controls),
         )
 
@@ -191,6 +196,10 @@ class Row:
         p = self.evidence.proved
         return "-" if p is None else f"{p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
 
+    def _mutation_words(self) -> str:
+        m = self.evidence.mutation
+        return "-" if m is None else f"{m.killed}/{len(m.fates) - m.implied} (+{m.implied} implied)"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -211,6 +220,33 @@ class Report:
     circumstances: Mapping[str, Any]
 
     @property
+    def good(self) -> bool:
+        """Whether no row failed, and mutation testing did not, where it was done."""
+        return not self.failed and (self.kill_rate is None or self._mutants_killed)
+
+    @property
+    def kill_rate(self) -> float | None:
+        """Share of the mutants killed among those that are not implied; None without mutants."""
+        mutations = [m for row in self.rows if (m := row.evidence.mutation) is not None]
+        noticeable = sum(len(m.fates) - m.implied for m in mutations)
+        return sum(m.killed for m in mutations) / noticeable if noticeable else None
+
+    @property
+    def survivors(self) -> tuple[tuple[str, Fate], ...]:
+        """Statement id and fate of every mutant that was not noticed."""
+        return tuple(
+            (row.statement.id, fate)
+            for row in self.rows
+            if row.evidence.mutation is not None
+            for fate in row.evidence.mutation.survivors
+        )
+
+    @property
+    def _mutants_killed(self) -> bool:
+        explained = all(fate.explanation for _, fate in self.survivors)
+        return explained and (self.kill_rate or 0.0) >= KILL_RATE
+
+    @property
     def failed(self) -> tuple[Row, ...]:
         """Rows whose evidence is not as it should be."""
         return tuple(row for row in self.rows if not row.status.good)
@@ -221,6 +257,8 @@ class Report:
             "format": FORMAT,
             "settings": dict(self.settings),
             "circumstances": dict(self.circumstances),
+            "good": self.good,
+            "kill_rate": self.kill_rate,
             "statements": [_row_json(row) for row in self.rows],
         }
 
@@ -238,7 +276,16 @@ class Report:
             ) from error
 
     def __str__(self) -> str:
-        head = ("statement", "status", "sampled", "searched", "certified", "proved", "controls")
+        head = (
+            "statement",
+            "status",
+            "sampled",
+            "searched",
+            "certified",
+            "proved",
+            "mutants",
+            "controls",
+        )
         lines = [aligned([head, *(row.cells() for row in self.rows)])]
         for row in self.failed:
             lines.append(f"\n{row.status.value}: {row.statement.id}: {row.statement.slogan}")
@@ -246,6 +293,12 @@ class Report:
             certified = row.evidence.certified
             if certified is not None:
                 lines += [f"  certified: {reason}" for reason in certified.reasons[:3]]
+        if self.kill_rate is not None:
+            lines.append(f"\nMutants: {self.kill_rate:.1%} killed, {KILL_RATE:.0%} wanted.")
+            lines += [
+                f"  survives: {id_}: {fate.name}: {fate.explanation or 'NOT EXPLAINED'}"
+                for id_, fate in self.survivors
+            ]
         return "\n".join(lines)
 
 
@@ -307,6 +360,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "boxed": plain(e.boxed),
         "unboxed": e.unboxed,
         "proved": plain(e.proved),
+        "mutation": plain(e.mutation),
         "witnesses": [
             {"words": words, "instance": plain(witness)} for words, witness in row.witnesses()
         ],

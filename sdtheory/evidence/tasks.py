@@ -11,6 +11,7 @@ from sdtheory.evidence import sampled
 from sdtheory.evidence.boxes import prove_on_box
 from sdtheory.evidence.controls import control
 from sdtheory.evidence.families import ROUNDS, SIZES, Chunk, chunks
+from sdtheory.evidence.mutants import judge_mutants
 from sdtheory.evidence.points import certify_points, certify_refutation
 from sdtheory.evidence.report import Evidence
 from sdtheory.evidence.sampled import Tally
@@ -35,6 +36,8 @@ class Effort:
         Of the sample.
     certify : bool
         Whether to collect evidence that is not floating point.
+    mutants : bool
+        Whether to mutate the formulas.
     budget : int
         Instances that a search evaluates.
     seconds : float or None
@@ -44,6 +47,7 @@ class Effort:
     seed: int
     instances: int
     certify: bool
+    mutants: bool
     budget: int
     seconds: float | None
 
@@ -57,6 +61,7 @@ class Effort:
             "largest n": max(SIZES),
             "search": f"{self.seconds:g} seconds" if timed else f"{self.budget} instances",
             "certify": self.certify,
+            "mutants": self.mutants,
         }
 
 
@@ -108,7 +113,9 @@ def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
             start=tally.witness,
         ),
     )
-    return _certified(statement, evidence) if effort.certify else evidence
+    if effort.certify:
+        evidence = _certified(statement, evidence)
+    return replace(evidence, mutation=judge_mutants(statement)) if effort.mutants else evidence
 
 
 def _certified(statement: Statement, evidence: Evidence) -> Evidence:

@@ -1,0 +1,444 @@
+r"""Mutants: small changes of a statement's formula, each of which must be noticed.
+
+A mutant is the margin with one place of its code changed: a side dropped, an
+index shifted by one round, d_min for d_max. The change is made in the margin
+or in a function of the library that it calls, and everything else is as it
+was. A statement whose formula can be changed unnoticed is not tested by its
+evidence.
+
+A mutant is *killed* if, on one fixed sample,
+
+* it raises, or its margin is not a number where the statement's is, or
+* it is certainly false: a float margin is negative beyond rounding, on the
+  sample or in a search, and ball arithmetic confirms it, or
+* it is *loose*: some case of the statement comes within `ATTAINED` of equality
+  on the sample, and the same case of the mutant stays above `BOUNDED_AWAY`, or
+* it is *trivial*: some case of the mutant has a margin of exactly 0 at every
+  instance of the sample, as x <= x has, and the statement's has not.
+
+A mutant that is not killed is *implied* if its margin is nowhere on the sample
+below the statement's, and somewhere above it: it claims less, so that no test
+of truth can tell it from a true statement. The others survive; `EXPLANATIONS`
+says why each of them may. The kill rate is that of the mutants that are not
+implied; the share of implied ones is published beside it.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from sdtheory.evidence.certified import Verdict, rejudge
+from sdtheory.evidence.families import chunks
+from sdtheory.evidence.floating import Measured, measure
+from sdtheory.evidence.searched import search
+from sdtheory.evidence.survivors import EXPLANATIONS
+from sdtheory.statements import Instance, Kind, Statement
+
+#: A case whose smallest margin is below this is attained by the sample.
+ATTAINED = 1e-6
+#: A case whose smallest margin is above this is not.
+BOUNDED_AWAY = 1e-3
+#: Share of the mutants that must be killed.
+KILL_RATE = 0.95
+#: Instances of the fixed sample.
+INSTANCES = 3_360
+SEED = 1
+
+_SUSPECTS = 3
+#: Instances that a search evaluates against a mutant that the sample does not kill.
+_BUDGET = 1500
+#: Annotations are not evaluated: their names may be imported for type checkers only.
+_POSTPONED = import_module("__future__").annotations.compiler_flag
+#: Modules whose functions are part of a formula. The definition of the margin's scale,
+#: `sdtheory.statements.statement`, is the measure itself and is left alone.
+_FORMULAS = ("sdtheory.statements", "sdtheory.bounds", "sdtheory.filters", "sdtheory.path_length")
+_MEASURE = "sdtheory.statements.statement"
+
+#: Names that a mutant exchanges.
+_EXCHANGED = (
+    ("d_min", "d_max"),
+    ("d_j", "d_k"),
+    ("lower", "upper"),
+    ("low", "high"),
+    ("before", "after"),
+    ("j", "k"),
+)
+#: Quantities of the instance with an axis of rounds, for "r_0 for r_t".
+_BY_ROUND = ("r", "excess", "c", "energy", "A", "B")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A statement with one place of its formula changed.
+
+    Attributes
+    ----------
+    name : str
+        ``function: original -> changed``, unique within its statement.
+    statement : Statement
+        The changed statement.
+    """
+
+    name: str
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant.
+
+    Attributes
+    ----------
+    name : str
+        The mutant.
+    killed : str
+        How it was killed; empty where it was not.
+    implied : bool
+        Whether it is not killed, because it claims less than the statement.
+    explanation : str
+        Why a survivor may survive, from the declared table; empty where
+        nothing is declared.
+    """
+
+    name: str
+    killed: str
+    implied: bool
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """The mutants of one statement.
+
+    Attributes
+    ----------
+    fates : tuple of Fate
+        One for each mutant.
+    """
+
+    fates: tuple[Fate, ...]
+
+    @property
+    def killed(self) -> int:
+        """Number of mutants killed."""
+        return sum(bool(fate.killed) for fate in self.fates)
+
+    @property
+    def implied(self) -> int:
+        """Number of mutants that claim less than the statement."""
+        return sum(fate.implied for fate in self.fates)
+
+    @property
+    def survivors(self) -> tuple[Fate, ...]:
+        """Mutants that should have been noticed and were not."""
+        return tuple(f for f in self.fates if not f.killed and not f.implied)
+
+    @property
+    def unexplained(self) -> tuple[Fate, ...]:
+        """Survivors for which no explanation is declared."""
+        return tuple(fate for fate in self.survivors if not fate.explanation)
+
+
+def mutate(statement: Statement) -> Iterator[Mutant]:
+    """Yield every mutant of a statement.
+
+    Parameters
+    ----------
+    statement : Statement
+        The statement; its margin, and what that calls, must have source code.
+    """
+    seen = set()
+    identity = statement.kind is Kind.IDENTITY
+    for function in _reachable(statement.margin):
+        tree = _definition(function)
+        known = {*function.__code__.co_varnames, *function.__globals__, *dir(Instance)}
+        for change, changed in _changes(tree, known, identity=identity):
+            name = f"{function.__name__}: {change}"
+            if name in seen:
+                continue
+            seen.add(name)
+            body = _compiled(changed, function)
+            margin = _transplanted(statement.margin, function, body, {})
+            yield Mutant(name, replace(statement, margin=margin))
+
+
+def judge_mutants(statement: Statement) -> Mutation:
+    """Try to kill every mutant of a statement on the fixed sample.
+
+    Parameters
+    ----------
+    statement : Statement
+        The statement.
+
+    Returns
+    -------
+    Mutation
+    """
+    # few points first: there a verdict is cheap
+    sample = sorted((c.draw() for c in chunks(SEED, INSTANCES)), key=lambda i: i.n)
+    originals = [measure(statement, instance) for instance in sample]
+    fates = []
+    for mutant in mutate(statement):
+        measured, killed = _measured(mutant.statement, sample, originals)
+        killed = (
+            killed
+            or _false(mutant.statement, sample, measured)
+            or _loose_or_trivial(measured, originals)
+        )
+        implied = not killed and _implied(statement, measured, originals)
+        if not (killed or implied) and search(mutant.statement, budget=_BUDGET).found:
+            killed = "is certainly false"
+        explanation = "" if killed else EXPLANATIONS.get((statement.id, mutant.name), "")
+        fates.append(Fate(mutant.name, killed, implied, explanation))
+    return Mutation(tuple(fates))
+
+
+def _measured(
+    mutant: Statement, sample: Sequence[Instance], originals: Sequence[Measured]
+) -> tuple[list[Measured], str]:
+    """Return the mutant's margins, or how it cannot be evaluated."""
+    measured = []
+    for instance, original in zip(sample, originals, strict=True):
+        try:
+            result = measure(mutant, instance)
+        except Exception as error:
+            # a mutant is arbitrary code; whatever it raises gives it away
+            return [], f"raises {type(error).__name__}"
+        if result.margin.shape != original.margin.shape:
+            return [], "has other cases"
+        if np.any(result.undefined & ~original.undefined):
+            return [], "is undefined"
+        measured.append(result)
+    return measured, ""
+
+
+def _false(mutant: Statement, sample: Sequence[Instance], measured: Sequence[Measured]) -> str:
+    """Say whether ball arithmetic finds the mutant false."""
+    for instance, result in zip(sample, measured, strict=True):
+        for index in result.suspects[:_SUSPECTS]:
+            if rejudge(mutant, instance, int(index)).verdict is Verdict.FAILS:
+                return "is certainly false"
+    return ""
+
+
+def _implied(
+    statement: Statement, measured: Sequence[Measured], originals: Sequence[Measured]
+) -> bool:
+    """Whether the mutant claims less: its margin is never smaller, and sometimes larger."""
+    if statement.kind is Kind.IDENTITY:
+        return False
+    larger = False
+    for new, old in zip(measured, originals, strict=True):
+        gain = np.where(new.applies, new.margin - old.margin, 0.0)
+        if np.any(gain < -new.threshold):
+            return False
+        larger |= bool(np.any(gain > new.threshold))
+    return larger
+
+
+def _loose_or_trivial(measured: Sequence[Measured], originals: Sequence[Measured]) -> str:
+    """Compare mutant and statement case by case, over the instances of equal shape."""
+    for shape in {m.margin.shape[1:] for m in measured}:
+        kept, was = (
+            [m for m in batch if m.margin.shape[1:] == shape] for batch in (measured, originals)
+        )
+        sharpest, sharpest_was = _extreme(kept, np.min, np.inf), _extreme(was, np.min, np.inf)
+        if np.any((sharpest_was < ATTAINED) & (sharpest > BOUNDED_AWAY) & np.isfinite(sharpest)):
+            return "is loose"
+        largest, largest_was = _extreme(kept, np.max, 0.0), _extreme(was, np.max, 0.0)
+        if np.any((largest == 0) & (largest_was > 0)):
+            return "is trivial"
+    return ""
+
+
+def _extreme(batch: Sequence[Measured], extreme: Callable[..., Any], neutral: float) -> Any:
+    """Return the extreme magnitude of each case over all instances where it applies."""
+    values = [np.where(m.applies, np.abs(m.margin), neutral) for m in batch]
+    return extreme(np.concatenate(values), axis=0, initial=neutral)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """Yield a function's code and that of the functions defined in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield names of globals that a function's code mentions, with their values."""
+    for code in _codes(function.__code__):
+        for name in code.co_names:
+            if name in function.__globals__:
+                yield name, function.__globals__[name]
+
+
+def _is_formula(value: object) -> bool:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+    function = isinstance(value, FunctionType | ModuleType)
+    return function and name != _MEASURE and name.startswith(_FORMULAS)
+
+
+def _reachable(function: FunctionType) -> list[FunctionType]:
+    """Return the functions that make up a formula, the margin first."""
+    found, pending = [], [function]
+    while pending:
+        current = pending.pop(0)
+        if current not in found:
+            found.append(current)
+            callees = [value for _, value in _mentioned(current) if _is_formula(value)]
+            pending += [f for f in callees if isinstance(f, FunctionType)]
+    return found
+
+
+def _transplanted(
+    function: FunctionType,
+    changed: FunctionType,
+    body: FunctionType,
+    done: dict[FunctionType, FunctionType],
+) -> FunctionType:
+    """Return a copy of a function that calls, at any depth, `body` in the place of `changed`."""
+    if function in done:
+        return done[function]
+    source = body if function is changed else function
+    namespace = dict(function.__globals__)
+    copied = FunctionType(
+        source.__code__, namespace, function.__name__, source.__defaults__, source.__closure__
+    )
+    copied.__kwdefaults__ = source.__kwdefaults__
+    done[function] = copied
+    for name, value in _mentioned(function):
+        if isinstance(value, FunctionType) and _is_formula(value):
+            namespace[name] = _transplanted(value, changed, body, done)
+    return copied
+
+
+def _definition(function: FunctionType) -> ast.FunctionDef:
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    if not isinstance(definition, ast.FunctionDef):
+        raise TypeError(f"{function.__qualname__} must be a function with a name, to be mutated")
+    definition.decorator_list = []
+    return definition
+
+
+def _compiled(definition: ast.FunctionDef, function: FunctionType) -> FunctionType:
+    """Compile a changed definition with the globals and the closure of the original."""
+    names = function.__code__.co_freevars
+    maker = ast.parse(f"def make({', '.join(names)}):\n    return {definition.name}").body[0]
+    assert isinstance(maker, ast.FunctionDef)
+    maker.body.insert(0, definition)
+    module = ast.fix_missing_locations(ast.Module([maker], []))
+    code = compile(module, "<mutant>", "exec", flags=_POSTPONED, dont_inherit=True)
+    scope: dict[str, Any] = {}
+    exec(code, function.__globals__, scope)
+    return scope["make"](*(cell.cell_contents for cell in function.__closure__ or ()))
+
+
+def _changes(
+    definition: ast.FunctionDef, known: set[str], *, identity: bool
+) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield every change of a definition, with its description."""
+    for node in _expressions(definition):
+        for changed in _variants(node, known, identity=identity):
+            name = f"{ast.unparse(node)} -> {ast.unparse(changed)}"
+            # deepcopy takes what its memo holds for a node as that node's copy
+            yield name, copy.deepcopy(definition, {id(node): changed})
+
+
+def _expressions(definition: ast.FunctionDef) -> Iterator[ast.expr]:
+    """Yield the expressions of a body that are arithmetic: no axes, no broadcasting by 0 * x."""
+    pending: list[ast.AST] = list(definition.body)
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, ast.keyword) or _is_zero(node):
+            continue
+        if isinstance(node, ast.expr):
+            yield node
+        pending += ast.iter_child_nodes(node)
+
+
+def _is_zero(node: ast.AST) -> bool:
+    """Whether a node is ``0 * x``, the zero of the shape of x."""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mult)
+        and any(isinstance(s, ast.Constant) and s.value == 0 for s in (node.left, node.right))
+    )
+
+
+def _variants(node: ast.expr, known: set[str], *, identity: bool) -> Iterator[ast.expr]:
+    """Yield what may stand in the place of an expression."""
+    match node:
+        case ast.BinOp(left, ast.Mult() | ast.Add(), right):
+            if not (_is_zero(left) or _is_zero(right)):
+                yield left
+                yield right
+            yield from _off_by_one(node)
+        case ast.BinOp(left, ast.Div() | ast.Sub() | ast.Pow()):
+            yield left
+            yield from _off_by_one(node)
+        case ast.Call(ast.Name("slack"), [left, right]) if not identity:
+            yield ast.Call(node.func, [right, left], [])
+        case ast.Subscript(ast.Attribute(_, name), ast.Tuple([first, ast.Slice() as rounds])):
+            yield from (
+                ast.Subscript(node.value, ast.Tuple([first, other], ast.Load()), ast.Load())
+                for other in _other_rounds(rounds, by_round=name in _BY_ROUND)
+            )
+        case ast.Attribute(_, "t", ast.Load()):
+            yield ast.BinOp(node, ast.Add(), ast.Constant(1))
+            yield ast.BinOp(node, ast.Sub(), ast.Constant(1))
+        case ast.Attribute(owner, name, ast.Load()):
+            yield from (
+                ast.Attribute(owner, other, ast.Load()) for other in _exchanged(name, known)
+            )
+        case ast.Name(name, ast.Load()):
+            yield from (ast.Name(other, ast.Load()) for other in _exchanged(name, known))
+
+
+def _off_by_one(node: ast.BinOp) -> Iterator[ast.expr]:
+    """Yield a binary operation with a constant, or an exponent, one more and one less."""
+    for side in ("left", "right"):
+        operand = getattr(node, side)
+        for step in (1, -1):
+            if isinstance(operand, ast.Constant) and isinstance(operand.value, int | float):
+                changed: ast.expr = ast.Constant(operand.value + step)
+            elif isinstance(node.op, ast.Pow) and side == "right":
+                changed = ast.BinOp(operand, ast.Add(), ast.Constant(step))
+            else:
+                continue
+            yield copy.deepcopy(node, {id(operand): changed})
+
+
+def _other_rounds(rounds: ast.Slice, *, by_round: bool) -> Iterator[ast.Slice]:
+    """Yield slices of the same length one round away, and round 0 for round t or the reverse."""
+    first, all_but_last, all_but_first = (
+        ast.Slice(None, ast.Constant(1)),
+        ast.Slice(None, ast.UnaryOp(ast.USub(), ast.Constant(1))),
+        ast.Slice(ast.Constant(1)),
+    )
+    match ast.unparse(rounds):
+        case "1:":
+            yield all_but_last
+            yield from [first] * by_round
+        case ":-1":
+            yield all_but_first
+            yield from [first] * by_round
+        case ":1":
+            yield from [all_but_last, all_but_first] * by_round
+
+
+def _exchanged(name: str, known: set[str]) -> Iterator[str]:
+    """Yield the names that may stand for a name, if the function knows them."""
+    for pair in _EXCHANGED:
+        if name in pair and known.issuperset(pair):
+            yield pair[1 - pair.index(name)]
