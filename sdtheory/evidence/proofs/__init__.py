@@ -1,6 +1,8 @@
 """Algebraic cores of the written proofs, by statement."""
 
 from sdtheory.evidence.proofs import (
+    early_stopping,
+    exact_rounds,
     example,
     generalisation,
     kkt,
@@ -10,6 +12,7 @@ from sdtheory.evidence.proofs import (
     problem,
     recursion,
     rounds,
+    sharper,
     sparsification,
 )
 from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
@@ -24,6 +27,9 @@ for _module in (
     rounds,
     sparsification,
     near_interpolation,
+    early_stopping,
+    sharper,
+    exact_rounds,
     outputs,
     generalisation,
     example,

@@ -94,6 +94,10 @@ class Implication:
 
     method: ClassVar[str] = "Z3 unsat"
 
+    def __str__(self) -> str:
+        given = ", ".join(_line(hypothesis) for hypothesis in self.given)
+        return f"{given} => {_line(self.claim)}"
+
     def prove(self) -> None:
         """Return if the claim is proved, else raise ProofFailedError."""
         if _model(*self.given) is None:
@@ -101,7 +105,7 @@ class Implication:
         zero = [denominator == 0 for denominator in _denominators(*self.given, self.claim)]
         defined = z3.Not(z3.Or(zero))
         if (model := _model(*self.given, defined, z3.Not(self.claim))) is not None:
-            raise ProofFailedError(f"{self.claim} is false", model)
+            raise ProofFailedError(f"{_line(self.claim)} is false", model)
         if zero and (model := _model(*self.given, z3.Or(zero))) is not None:
             raise ProofFailedError("a denominator vanishes", model)
 
@@ -109,9 +113,13 @@ class Implication:
         """Yield the implication without each hypothesis, then with each changed claim."""
         for k, hypothesis in enumerate(self.given):
             rest = (*self.given[:k], *self.given[k + 1 :])
-            yield f"without the hypothesis {hypothesis}", replace(self, given=rest)
+            yield f"without the hypothesis {_line(hypothesis)}", replace(self, given=rest)
         for claim in self.wrong:
-            yield f"with the claim {claim}", replace(self, claim=claim)
+            yield f"with the claim {_line(claim)}", replace(self, claim=claim)
+
+
+def _line(expression: Any) -> str:
+    return " ".join(str(expression).split())
 
 
 def _model(*constraints: Any) -> str | None:
@@ -167,6 +175,9 @@ class Identity:
 
     method: ClassVar[str] = "SymPy identity"
 
+    def __str__(self) -> str:
+        return f"{self.left} = {self.right}"
+
     def prove(self) -> None:
         """Return if the claim is proved, else raise ProofFailedError."""
         difference = sympy.cancel(sympy.together(self.left - self.right))
@@ -208,11 +219,16 @@ class Sign:
 
     method: ClassVar[str] = "SymPy sign of factors"
 
+    def __str__(self) -> str:
+        return f"{self.expression} {'>' if self.strict else '>='} 0"
+
     def prove(self) -> None:
         """Return if the claim is proved, else raise ProofFailedError."""
         symbols = self.expression.free_symbols
         if not all(symbol.is_positive for symbol in symbols):
             raise ProofFailedError(f"not all of {symbols} are declared positive")
+        if not self.expression.is_rational_function():
+            raise ProofFailedError(f"{self.expression} is not a rational function")
         numerator, denominator = sympy.fraction(sympy.cancel(sympy.together(self.expression)))
         try:
             sign = _sign(numerator, strict=self.strict) * _sign(denominator, strict=True)
@@ -295,6 +311,10 @@ class MatrixIdentity:
 
     method: ClassVar[str] = "SymPy identity of matrices"
 
+    def __str__(self) -> str:
+        relations = ", ".join(f"{product_} = {value}" for product_, value in self.relations)
+        return f"{relations}{' => ' if relations else ''}{self.left} = {self.right}"
+
     def prove(self) -> None:
         """Return if the claim is proved, else raise ProofFailedError."""
         for product_, value in self.relations:
@@ -364,6 +384,11 @@ class Proof:
     def method(self) -> str:
         """Name of the method, for a reader."""
         return self.argument.method
+
+    @property
+    def formula(self) -> str:
+        """The claim exactly as the machine sees it."""
+        return str(self.argument)
 
     def run(self) -> None:
         """Return if the core is proved and every control is caught.

@@ -1,0 +1,226 @@
+"""Cores of the number of rounds as the length of the path to zero."""
+
+from __future__ import annotations
+
+import sympy
+import z3
+
+from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
+
+
+def _length_falls() -> tuple[Proof, ...]:
+    s, c, d = positive("s c d")
+    antiderivative = -sympy.exp(-s * (1 + c / d)) / (1 + c / d)
+    return (
+        Proof(
+            r"The filter is an average of semigroups: $\int_0^\infty e^{-s} e^{-sc/d}\, ds = "
+            r"\frac{d}{c+d}$, as $-e^{-s(1+c/d)}/(1+c/d)$ is an antiderivative.",
+            Identity(
+                sympy.diff(antiderivative, s),
+                sympy.exp(-s) * sympy.exp(-s * c / d),
+                wrong=(sympy.exp(-s * c / d),),
+            ),
+            r"Convexity of $L$ (it is a norm) and Jensen's inequality.",
+        ),
+        Proof(
+            r"At $s = 0$ it is $-\frac{d}{c+d}$.",
+            Identity(antiderivative.subs(s, 0), -d / (c + d), wrong=(d / (c + d),)),
+            r"That it tends to $0$ as $s \to \infty$.",
+        ),
+    )
+
+
+def _length_bounds() -> tuple[Proof, ...]:
+    s, d = positive("s d")
+    x, low, high, w, f, P, root = reals("x a b |G^-1u| |u| <G^-1u,u> sqrt(ab)")
+    return (
+        Proof(
+            r"Per eigenvalue $\int_0^\infty \frac1d e^{-s/d}\,ds = 1$, as $-e^{-s/d}$ is an "
+            r"antiderivative: a path along one eigenvector has the length of the labels.",
+            Identity(
+                sympy.diff(-sympy.exp(-s / d), s),
+                sympy.exp(-s / d) / d,
+                wrong=(sympy.exp(-s / d),),
+            ),
+            r"The triangle inequality for the integrand.",
+        ),
+        Proof(
+            r"Per eigenvalue $x = \frac1d$ between $a$ and $b$ satisfies $x^2 + ab \le (a+b)\, x$.",
+            Implication(
+                given=(x >= low, x <= high),
+                claim=x**2 + low * high <= (low + high) * x,
+                wrong=(x**2 + low * high < (low + high) * x,),
+            ),
+            r"Summing over the eigenvalues: $\|G^{-1}u\|^2 + ab\|u\|^2 \le (a+b)\langle G^{-1}u, "
+            r"u\rangle$.",
+        ),
+        Proof(
+            r"So $2\sqrt{ab}\, \|G^{-1}u\|\,\|u\| \le (a+b)\langle G^{-1}u,u\rangle$ "
+            r"(Kantorovich).",
+            Implication(
+                given=(root**2 == low * high, w**2 + low * high * f**2 <= (low + high) * P),
+                claim=2 * root * w * f <= (low + high) * P,
+                wrong=(3 * root * w * f <= (low + high) * P,),
+            ),
+            r"With $b = \kappa a$; $\frac{d}{ds}\|u\| = -\langle G^{-1}u, u\rangle/\|u\|$ along "
+            r"$u = e^{-sG^{-1}}y$, integrated.",
+        ),
+        Proof(
+            r"Below: $\langle G^{-1}u,u\rangle^2 \le \|G^{-1}u\|^2\|u\|^2$ and $\|u\| > 0$ give "
+            r"$\|G^{-1}u\| \ge \langle G^{-1}u,u\rangle/\|u\|$.",
+            Implication(
+                given=(w >= 0, f > 0, w**2 * f**2 >= P**2),
+                claim=w >= P / f,
+                wrong=(w > P / f,),
+            ),
+            r"Cauchy-Schwarz (a core of the equal steps), and the same integral.",
+        ),
+    )
+
+
+def _singular() -> tuple[Proof, ...]:
+    moving, after, step, kernel, rho = reals("|P+y_0| |y_1| |P+y_0-y_1| |P0y_0| rho")
+    return (
+        Proof(
+            r"$\|P_+y_0\| \le \|y_1\| + s$ with $s \ge 0$, $s^2 = \rho^2 - \|P_0y_0\|^2$, gives "
+            r"$\|y_1\| \ge \|P_+y_0\| - \sqrt{\rho^2 - \|P_0y_0\|^2}$: where the left side "
+            r"$\|y_1\|$ is "
+            r"below $\|P_+y_0\|$, $(\|P_+y_0\| - \|y_1\|)^2 \le \rho^2 - \|P_0y_0\|^2$.",
+            Implication(
+                given=(
+                    moving <= after + step,
+                    after <= moving,
+                    step**2 == rho**2 - kernel**2,
+                ),
+                claim=z3.Implies(step >= 0, (moving - after) ** 2 <= rho**2 - kernel**2),
+                wrong=(z3.Implies(step >= 0, (moving - after) ** 2 < rho**2 - kernel**2),),
+            ),
+            r"Pythagoras for the residual, $P_0 y_1 = 0$, and the triangle inequality.",
+        ),
+    )
+
+
+def _falls_at_most() -> tuple[Proof, ...]:
+    before, after, step, rho, factor = reals("L(y_t) L(y_(t+1)) L(y_t-y_(t+1)) rho K")
+    return (
+        Proof(
+            r"$L(y_t) \le L(y_{t+1}) + L(y_t - y_{t+1})$ and $L(y_t - y_{t+1}) \le K\rho$ give "
+            r"$L(y_t) - L(y_{t+1}) \le K\rho$.",
+            Implication(
+                given=(before <= after + step, step <= factor * rho),
+                claim=before - after <= factor * rho,
+                wrong=(before - after < factor * rho,),
+            ),
+            r"That $L$ is a norm, with $L(y) \le K\|y\|$, and that the step has length $\rho$.",
+        ),
+    )
+
+
+def _falls_slowly() -> tuple[Proof, ...]:
+    x, decay, q, kappa, r, factor, rho = reals("x e^-x q kappa r_t K rho")
+    flow, rest = reals("L(y_t)-L(e^(-c/G)y_t) L(e^(-c/G)y_t)-L(y_(t+1))")
+    return (
+        Proof(
+            r"Per eigenvalue, with $x = \frac{c_t}{d}$: $1 - x \le e^{-x} \le \frac1{1+x}$ and $0 "
+            r"\le x \le "
+            r"q$ give $0 \le \frac1{1+x} - e^{-x} \le q \frac{x}{1+x}$: the flow for time $c_t$ "
+            r"ends "
+            r"within $q\rho$ of $y_{t+1}$.",
+            Implication(
+                given=(x >= 0, x <= q, decay >= 1 - x, decay <= 1 / (1 + x)),
+                claim=z3.And(1 / (1 + x) - decay >= 0, 1 / (1 + x) - decay <= q * x / (1 + x)),
+                wrong=(1 / (1 + x) - decay < q * x / (1 + x),),
+            ),
+            r"$e^x \ge 1 + x$; $x \le q = \frac{\kappa}{r_t-1}$ (a core of the flow's step); "
+            r"summing over "
+            r"the eigenvalues, in which $\frac{x}{1+x}$ adds up to $\rho$.",
+        ),
+        Proof(
+            r"$0 \le x \le q$ gives $x \le (1+q)\frac{x}{1+x}$: the flow's path is at most "
+            r"$(1+q)\rho$ long.",
+            Implication(
+                given=(x >= 0, x <= q), claim=x <= (1 + q) * x / (1 + x), wrong=(x <= x / (1 + x),)
+            ),
+            r"The path is at most $c_t\|G^{-1}y_t\|$ long; summing over the eigenvalues.",
+        ),
+        Proof(
+            r"Parts of at most $(1+q)\rho$ and $K q \rho$ with $q = \frac{\kappa}{r_t-1}$, "
+            r"$\kappa \ge 1$, "
+            r"$r_t > \kappa$, $K, \rho \ge 0$ add up to at most "
+            r"$\rho\frac{r_t+K\kappa}{r_t-\kappa}$.",
+            Implication(
+                given=(
+                    kappa >= 1,
+                    r > kappa,
+                    factor >= 0,
+                    rho >= 0,
+                    q * (r - 1) == kappa,
+                    flow <= (1 + q) * rho,
+                    rest <= factor * q * rho,
+                ),
+                claim=(flow + rest) * (r - kappa) <= rho * (r + factor * kappa),
+                wrong=((flow + rest) * (r - kappa) < rho * (r + factor * kappa),),
+            ),
+            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$.",
+        ),
+    )
+
+
+def _rounds_limit() -> tuple[Proof, ...]:
+    start, end, rho, factor, count = reals("L(y_0) L(y_N) rho K N")
+    s, r, kappa, drop, used = reals("s r kappa drop L(y_0)-L(y_m)")
+    return (
+        Proof(
+            r"$N$ rounds that each use up at most $K\rho$, and $L(y_N) \le K\rho$ at the collapse: "
+            r"$N \ge \frac{L(y_0)}{K\rho} - 1$.",
+            Implication(
+                given=(
+                    rho > 0,
+                    factor > 0,
+                    start - end <= count * factor * rho,
+                    end <= factor * rho,
+                ),
+                claim=count >= start / (factor * rho) - 1,
+                wrong=(count > start / (factor * rho) - 1,),
+            ),
+            r"Adding up the rounds; $r_N \le 1$ and $L(y) \le K\|y\|$.",
+        ),
+        Proof(
+            r"While $r_t \ge s > \kappa \ge 0$ and $K \ge 0$, $\frac{r_t + K\kappa}{r_t - \kappa} "
+            r"\le "
+            r"\frac{s + K\kappa}{s - \kappa}$.",
+            Implication(
+                given=(kappa >= 0, factor >= 0, s > kappa, r >= s),
+                claim=(r + factor * kappa) / (r - kappa) <= (s + factor * kappa) / (s - kappa),
+                wrong=((r + factor * kappa) / (r - kappa) < (s + factor * kappa) / (s - kappa),),
+            ),
+            r"The bound of $L(y_t) - L(y_{t+1})$ per round.",
+        ),
+        Proof(
+            r"$m \le N$ rounds that use up at most $\rho\frac{s+K\kappa}{s-\kappa} = \rho q > 0$ "
+            r"each, with "
+            r"$K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
+            Implication(
+                given=(
+                    rho > 0,
+                    drop > 0,
+                    used <= count * rho * drop,
+                    start - used <= factor * s * rho,
+                ),
+                claim=count >= (start / rho - factor * s) / drop,
+                wrong=(count > (start / rho - factor * s) / drop,),
+            ),
+            r"$L(y_m) \le K\|y_m\| < K s\rho$ at the first $m$ with $r_m < s$; the limit, with "
+            r"$s = \varepsilon^{-1/4}$, say.",
+        ),
+    )
+
+
+PROOFS = {
+    "thm-length-falls": _length_falls(),
+    "prop-length-bounds": _length_bounds(),
+    "prop-length-falls-at-most": _falls_at_most(),
+    "prop-length-falls-slowly": _falls_slowly(),
+    "thm-rounds-limit": _rounds_limit(),
+    "prop-singular-first-step": _singular(),
+}
