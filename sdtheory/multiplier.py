@@ -40,14 +40,14 @@ from sdtheory.double_double import DoubleDouble
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
-_BLOCK = 16384
+_BLOCK = 32768
 _MAX_EVALUATIONS = 200
 _MAX_CORRECTIONS = 12
 #: A relative step of Newton's method below this leaves an error below 2^-56; see `_corrected`.
 _NEAR = 2.0**-29
 #: Differences of energies that are relatively smaller are formed exactly.
-_CANCELLING = 2.0**-44
-#: Above this amplification the error of a double-double residual, 2^-99, exceeds 2^-56 in c.
+_CANCELLING = 2.0**-42
+#: Above this amplification a double-double residual, with errors of 2^-99, leaves 2^-56 in c.
 _UNRESOLVED = 2.0**43
 #: Relative to the largest eigenvalue, or to the labels' squared size; below it intermediate
 #: results would leave the float range.
@@ -183,7 +183,9 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         reached = np.where(reachable[rows], scaled_z[rows], 0.0)
         excess, slack = (DoubleDouble(a.high[solvable], a.low[solvable]) for a in (excess, slack))
         root, used = _bracketed_newton(scaled_d[rows], reached, excess.high, slack.high)
-        root, resolved = _corrected(root, scaled_d[rows], reached, excess, slack)
+        root, resolved = _corrected(
+            root, scaled_d[rows], reached, excess, slack, rho2=rho2.high[solvable]
+        )
         with np.errstate(over="ignore", divide="ignore"):
             c[rows] = np.ldexp(root, d_exponent[rows])
             for i in np.flatnonzero(~resolved):
@@ -351,7 +353,7 @@ def _steepness(c: Array, d: Array, z: Array) -> Array:
 
 
 def _corrected(
-    c: Array, d: Array, z: Array, excess: DoubleDouble, slack: DoubleDouble
+    c: Array, d: Array, z: Array, excess: DoubleDouble, slack: DoubleDouble, *, rho2: Array
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Return c to the last digit, and where double-double arithmetic could decide that digit.
 
@@ -364,7 +366,7 @@ def _corrected(
         near = excess.high < slack.high
         target = _choose(near, excess, slack)
         sign = np.where(near, 1.0, -1.0)
-        amplification, delta = np.empty_like(c), np.empty_like(c)
+        steepness, delta = np.empty_like(c), np.empty_like(c)
         active = np.arange(len(c))
         for _ in range(_MAX_CORRECTIONS):
             at = np.broadcast_to(c[active, None], (len(active), d.shape[-1]))
@@ -375,15 +377,16 @@ def _corrected(
             energy = dd.total(dd.multiply(ratio, _choose(lost, rest, ratio)))
             aim = DoubleDouble(target.high[active], target.low[active])
             residual = dd.add(energy, dd.negative(aim))
-            steepness = 2 * _steepness(c[active], da, za)
-            move = sign[active] * (residual.high + residual.low) / steepness
+            steepness[active] = 2 * _steepness(c[active], da, za)
+            move = sign[active] * (residual.high + residual.low) / steepness[active]
             delta[active] = np.clip(move, -0.5, 0.5)
-            amplification[active] = aim.high / steepness
             c[active] += c[active] * delta[active]
             active = active[~(np.abs(delta[active]) <= _NEAR)]
             if not len(active):
                 break
-        resolved = (amplification < _UNRESOLVED) & (target.high > _SMALLEST)
+        # what the errors are relative to: the target, and rho^2 unless it was formed exactly
+        scale = target.high + np.where(target.high < _CANCELLING * rho2, 0.0, rho2)
+        resolved = (scale < _UNRESOLVED * steepness) & (target.high > _SMALLEST)
         return c, resolved & (np.abs(delta) <= _NEAR)
 
 

@@ -29,7 +29,7 @@ ROOT = 0.75
 RADIUS = 4
 #: r - 1: two roundings of the energies, two divisions, one sum, and the error of r.
 EXCESS = 5 + RADIUS
-#: The reference has 12 digits; rounding, in sums of at most 12 positive terms, is far smaller.
+#: The reference has 12 digits; rounding, in sums of at most 20 positive terms, is far smaller.
 CONDITION = 1e-11
 
 
@@ -171,6 +171,28 @@ def test_slow_path_is_taken_where_it_is_needed_only(monkeypatch):
         if group != "plateau":
             solved(case)
     assert calls == ["plateau"]
+
+
+def plateaus(rng, m, n):
+    """Return instances whose rho^2 is within rounding of the energy below a wide gap."""
+    d = 10.0 ** (-rng.uniform(0, 118, (m, 1)) * rng.random((m, n)))
+    z = rng.standard_normal((m, n)) * 10.0 ** (-rng.uniform(0, 60, (m, 1)) * rng.random((m, n)))
+    z[:, 0] = 1.0
+    d[:, 0] = 1e-118
+    below = np.sum(z**2 * (d < np.median(d, axis=1, keepdims=True)), axis=-1)
+    return d, z, below / n
+
+
+def test_lost_digits_are_noticed(monkeypatch):
+    d, z, epsilon = plateaus(np.random.default_rng(0), 40, 20)
+    result = solve(d, z, epsilon)
+    rows = np.flatnonzero((result.status == Status.SOLVED) & (result.condition < 1e19))
+    assert len(rows) > 10
+    roots = [multiplier._bisected(d[i], z[i], 20, float(epsilon[i])) for i in rows]
+    assert np.all(np.abs(result.c[rows] - roots) <= np.spacing(roots))
+    monkeypatch.setattr(multiplier, "_UNRESOLVED", math.inf)
+    unnoticed = solve(d, z, epsilon).c[rows]
+    assert np.any(np.abs(unnoticed - roots) > np.spacing(roots))
 
 
 def random_batch(rng, m, n):

@@ -151,6 +151,13 @@ def cases() -> Iterator[Case]:
         fraction = fraction if uniform() < 0.7 else 1 - fraction
         energy = floor + fraction * sum(Fraction(b) ** 2 for b in reach)
         yield _case("random", d, z, float(max(energy, Fraction(10) ** -33) / n))
+    # rho^2 within rounding of the energy below a gap: the more digits lost, the wider the gap
+    for k in range(30):
+        d = [10.0 ** (-4 * (k + 1) * i / 20 * (1 + uniform()) / 2) for i in range(20)]
+        above = 1 + k % 10
+        z = [signed() * 10.0 ** (-6 * uniform() - 3 * (i < above)) for i in range(20)]
+        energy = sum(Fraction(b) ** 2 for b in z[above:])
+        yield _case("partial energy", d, z, float(energy / 20))
 
 
 if __name__ == "__main__":
