@@ -337,15 +337,14 @@ def execute(
                 failed,
             ) from None
         # papermill takes exit() for success
-        for cell in nbformat.read(partial, as_version=4).cells:
-            if cell.cell_type != "code" or not cell.source:
-                continue
-            if cell.execution_count is None:
-                reason = "this cell did not run, as an earlier one ended the chapter"
-            elif any(output.get("ename") == "SystemExit" for output in cell.outputs):
-                reason = "this cell ended the chapter"
-            else:
-                continue
+        cells = nbformat.read(partial, as_version=4).cells
+        code = [cell for cell in cells if cell.cell_type == "code" and cell.source]
+        skipped = [cell for cell in code if cell.execution_count is None]
+        left = [c for c in code if any(o.get("ename") == "SystemExit" for o in c.outputs)]
+        for cell, reason in [
+            *((c, "this cell did not run, as an earlier one ended the chapter") for c in skipped),
+            *((c, "this cell ended the chapter") for c in left),
+        ]:
             partial.replace(failed)
             raise ChapterFailedError(f"{chapter.locate(cell.source)}: {reason}.", failed)
         partial.replace(target)
