@@ -429,3 +429,10 @@ def test_arguments_are_left_alone(example):
     chain.y[:] = 0
     assert np.array_equal(G, before[0])
     assert np.array_equal(data.y, before[1])
+
+
+def test_without_a_number_of_rounds_the_chain_runs_to_its_collapse():
+    """Widely separated scales outlive r_0 + 1 rounds by far."""
+    chain = distill(np.diag(10.0 ** np.arange(0, 20, 5)), np.ones(4), 1e-4)
+    assert chain.outcome is Outcome.COLLAPSED
+    assert chain.n_rounds > 1.5 * chain.r[0]
