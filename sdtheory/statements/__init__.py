@@ -2,7 +2,9 @@
 
 from sdtheory.statements import (
     early_stopping,
+    exact_rounds,
     example,
+    generalisation,
     kkt,
     multiplier,
     near_interpolation,
@@ -25,7 +27,9 @@ for _module in (
     sparsification,
     near_interpolation,
     early_stopping,
+    generalisation,
     example,
+    exact_rounds,
 ):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:
