@@ -24,7 +24,7 @@ arithmetic", IEEE Trans. Computers 66 (2017) 1281-1292.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
 

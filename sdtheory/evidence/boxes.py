@@ -22,6 +22,7 @@ R. E. Moore, R. B. Kearfott, M. J. Cloud, "Introduction to Interval Analysis"
 from __future__ import annotations
 
 import operator
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -39,11 +40,15 @@ from sdtheory.statements import Instance, Kind, Statement
 from sdtheory.validation import InvalidInputError
 
 _BITS = 64
-DEFAULT_BOXES = 4000
+DEFAULT_BOXES = 1000
 
-#: Parameters of the box: name, lower end, upper end, of log kappa, the share and log c.
+#: Lower and upper end in each parameter.
+Sides = list[tuple[arb, arb]]
+#: Name, lower end, upper end, of log kappa, the share and log c.
 Ranges = tuple[tuple[str, float, float], ...]
-RANGES: Ranges = (("log kappa", 0.125, 4.0), ("share", 0.0625, 0.9375), ("log c", -2.0, 4.0))
+RANGES: Ranges = (("log kappa", 0.5, 1.0), ("share", 0.375, 0.625), ("log c", 0.0, 1.0))
+#: Where r_0 is large, for statements whose hypotheses exclude the box above.
+FAR_RANGES: Ranges = (*RANGES[:2], ("log c", -3.0, -2.0))
 
 
 def _intersection(x: arb, y: arb) -> arb:
@@ -206,8 +211,9 @@ class Slope:
 class BoxProof:
     """How much of a parameter box a statement is proved on.
 
-    Shares are of the box's volume in the coordinates of `ranges`, and exact:
-    boxes are halved.
+    A statement has cases (rounds, pairs of eigenvalues, two bounds); shares
+    are of the box's volume, in the coordinates of `ranges`, averaged over the
+    cases, and exact: boxes are halved.
 
     Attributes
     ----------
@@ -222,6 +228,8 @@ class BoxProof:
     proved, excluded, open : float
         Shares where the margin is certainly >= 0, where a hypothesis is
         certainly false, and where the budget ended.
+    cases, whole : int
+        Cases, and those that are settled on the whole box.
     boxes : int
         Boxes examined.
     reason : str
@@ -236,6 +244,8 @@ class BoxProof:
     proved: float
     excluded: float
     open: float
+    cases: int
+    whole: int
     boxes: int
     reason: str
     seconds: float
@@ -271,29 +281,15 @@ def prove_on_box(
             f"equality over a box. Use certify at a point, or its algebraic proof."
         )
     start = perf_counter()
-    shares = dict.fromkeys(Verdict, 0.0)
-    pending = [([(arb(low), arb(high)) for _, low, high in ranges], 1.0)]
-    examined, reason = 0, ""
     with ctx.workprec(_BITS):
-        # breadth first, so that what the budget leaves open is spread evenly
-        while pending and examined < boxes and not shares[Verdict.FAILS]:
-            sides, share = pending.pop(0)
-            examined += 1
-            try:
-                shares[_sign(statement, sides)] += share
-            except UndecidedError as undecided:
-                reason = str(undecided)
-                pending += [(half, share / 2) for half in _halves(sides)]
-            except TypeError as error:
-                reason = f"the margin is not written for functions on a box: {error}"
-                pending.append((sides, share))
-                break
-    left = sum(share for _, share in pending)
-    if shares[Verdict.FAILS]:
+        search = _Search(statement, [(arb(low), arb(high)) for _, low, high in ranges])
+        reason = search.run(boxes)
+    proved, excluded, left = search.shares()
+    if search.fails:
         verdict, reason = Verdict.FAILS, "a box certainly violates the statement"
     elif left:
         verdict = Verdict.UNDECIDED
-    elif shares[Verdict.HOLDS]:
+    elif proved:
         verdict, reason = Verdict.HOLDS, "margin certainly >= 0 wherever the hypotheses hold"
     else:
         verdict, reason = Verdict.NOT_APPLICABLE, "a hypothesis is false in the whole box"
@@ -301,16 +297,90 @@ def prove_on_box(
         statement.id,
         ranges,
         verdict,
-        shares[Verdict.HOLDS],
-        shares[Verdict.NOT_APPLICABLE],
+        proved,
+        excluded,
         left,
-        examined,
+        search.cases,
+        search.whole(),
+        search.examined,
         reason,
         perf_counter() - start,
     )
 
 
-Sides = list[tuple[arb, arb]]
+class _Search:
+    """Halves boxes, breadth first, until each case has a certain sign on each."""
+
+    def __init__(self, statement: Statement, sides: Sides) -> None:
+        self.statement = statement
+        #: boxes to examine: sides, share of the volume, open cases (None: not known yet)
+        self.pending: deque[tuple[Sides, float, Any]] = deque([(sides, 1.0, None)])
+        self.cases = 0
+        self.examined = 0
+        self.fails = False
+        #: share of the volume of each case; sums of powers of two are exact
+        self.proved: Any = np.zeros(1)
+        self.excluded: Any = np.zeros(1)
+
+    def run(self, budget: int) -> str:
+        """Examine boxes; return why the last undecided one was."""
+        reason = ""
+        while self.pending and self.examined < budget and not self.fails:
+            sides, share, open_cases = self.pending.popleft()
+            self.examined += 1
+            try:
+                open_cases, why = self._examine(sides, share, open_cases)
+            except (AttributeError, TypeError) as error:
+                self.pending.append((sides, share, open_cases))
+                return f"the margin is not written for functions on a box: {error}"
+            reason = why or reason
+            if open_cases is None or np.any(open_cases):
+                self.pending += [(half, share / 2, open_cases) for half in _halves(sides)]
+        return reason
+
+    def _examine(self, sides: Sides, share: float, open_cases: Any) -> tuple[Any, str]:
+        """Settle what can be settled on a box; return the cases left open, and why."""
+        try:
+            margins, applies = _margins(self.statement, sides)
+        except UndecidedError as undecided:
+            return open_cases, str(undecided)
+        if not margins:
+            self.excluded = self.excluded + share * (1 if open_cases is None else open_cases)
+            return np.zeros(1, dtype=bool), ""
+        if open_cases is None:
+            open_cases = np.ones(len(margins), dtype=bool)
+        self.cases = len(margins)
+        self.proved, self.excluded = (
+            a + np.zeros(self.cases) for a in (self.proved, self.excluded)
+        )
+        left, reason = open_cases.copy(), ""
+        for k in np.flatnonzero(open_cases):
+            if applies[k] and margins[k] < 0:
+                self.fails = True
+            elif not applies[k]:
+                self.excluded[k] += share
+            elif margins[k] >= 0:
+                self.proved[k] += share
+            else:
+                reason = f"margin {margins[k].str(5)} on a box"
+                continue
+            left[k] = False
+        return left, reason
+
+    def shares(self) -> tuple[float, float, float]:
+        """Return the shares proved, excluded and open."""
+        left = sum(
+            share * (1.0 if cases is None else float(np.mean(cases)))
+            for _, share, cases in self.pending
+        )
+        return float(np.mean(self.proved)), float(np.mean(self.excluded)), left
+
+    def whole(self) -> int:
+        """Return how many cases are settled on the whole box."""
+        if any(cases is None for _, _, cases in self.pending):
+            return 0
+        left = [cases for _, _, cases in self.pending]
+        return self.cases - int(np.sum(np.any(left, axis=0))) if left else self.cases
 
 
 def _halves(sides: Sides) -> list[Sides]:
@@ -322,8 +392,8 @@ def _halves(sides: Sides) -> list[Sides]:
     return [lower, upper]
 
 
-def _sign(statement: Statement, sides: Sides) -> Verdict:
-    """Return the certain verdict on a box, or raise UndecidedError."""
+def _margins(statement: Statement, sides: Sides) -> tuple[list[arb], list[bool]]:
+    """Return the margins on a box and whether each applies; raise UndecidedError if unknown."""
     centre = [((low + high) / 2).mid() for low, high in sides]
     box = [low.union(high) for low, high in sides]
     offsets = tuple(x - m for x, m in zip(box, centre, strict=True))
@@ -333,20 +403,10 @@ def _sign(statement: Statement, sides: Sides) -> Verdict:
     ]
     instance = _two_eigenvalues(parameters)
     if any(not np.any(h.holds(instance)) for h in statement.hypotheses):
-        return Verdict.NOT_APPLICABLE
+        return [], []
     margins = np.asarray(statement.margin(instance), dtype=object)
-    values = [
-        m.value if isinstance(m, Slope) else Ball(m).value
-        for m in margins[statement.applies(instance, margins)]
-    ]
-    if not values:
-        return Verdict.NOT_APPLICABLE
-    if any(v < 0 for v in values):
-        return Verdict.FAILS
-    for v in values:
-        if not v >= 0:
-            raise UndecidedError(f"margin {v.str(5)} on a box")
-    return Verdict.HOLDS
+    applies = statement.applies(instance, margins).ravel().tolist()
+    return [m.value if isinstance(m, Slope) else Ball(m).value for m in margins.ravel()], applies
 
 
 def _two_eigenvalues(parameters: list[Any]) -> Instance:

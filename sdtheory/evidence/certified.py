@@ -130,7 +130,7 @@ def certify(
     except UndecidedError as undecided:
         reason = f"not decided within {limit} bits: {undecided}"
         return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
-    except TypeError as error:
+    except (AttributeError, TypeError) as error:
         reason = f"the margin is not written for balls: {error}"
         return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
 

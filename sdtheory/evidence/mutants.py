@@ -29,6 +29,7 @@ import ast
 import copy
 import inspect
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -56,7 +57,7 @@ SEED = 1
 
 _SUSPECTS = 3
 #: Instances that a search evaluates against a mutant that the sample does not kill.
-_BUDGET = 1500
+_BUDGET = 900
 #: Annotations are not evaluated: their names may be imported for type checkers only.
 _POSTPONED = import_module("__future__").annotations.compiler_flag
 #: Modules whose functions are part of a formula. The definition of the margin's scale,
@@ -157,16 +158,16 @@ def mutate(statement: Statement) -> Iterator[Mutant]:
     statement : Statement
         The statement; its margin, and what that calls, must have source code.
     """
-    seen = set()
+    seen: Counter[str] = Counter()
     identity = statement.kind is Kind.IDENTITY
     for function in _reachable(statement.margin):
         tree = _definition(function)
         known = {*function.__code__.co_varnames, *function.__globals__, *dir(Instance)}
         for change, changed in _changes(tree, known, identity=identity):
             name = f"{function.__name__}: {change}"
-            if name in seen:
-                continue
-            seen.add(name)
+            seen[name] += 1
+            if seen[name] > 1:
+                name += f" (occurrence {seen[name]})"
             body = _compiled(changed, function)
             margin = _transplanted(statement.margin, function, body, {})
             yield Mutant(name, replace(statement, margin=margin))
@@ -356,31 +357,34 @@ def _changes(
 
 
 def _expressions(definition: ast.FunctionDef) -> Iterator[ast.expr]:
-    """Yield the expressions of a body that are arithmetic: no axes, no broadcasting by 0 * x."""
+    """Yield the expressions of a body that are arithmetic: no axes, no constant arrays."""
     pending: list[ast.AST] = list(definition.body)
     while pending:
         node = pending.pop(0)
-        if isinstance(node, ast.keyword) or _is_zero(node):
+        if isinstance(node, ast.keyword) or _is_filler(node):
             continue
         if isinstance(node, ast.expr):
             yield node
         pending += ast.iter_child_nodes(node)
 
 
-def _is_zero(node: ast.AST) -> bool:
-    """Whether a node is ``0 * x``, the zero of the shape of x."""
-    return (
-        isinstance(node, ast.BinOp)
-        and isinstance(node.op, ast.Mult)
-        and any(isinstance(s, ast.Constant) and s.value == 0 for s in (node.left, node.right))
-    )
+def _is_filler(node: ast.AST) -> bool:
+    """Whether a node is ``0 * x`` or ``1 + 0 * x``, a constant in the shape of x."""
+    match node:
+        case ast.BinOp(ast.Constant(0), ast.Mult()) | ast.BinOp(_, ast.Mult(), ast.Constant(0)):
+            return True
+        case ast.BinOp(ast.Constant(), ast.Add(), other) | ast.BinOp(
+            other, ast.Add(), ast.Constant()
+        ):
+            return _is_filler(other)
+    return False
 
 
 def _variants(node: ast.expr, known: set[str], *, identity: bool) -> Iterator[ast.expr]:
     """Yield what may stand in the place of an expression."""
     match node:
         case ast.BinOp(left, ast.Mult() | ast.Add(), right):
-            if not (_is_zero(left) or _is_zero(right)):
+            if not (_is_filler(left) or _is_filler(right)):
                 yield left
                 yield right
             yield from _off_by_one(node)

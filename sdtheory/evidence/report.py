@@ -189,7 +189,7 @@ class Row:
             parts.append(", ".join(f"{n} {v}" for v, n in e.certified.verdicts.items()))
         if e.boxed is not None:
             b = e.boxed
-            parts.append(f"box {b.verdict.value}: {b.proved:.0%} proved, {b.open:.1%} open")
+            parts.append(f"box {b.verdict.value}: {b.whole}/{b.cases} cases, {b.open:.0%} open")
         return "; ".join(parts) or "-"
 
     def _proved_words(self) -> str:

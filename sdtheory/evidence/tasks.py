@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from sdtheory.evidence import sampled
-from sdtheory.evidence.boxes import prove_on_box
+from sdtheory.evidence.boxes import FAR_RANGES, BoxProof, prove_on_box
+from sdtheory.evidence.certified import Verdict
 from sdtheory.evidence.controls import control
 from sdtheory.evidence.families import ROUNDS, SIZES, Chunk, chunks
 from sdtheory.evidence.mutants import judge_mutants
@@ -126,7 +127,14 @@ def _certified(statement: Statement, evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         certified=certify_points(statement),
-        boxed=None if identity else prove_on_box(statement),
+        boxed=None if identity else _boxed(statement),
         unboxed="balls around 0 do not prove an equality over a box" if identity else "",
         proved=proved.prove(statement.id) if statement.id in proved.PROOFS else None,
     )
+
+
+def _boxed(statement: Statement) -> BoxProof:
+    proof = prove_on_box(statement)
+    if proof.verdict is Verdict.NOT_APPLICABLE:
+        proof = prove_on_box(statement, FAR_RANGES)
+    return proof
