@@ -34,8 +34,7 @@ def _one_round() -> tuple[Proof, ...]:
         ),
         Proof(
             r"The limits, exactly: the ratio is $\frac{d_k}{d_j}\bigl(1 - "
-            r"\frac{d_k-d_j}{c+d_k}\bigr)$, "
-            r"which tends to $\frac{d_k}{d_j}$ as $c \to \infty$.",
+            r"\frac{d_k-d_j}{c+d_k}\bigr)$, which tends to $\frac{d_k}{d_j}$ as $c \to \infty$.",
             Identity(
                 symbolic,
                 k_ / j_ * (1 - (k_ - j_) / (c_ + k_)),
@@ -68,8 +67,7 @@ def _flow() -> tuple[Proof, ...]:
     return (
         Proof(
             r"The ratio's logarithm has the derivative $\frac1s (\psi(d_k s) - \psi(d_j s))$ in "
-            r"$s$, with "
-            r"$\psi(x) = \frac{x}{e^x-1}$.",
+            r"$s$, with $\psi(x) = \frac{x}{e^x-1}$.",
             Identity(sympy.diff(log_ratio, s), slope, wrong=(-slope, slope * s)),
             r"Nothing more.",
         ),
@@ -84,8 +82,7 @@ def _flow() -> tuple[Proof, ...]:
         ),
         Proof(
             r"$\psi' < 0$ at $x > 0$: $e^{-x} > 1 - x$, that is $e^x (1 - x) < 1$, and $e^x > 1$ "
-            r"give "
-            r"$\frac{e^x - 1 - x e^x}{(e^x-1)^2} < 0$.",
+            r"give $\frac{e^x - 1 - x e^x}{(e^x-1)^2} < 0$.",
             Implication(
                 given=(growth > 1, growth * (1 - at) < 1),
                 claim=(growth - 1 - at * growth) / (growth - 1) ** 2 < 0,
@@ -106,8 +103,7 @@ def _cap() -> tuple[Proof, ...]:
     return (
         Proof(
             r"$\frac{\varphi(d_k)}{d_k} \le \frac{\varphi(d_j)}{d_j}$ with $d_j, d_k, "
-            r"\varphi(d_j) > 0$ "
-            r"gives $\frac{\varphi(d_k)}{\varphi(d_j)} \le \frac{d_k}{d_j}$.",
+            r"\varphi(d_j) > 0$ gives $\frac{\varphi(d_k)}{\varphi(d_j)} \le \frac{d_k}{d_j}$.",
             Implication(
                 given=(d_j > 0, d_k > 0, low > 0, high / d_k <= low / d_j),
                 claim=high / low <= d_k / d_j,
@@ -133,8 +129,8 @@ def _cap() -> tuple[Proof, ...]:
             r"$\varphi(d)/d$ is this share at $u = d s$, times $s$.",
         ),
         Proof(
-            r"That derivative is at most $0$: $e^u \ge 1 + u$ and $u > 0$ give "
-            r"$1 - (1+u)e^{-u} \ge 0$.",
+            r"That derivative is at most $0$: $e^u \ge 1 + u$ and $u > 0$ give $1 - (1+u)e^{-u} "
+            r"\ge 0$.",
             Implication(
                 given=(u > 0, growth >= 1 + u),
                 claim=1 - (1 + u) / growth >= 0,
@@ -161,8 +157,7 @@ def _two_rounds() -> tuple[Proof, ...]:
         ),
         Proof(
             r"For $c, c' > 0$ and $0 < d_j < d_k$: the ratio of two rounds exceeds "
-            r"$\frac{d_k}{d_j}$ if "
-            r"and only if $c c' > d_j d_k$.",
+            r"$\frac{d_k}{d_j}$ if and only if $c c' > d_j d_k$.",
             Implication(
                 given=(c > 0, other > 0, d_j > 0, d_j < d_k),
                 claim=(twice > d_k / d_j) == (c * other > d_j * d_k),
@@ -174,12 +169,13 @@ def _two_rounds() -> tuple[Proof, ...]:
 
 
 def _beyond() -> tuple[Proof, ...]:
-    c, other, d_min, d_j, d_k, first, last = reals("c_0 c_(t-1) d_min d_j d_k r_0-1 r_(t-1)-1")
-    two, rest, cap = reals("ratio_of_two ratio_of_others d_k/d_j")
+    c, other, d_min, d_j, d_k, first, last = reals("c_0 c_(t-1) d_min d_j d_k e_0 e_(t-1)")
+    two, rest, cap = reals("R_two R_others q")
     return (
         Proof(
             r"$c_0 \ge \frac{d_{\min}}{r_0-1}$, $c_{t-1} \ge \frac{d_{\min}}{r_{t-1}-1}$ and "
-            r"$(r_0-1)(r_{t-1}-1) < \frac{d_{\min}^2}{d_j d_k}$ give $c_0 c_{t-1} > d_j d_k$.",
+            r"$(r_0-1)(r_{t-1}-1) < \frac{d_{\min}^2}{d_j d_k}$ give $c_0 c_{t-1} > d_j d_k$ "
+            r"(with $e_i = r_i - 1 > 0$).",
             Implication(
                 given=(
                     d_min > 0,
@@ -197,9 +193,8 @@ def _beyond() -> tuple[Proof, ...]:
             r"The multiplier bounds, for the first and the last round.",
         ),
         Proof(
-            r"The other rounds do not undo it: factors above $\frac{d_k}{d_j} > 0$ and at least "
-            r"$1$ have "
-            r"a product above $\frac{d_k}{d_j}$.",
+            r"The other rounds do not undo it: factors above $q = \frac{d_k}{d_j} > 0$ and at "
+            r"least $1$ have a product above $q$.",
             Implication(
                 given=(cap > 0, two > cap, rest >= 1),
                 claim=two * rest > cap,
@@ -218,15 +213,13 @@ def _no_filter() -> tuple[Proof, ...]:
     return (
         Proof(
             r"With $P = \frac{1}{F(d)} = \prod_{i<t} (1 + \frac{c_i}{d})$ and $m = d(P - 1)$, one "
-            r"more "
-            r"round turns $m$ into $m + c_t P$.",
+            r"more round turns $m$ into $m + c_t P$.",
             Identity(d * (P * (1 + c / d) - 1), d * (P - 1) + c * P, wrong=(d * (P - 1) + c,)),
             r"Nothing more.",
         ),
         Proof(
             r"With $u = \frac1d$, $u_j \ge u_k \ge 0$ and $P_k \ge 1$: $P_j - P_k \ge s (u_j - "
-            r"u_k)$, "
-            r"$s = \sum_i c_i \ge 0$, stays true: $P_j(1+c_t u_j) - P_k(1+c_t u_k) \ge "
+            r"u_k)$, $s = \sum_i c_i \ge 0$, stays true: $P_j(1+c_t u_j) - P_k(1+c_t u_k) \ge "
             r"(s+c_t)(u_j-u_k)$.",
             Implication(
                 given=(
@@ -253,8 +246,8 @@ def _no_filter() -> tuple[Proof, ...]:
             _OVER_ROUNDS,
         ),
         Proof(
-            r"And $m \ge s$ stays true: $m_k \ge s$, $c_t \ge 0$ and $P_k \ge 1$ give "
-            r"$m_k + c_t P_k \ge s + c_t$.",
+            r"And $m \ge s$ stays true: $m_k \ge s$, $c_t \ge 0$ and $P_k \ge 1$ give $m_k + c_t "
+            r"P_k \ge s + c_t$.",
             Implication(
                 given=(ridge >= 0, P_k >= 1, m_k >= total),
                 claim=m_k + ridge * P_k >= total + ridge,

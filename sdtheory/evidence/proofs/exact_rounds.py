@@ -32,7 +32,7 @@ def _length_falls() -> tuple[Proof, ...]:
 
 def _length_bounds() -> tuple[Proof, ...]:
     s, d = positive("s d")
-    x, low, high, w, f, P, root = reals("x a b |G^-1u| |u| <G^-1u,u> sqrt(ab)")
+    x, low, high, w, f, P, root = reals("x a b |G^-1u| |u| <G^-1u,u> s")
     return (
         Proof(
             r"Per eigenvalue $\int_0^\infty \frac1d e^{-s/d}\,ds = 1$, as $-e^{-s/d}$ is an "
@@ -79,21 +79,20 @@ def _length_bounds() -> tuple[Proof, ...]:
 
 
 def _singular() -> tuple[Proof, ...]:
-    moving, after, step, kernel, rho = reals("|P+y_0| |y_1| |P+y_0-y_1| |P0y_0| rho")
+    moving, after, step, kernel, rho, root = reals("|P+y_0| |y_1| |P+y_0-y_1| |P0y_0| rho s")
     return (
         Proof(
-            r"$\|P_+y_0\| \le \|y_1\| + s$ with $s \ge 0$, $s^2 = \rho^2 - \|P_0y_0\|^2$, gives "
-            r"$\|y_1\| \ge \|P_+y_0\| - \sqrt{\rho^2 - \|P_0y_0\|^2}$: where the left side "
-            r"$\|y_1\|$ is "
-            r"below $\|P_+y_0\|$, $(\|P_+y_0\| - \|y_1\|)^2 \le \rho^2 - \|P_0y_0\|^2$.",
+            r"$\|P_+y_0\| \le \|y_1\| + \|P_+y_0 - y_1\|$ and $\|P_+y_0 - y_1\|^2 + \|P_0y_0\|^2 "
+            r"= \rho^2$ give $\|y_1\| \ge \|P_+y_0\| - s$ with $s = \sqrt{\rho^2 - \|P_0y_0\|^2}$.",
             Implication(
                 given=(
                     moving <= after + step,
-                    after <= moving,
-                    step**2 == rho**2 - kernel**2,
+                    step**2 + kernel**2 == rho**2,
+                    root >= 0,
+                    root**2 == rho**2 - kernel**2,
                 ),
-                claim=z3.Implies(step >= 0, (moving - after) ** 2 <= rho**2 - kernel**2),
-                wrong=(z3.Implies(step >= 0, (moving - after) ** 2 < rho**2 - kernel**2),),
+                claim=after >= moving - root,
+                wrong=(after > moving - root,),
             ),
             r"Pythagoras for the residual, $P_0 y_1 = 0$, and the triangle inequality.",
         ),
@@ -118,22 +117,19 @@ def _falls_at_most() -> tuple[Proof, ...]:
 
 def _falls_slowly() -> tuple[Proof, ...]:
     x, decay, q, kappa, r, factor, rho = reals("x e^-x q kappa r_t K rho")
-    flow, rest = reals("L(y_t)-L(e^(-c/G)y_t) L(e^(-c/G)y_t)-L(y_(t+1))")
+    flow, rest = reals("flow rest")
     return (
         Proof(
             r"Per eigenvalue, with $x = \frac{c_t}{d}$: $1 - x \le e^{-x} \le \frac1{1+x}$ and $0 "
-            r"\le x \le "
-            r"q$ give $0 \le \frac1{1+x} - e^{-x} \le q \frac{x}{1+x}$: the flow for time $c_t$ "
-            r"ends "
-            r"within $q\rho$ of $y_{t+1}$.",
+            r"\le x \le q$ give $0 \le \frac1{1+x} - e^{-x} \le q \frac{x}{1+x}$: the flow for "
+            r"time $c_t$ ends within $q\rho$ of $y_{t+1}$.",
             Implication(
                 given=(x >= 0, x <= q, decay >= 1 - x, decay <= 1 / (1 + x)),
                 claim=z3.And(1 / (1 + x) - decay >= 0, 1 / (1 + x) - decay <= q * x / (1 + x)),
                 wrong=(1 / (1 + x) - decay < q * x / (1 + x),),
             ),
             r"$e^x \ge 1 + x$; $x \le q = \frac{\kappa}{r_t-1}$ (a core of the flow's step); "
-            r"summing over "
-            r"the eigenvalues, in which $\frac{x}{1+x}$ adds up to $\rho$.",
+            r"summing over the eigenvalues, in which $\frac{x}{1+x}$ adds up to $\rho$.",
         ),
         Proof(
             r"$0 \le x \le q$ gives $x \le (1+q)\frac{x}{1+x}$: the flow's path is at most "
@@ -145,8 +141,7 @@ def _falls_slowly() -> tuple[Proof, ...]:
         ),
         Proof(
             r"Parts of at most $(1+q)\rho$ and $K q \rho$ with $q = \frac{\kappa}{r_t-1}$, "
-            r"$\kappa \ge 1$, "
-            r"$r_t > \kappa$, $K, \rho \ge 0$ add up to at most "
+            r"$\kappa \ge 1$, $r_t > \kappa$, $K, \rho \ge 0$ add up to at most "
             r"$\rho\frac{r_t+K\kappa}{r_t-\kappa}$.",
             Implication(
                 given=(
@@ -168,11 +163,11 @@ def _falls_slowly() -> tuple[Proof, ...]:
 
 def _rounds_limit() -> tuple[Proof, ...]:
     start, end, rho, factor, count = reals("L(y_0) L(y_N) rho K N")
-    s, r, kappa, drop, used = reals("s r kappa drop L(y_0)-L(y_m)")
+    s, r, kappa, drop, used = reals("s r kappa q used")
     return (
         Proof(
-            r"$N$ rounds that each use up at most $K\rho$, and $L(y_N) \le K\rho$ at the collapse: "
-            r"$N \ge \frac{L(y_0)}{K\rho} - 1$.",
+            r"$N$ rounds that each use up at most $K\rho$, and $L(y_N) \le K\rho$ at the "
+            r"collapse: $N \ge \frac{L(y_0)}{K\rho} - 1$.",
             Implication(
                 given=(
                     rho > 0,
@@ -187,8 +182,7 @@ def _rounds_limit() -> tuple[Proof, ...]:
         ),
         Proof(
             r"While $r_t \ge s > \kappa \ge 0$ and $K \ge 0$, $\frac{r_t + K\kappa}{r_t - \kappa} "
-            r"\le "
-            r"\frac{s + K\kappa}{s - \kappa}$.",
+            r"\le \frac{s + K\kappa}{s - \kappa}$.",
             Implication(
                 given=(kappa >= 0, factor >= 0, s > kappa, r >= s),
                 claim=(r + factor * kappa) / (r - kappa) <= (s + factor * kappa) / (s - kappa),
@@ -198,8 +192,7 @@ def _rounds_limit() -> tuple[Proof, ...]:
         ),
         Proof(
             r"$m \le N$ rounds that use up at most $\rho\frac{s+K\kappa}{s-\kappa} = \rho q > 0$ "
-            r"each, with "
-            r"$K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
+            r"each, with $K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
             Implication(
                 given=(
                     rho > 0,
@@ -210,8 +203,8 @@ def _rounds_limit() -> tuple[Proof, ...]:
                 claim=count >= (start / rho - factor * s) / drop,
                 wrong=(count > (start / rho - factor * s) / drop,),
             ),
-            r"$L(y_m) \le K\|y_m\| < K s\rho$ at the first $m$ with $r_m < s$; the limit, with "
-            r"$s = \varepsilon^{-1/4}$, say.",
+            r"$L(y_m) \le K\|y_m\| < K s\rho$ at the first $m$ with $r_m < s$; the limit, with $s "
+            r"= \varepsilon^{-1/4}$, say.",
         ),
     )
 

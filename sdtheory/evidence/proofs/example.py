@@ -30,15 +30,14 @@ def _green() -> tuple[Proof, ...]:
     expected = [0, h**3 / 6, 4 * h**3 / 6, h**3 / 6, 0]
     return (
         Proof(
-            r"Its two branches differ by $\frac16 (x-x')^3$: $g$, $g'$ and $g''$ are continuous at "
-            r"$x'$, $g'''$ jumps by 1, and $g'''' = 0$ elsewhere, as both are cubic.",
+            r"Its two branches differ by $\frac16 (x-x')^3$: $g$, $g'$ and $g''$ are continuous "
+            r"at $x'$, $g'''$ jumps by 1, and $g'''' = 0$ elsewhere, as both are cubic.",
             Identity(_above(x, at) - below, jump, wrong=(-jump, 2 * jump)),
             r"That this is what $g'''' = \delta_{x'}$ means.",
         ),
         Proof(
             r"It is the formula with $\max((x-x')^3, 0)$: $g(x,x') = -\frac16 x(1-x')(x^2 - 2x' + "
-            r"x'^2)$ "
-            r"for $x \le x'$.",
+            r"x'^2)$ for $x \le x'$.",
             Identity(
                 below,
                 -x * (1 - at) * (x**2 - 2 * at + at**2) / 6,
@@ -98,9 +97,8 @@ def _spectrum() -> tuple[Proof, ...]:
     tau = 4 * s**2
     return (
         Proof(
-            r"Discrete sines are eigenvectors of the second difference: "
-            r"$\sin(\phi + 2\theta) - 2\sin\phi + \sin(\phi - 2\theta) = -\tau \sin\phi$ with "
-            r"$\tau = 4\sin^2\theta$.",
+            r"Discrete sines are eigenvectors of the second difference: $\sin(\phi + 2\theta) - "
+            r"2\sin\phi + \sin(\phi - 2\theta) = -\tau \sin\phi$ with $\tau = 4\sin^2\theta$.",
             Identity(
                 rational(difference),
                 rational(-4 * sympy.sin(theta) ** 2 * sine),
@@ -109,8 +107,8 @@ def _spectrum() -> tuple[Proof, ...]:
             r"The points $\theta = \pm\frac\pi2$, where $t$ is infinite, by continuity.",
         ),
         Proof(
-            r"So $d\,\tau^2 = \frac{h^3}{6n}(6 - \tau)$ with $h = \frac1m$ is the formula "
-            r"$d = \frac{m}{n(2m)^4} \frac{3 - 2 s^2}{3 s^4}$, $s = \sin\theta$.",
+            r"So $d\,\tau^2 = \frac{h^3}{6n}(6 - \tau)$ with $h = \frac1m$ is the formula $d = "
+            r"\frac{m}{n(2m)^4} \frac{3 - 2 s^2}{3 s^4}$, $s = \sin\theta$.",
             Identity(
                 (6 - tau) / (6 * n * m**3 * tau**2),
                 m / (n * (2 * m) ** 4) * (3 - 2 * s**2) / (3 * s**4),

@@ -24,8 +24,8 @@ def _equivalent() -> tuple[Proof, ...]:
     previous = positive("d_plus")[0]
     return (
         Proof(
-            r"One factor: $1/(1 + \frac{c_t}{d}) = \frac{d}{c_t+d}$, so that $1/P = B_t$ with "
-            r"$P = \prod_{i \le t}(1 + c_i/d)$.",
+            r"One factor: $1/(1 + \frac{c_t}{d}) = \frac{d}{c_t+d}$, so that $1/P = B_t$ with $P "
+            r"= \prod_{i \le t}(1 + c_i/d)$.",
             Identity(1 / (1 + c / d), d / (c + d), wrong=(c / (c + d),)),
             _OVER_ROUNDS,
         ),
@@ -37,22 +37,20 @@ def _equivalent() -> tuple[Proof, ...]:
         ),
         Proof(
             r"On the data the kernel $g^+ = g + n\,g_x^\top V^\top (D^{-1}D^+D^{-1} - D^{-1}) V "
-            r"g_{x'}$ has "
-            r"the eigenvalues $d + d^2 (\frac{d^+}{d^2} - \frac1d) = d^+$.",
+            r"g_{x'}$ has the eigenvalues $d + d^2 (\frac{d^+}{d^2} - \frac1d) = d^+$.",
             Identity(d + d**2 * weight, plus, wrong=(d - d**2 * weight,)),
             r"That $V g_{x_k}$ is the column of $D V$.",
         ),
         Proof(
             r"Anywhere: a component $\gamma$ of $V g_x$ becomes $\gamma^+ = \gamma "
-            r"\frac{d^+}{d}$, and "
-            r"$\gamma^+ \frac{1}{c_0+d^+} z = \gamma \frac1d \frac1P z$, the fit of all rounds.",
+            r"\frac{d^+}{d}$, and $\gamma^+ \frac{1}{c_0+d^+} z = \gamma \frac1d \frac1P z$, the "
+            r"fit of all rounds.",
             Identity(row * z / (c_0 + plus), gamma * z / (d * P), wrong=(gamma * z / P,)),
             r"Summing over the eigenvalues; components with $d = 0$ vanish.",
         ),
         Proof(
             r"The recursion $d^+_t = \frac{d\,d^+}{d + c_t + (c_t/c_0) d^+}$, $d^+ = d^+_{t-1}$, "
-            r"multiplies "
-            r"out to the product: $1 + \frac{c_0}{d^+_t} = (1 + \frac{c_0}{d^+})(1 + "
+            r"multiplies out to the product: $1 + \frac{c_0}{d^+_t} = (1 + \frac{c_0}{d^+})(1 + "
             r"\frac{c_t}{d})$.",
             Identity(
                 1 + c_0 / (d * previous / (d + c + c / c_0 * previous)),
@@ -71,8 +69,7 @@ def _shrinks() -> tuple[Proof, ...]:
     return (
         Proof(
             r"Each round lowers $d^+ = \frac{c_0}{P-1}$: for $P > 1$, $\frac{c_0}{P(1+c_t/d)-1} "
-            r"\le "
-            r"\frac{c_0}{P-1}$.",
+            r"\le \frac{c_0}{P-1}$.",
             Implication(
                 given=(c_0 > 0, c > 0, d > 0, factor > 1),
                 claim=c_0 / (factor * (1 + c / d) - 1) <= c_0 / (factor - 1),
@@ -91,8 +88,8 @@ def _shrinks() -> tuple[Proof, ...]:
             _OVER_ROUNDS,
         ),
         Proof(
-            r"So $P \ge 1 + \frac{s}{d}$ with $s = \sum_{i \le t} c_i \ge (t+1) c_0$ gives "
-            r"$d^+ \le \frac{c_0}{s} d \le \frac{d}{t+1}$.",
+            r"So $P \ge 1 + \frac{s}{d}$ with $s = \sum_{i \le t} c_i \ge (t+1) c_0$ gives $d^+ "
+            r"\le \frac{c_0}{s} d \le \frac{d}{t+1}$.",
             Implication(
                 given=(
                     c_0 > 0,
@@ -112,15 +109,14 @@ def _shrinks() -> tuple[Proof, ...]:
             r"That multipliers do not fall below $c_0$.",
         ),
         Proof(
-            r"With $Q = d(P - 1)$, so that $\frac{d^+}{d} = \frac{c_0}{Q}$: a round turns $Q$ into "
-            r"$d(P(1+\frac{c_t}{d}) - 1) = Q + c_t P$.",
+            r"With $Q = d(P - 1)$, so that $\frac{d^+}{d} = \frac{c_0}{Q}$: a round turns $Q$ "
+            r"into $d(P(1+\frac{c_t}{d}) - 1) = Q + c_t P$.",
             Identity(e * (p * (1 + x / e) - 1), e * (p - 1) + x * p, wrong=(e * (p - 1) + x,)),
             r"Nothing more.",
         ),
         Proof(
             r"One more round for $d_j \le d_k$: $Q_j \ge Q_k > 0$ and $P_j \ge P_k$ give "
-            r"$\frac{c_0}{Q_j + "
-            r"c_t P_j} \le \frac{c_0}{Q_k + c_t P_k}$.",
+            r"$\frac{c_0}{Q_j + c_t P_j} \le \frac{c_0}{Q_k + c_t P_k}$.",
             Implication(
                 given=(c_0 > 0, c > 0, Q_k > 0, Q_j >= Q_k, P_k > 0, P_j >= P_k),
                 claim=c_0 / (Q_j + c * P_j) <= c_0 / (Q_k + c * P_k),
@@ -163,11 +159,11 @@ def _rademacher() -> tuple[Proof, ...]:
     gap = s**4 - 3 * u**2 * s**2 + 2 * u**3 * s
     return (
         Proof(
-            r"Above: $2 m s \le s^2 + m^2$ for the mean $m$ of $s = \sqrt X$ gives "
-            r"$m^2 \le \mathbb{E} X$, in the mean over the signs.",
+            r"Above: $2 m s \le s^2 + m^2$ for the mean $m$ of $s = \sqrt X$ gives $m^2 \le "
+            r"\mathbb{E} X$, in the mean over the signs.",
             Implication(given=(2 * m * root <= mean + m**2, m == root), claim=root**2 <= mean),
-            r"Taking means; $\mathbb{E}\,\sigma_j\sigma_k = 0$ for $j \ne k$, so that $\mathbb{E}\,"
-            r"\sigma^\top G \sigma = \operatorname{tr} G$.",
+            r"Taking means; $\mathbb{E}\,\sigma_j\sigma_k = 0$ for $j \ne k$, so that "
+            r"$\mathbb{E}\,\sigma^\top G \sigma = \operatorname{tr} G$.",
         ),
         Proof(
             r"Below, for each sign vector: $s^4 - 3u^2 s^2 + 2u^3 s = s(s-u)^2(s+2u)$.",
@@ -195,8 +191,8 @@ def _rademacher() -> tuple[Proof, ...]:
                 wrong=(root**2 > mean / 3,),
             ),
             r"$\mathbb{E}(\sigma^\top G \sigma)^2 \le 3(\operatorname{tr} G)^2$ for positive "
-            r"semidefinite "
-            r"$G$; the supremum over the ball is $\frac{\Lambda}{n}\sqrt{n\,\sigma^\top G\sigma}$.",
+            r"semidefinite $G$; the supremum over the ball is "
+            r"$\frac{\Lambda}{n}\sqrt{n\,\sigma^\top G\sigma}$.",
         ),
     )
 

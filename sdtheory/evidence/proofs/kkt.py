@@ -33,17 +33,16 @@ def _stationarity() -> tuple[Proof, ...]:
     cost, inner, other, f, h, y, price, s = sympy.symbols("R b R_h f h y lambda s", real=True)
     lagrangian = cost + 2 * s * inner + s**2 * other + price * (f + s * h - y) ** 2
     derivative = Proof(
-        r"In any direction $h$ the Lagrangian's derivative at $f$ is "
-        r"$2\langle f, h\rangle + 2\lambda (f(x_k) - y_k) h(x_k)$, per input and up to the factor "
-        r"$1/n$.",
+        r"In any direction $h$ the Lagrangian's derivative at $f$ is $2\langle f, h\rangle + "
+        r"2\lambda (f(x_k) - y_k) h(x_k)$, per input and up to the factor $1/n$.",
         Identity(
             sympy.diff(lagrangian, s).subs(s, 0),
             2 * inner + 2 * price * (f - y) * h,
             wrong=(2 * inner + 2 * price * f * h,),
         ),
         r"Summing over the inputs; $\langle f, h \rangle + \frac{\lambda}{n}\sum_k "
-        r"(f(x_k)-y_k)h(x_k) = 0$ "
-        r"for all $h$ is an equation between functions, by the reproducing property.",
+        r"(f(x_k)-y_k)h(x_k) = 0$ for all $h$ is an equation between functions, by the "
+        r"reproducing property.",
     )
     G, v, labels = sympy.symbols("G v y", commutative=False)
     (price,) = positive("lambda")
@@ -55,8 +54,7 @@ def _stationarity() -> tuple[Proof, ...]:
     }
     values = Proof(
         r"For matrices of any size $v + \lambda G (v - y) = \lambda\,(v/\lambda + G v - G y)$: "
-        r"with "
-        r"$c = 1/\lambda$ the values satisfy $c\,v + G v = G y$.",
+        r"with $c = 1/\lambda$ the values satisfy $c\,v + G v = G y$.",
         MatrixIdentity(
             v + price * G * (v - labels),
             price * (v / price + G * v - G * labels),
@@ -75,8 +73,7 @@ def _closed_form() -> tuple[Proof, ...]:
     model = model | {g: sympy.Matrix([[1, -1], [2, 5]]), y: sympy.Matrix([[1, 4], [-2, 0]])}
     solves = Proof(
         r"For $G$ of any size, $Q = (cI + G)^{-1}$ and any row $g$: $f = g Q y$ with values $G Q "
-        r"y$ "
-        r"satisfies $c f + g\,(G Q y) = g y$, the condition of stationarity.",
+        r"y$ satisfies $c f + g\,(G Q y) = g y$, the condition of stationarity.",
         MatrixIdentity(
             c * g * Q * y + g * G * Q * y,
             g * y,
@@ -88,8 +85,7 @@ def _closed_form() -> tuple[Proof, ...]:
     )
     residual = Proof(
         r"For $G$ of any size the residual is $y - G Q y = c\,Q y$, so that stationarity gives "
-        r"back "
-        r"$f = \frac1c\, g\,(y - GQy) = g Q y$.",
+        r"back $f = \frac1c\, g\,(y - GQy) = g Q y$.",
         MatrixIdentity(y - G * Q * y, c * Q * y, relations, model, wrong=(Q * y,)),
         r"That $(cI + G) v = G y$ has one solution only.",
     )
@@ -107,8 +103,8 @@ def _energy() -> tuple[Proof, ...]:
     energy, fitted, residual = z**2 * d / (c + d) ** 2, d * z / (c + d), c * z / (c + d)
     return (
         Proof(
-            r"Per eigenvalue the term $\frac{d}{(c+d)^2} z^2$ of $y^\top Q G Q y$ is "
-            r"$(z^+)^2/d$ with the fitted $z^+ = \frac{d}{c+d} z$.",
+            r"Per eigenvalue the term $\frac{d}{(c+d)^2} z^2$ of $y^\top Q G Q y$ is $(z^+)^2/d$ "
+            r"with the fitted $z^+ = \frac{d}{c+d} z$.",
             Identity(energy * d, fitted**2, wrong=(energy * c,)),
             r"$R(g_x^\top\alpha) = \frac1n \alpha^\top G \alpha$, the reproducing property; "
             + _OVER_EIGENVALUES,
@@ -129,13 +125,12 @@ def _minimum() -> tuple[Proof, ...]:
         r"Summing over the inputs gives $\|w\|^2 + \|w'\|^2 - 2 w^\top w' \ge 0$.",
     )
     W, W_other, P, radius, price = reals("W W' P rho2 lambda")
-    inner, cost, cost_h, cost_difference = reals("<f,h-f> R_f R_h R_h-f")
+    inner, cost, cost_h, cost_difference = reals("<f,h-f> R_f R_h R(h-f)")
     gap = Proof(
         r"With $W = \|w\|^2$, $W' = \|w'\|^2$, $P = w^\top w'$: from $W + W' - 2P \ge 0$, $W = "
-        r"n\varepsilon "
-        r"\ge W'$ and $\langle f, h-f \rangle = \lambda(W - P)$ with $\lambda > 0$ follows "
-        r"$\langle f, h - f\rangle \ge 0$ and $R(h) \ge R(f) + R(h-f)$. No Cauchy-Schwarz is "
-        r"needed.",
+        r"n\varepsilon \ge W'$ and $\langle f, h-f \rangle = \lambda(W - P)$ with $\lambda > 0$ "
+        r"follows $\langle f, h - f\rangle \ge 0$ and $R(h) \ge R(f) + R(h-f)$. No Cauchy-Schwarz "
+        r"is needed.",
         Implication(
             given=(
                 W + W_other - 2 * P >= 0,
@@ -176,16 +171,16 @@ def _secular() -> tuple[Proof, ...]:
             r"between its limits once.",
         ),
         Proof(
-            r"Each term with $d > 0$, $z \ne 0$ strictly increases: $0 < c_1 < c_2$ gives "
-            r"$(c_1 z/(c_1+d))^2 < (c_2 z/(c_2+d))^2$.",
+            r"Each term with $d > 0$, $z \ne 0$ strictly increases: $0 < c_1 < c_2$ gives $(c_1 "
+            r"z/(c_1+d))^2 < (c_2 z/(c_2+d))^2$.",
             Implication(
                 given=(low > 0, low < high, delta > 0, zeta != 0), claim=share(low) < share(high)
             ),
             r"Summing over the eigenvalues: at most one root.",
         ),
         Proof(
-            r"Its limits, with rates: $(cz/(c+d))^2 \le c^2 z^2/d^2$, and "
-            r"$z^2 - (cz/(c+d))^2 \le 2 d z^2/c$.",
+            r"Its limits, with rates: $(cz/(c+d))^2 \le c^2 z^2/d^2$, and $z^2 - (cz/(c+d))^2 \le "
+            r"2 d z^2/c$.",
             Implication(
                 given=(gamma > 0, delta > 0),
                 claim=z3.And(
@@ -203,14 +198,15 @@ def _dual_feasible() -> tuple[Proof, ...]:
     c, d_max, r, price = reals("c d_max r lambda")
     return (
         Proof(
-            r"A root with $c r \le c + d_{\max}$ at $r > 1$ has a price: $\lambda = 1/c$ satisfies "
-            r"$0 < (r-1)/d_{\max} \le \lambda$, so neither $\lambda = 0$ nor $c = \infty$.",
+            r"A root with $c r \le c + d_{\max}$ at $r > 1$ has a price: $\lambda = 1/c$ "
+            r"satisfies $0 < (r-1)/d_{\max} \le \lambda$, so neither $\lambda = 0$ nor $c = "
+            r"\infty$.",
             Implication(
                 given=(c > 0, r > 1, c * r <= c + d_max, price * c == 1),
                 claim=z3.And((r - 1) / d_max > 0, (r - 1) / d_max <= price),
             ),
-            r"$c\,r \le c + d_{\max}$ from the secular equation (a core of the multiplier bounds); "
-            r"existence of the root, and that the four conditions make a solution.",
+            r"$c\,r \le c + d_{\max}$ from the secular equation (a core of the multiplier "
+            r"bounds); existence of the root, and that the four conditions make a solution.",
         ),
     )
 

@@ -27,8 +27,8 @@ def cauchy_schwarz() -> tuple[Proof, ...]:
             r"Summing over the eigenvalues.",
         ),
         Proof(
-            r"Cauchy-Schwarz from that sum: $F > 0$ and $F^2 W - 2 F P^2 + P^2 F \ge 0$ give "
-            r"$P^2 \le F W$.",
+            r"Cauchy-Schwarz from that sum: $F > 0$ and $F^2 W - 2 F P^2 + P^2 F \ge 0$ give $P^2 "
+            r"\le F W$.",
             Implication(
                 given=(
                     energy_f > 0,
@@ -58,13 +58,12 @@ def _bounds() -> tuple[Proof, ...]:
                 ),
                 wrong=(term <= (c * z / (c + d_max)) ** 2,),
             ),
-            r"Summing over the eigenvalues and taking roots: "
-            r"$\frac{c}{c+d_{\max}} \|y\| \le \rho \le \frac{c}{c+d_{\min}} \|y\|$.",
+            r"Summing over the eigenvalues and taking roots: $\frac{c}{c+d_{\max}} \|y\| \le \rho "
+            r"\le \frac{c}{c+d_{\min}} \|y\|$.",
         ),
         Proof(
             r"Divided by $\rho$: $\frac{c}{c+d_{\max}} r \le 1 \le \frac{c}{c+d_{\min}} r$ with "
-            r"$r > 1$ "
-            r"gives $\frac{d_{\min}}{r-1} \le c \le \frac{d_{\max}}{r-1}$.",
+            r"$r > 1$ gives $\frac{d_{\min}}{r-1} \le c \le \frac{d_{\max}}{r-1}$.",
             Implication(
                 given=(
                     c > 0,
@@ -87,12 +86,11 @@ def _newton() -> tuple[Proof, ...]:
     h = sympy.Symbol("h", real=True)
     term = z**2 / (1 + mu * d) ** 2
     phi = 1 / sympy.sqrt(s**2 - 2 * S_1 * h + 3 * S_2 * h**2)
-    value, slope, start, root, target = reals("phi phi' mu mu_* 1/rho")
+    value, slope, start, root, target = reals("phi phi' mu mu_* target")
     return (
         Proof(
             r"With $x = d/(1+\mu d)$ each term of $S(\mu) = \sum z^2/(1+\mu d)^2$ has the "
-            r"derivatives "
-            r"$-2x$ and $6x^2$ times itself.",
+            r"derivatives $-2x$ and $6x^2$ times itself.",
             Identity(
                 term * (-2 * d / (1 + mu * d)) + sympy.diff(term, mu, 2),
                 sympy.diff(term, mu) + term * 6 * (d / (1 + mu * d)) ** 2,
@@ -101,8 +99,8 @@ def _newton() -> tuple[Proof, ...]:
             _OVER_EIGENVALUES,
         ),
         Proof(
-            r"So with $S = s^2$, $S' = -2 S_1$, $S'' = 6 S_2$: $\phi = S^{-1/2}$ has "
-            r"$\phi' = S_1/s^3$.",
+            r"So with $S = s^2$, $S' = -2 S_1$, $S'' = 6 S_2$: $\phi = S^{-1/2}$ has $\phi' = "
+            r"S_1/s^3$.",
             Identity(sympy.diff(phi, h).subs(h, 0), S_1 / s**3, wrong=(S_1 / s**2,)),
             r"Nothing more: $S_1 > 0$ makes $\phi$ increasing.",
         ),
@@ -119,8 +117,7 @@ def _newton() -> tuple[Proof, ...]:
         Proof(
             r"Newton's step does not overshoot: $\phi' > 0$ and a root $\mu_*$ below the tangent, "
             r"$\frac1\rho \le \phi + \phi' (\mu_* - \mu)$, give $\mu + (\frac1\rho - \phi)/\phi' "
-            r"\le "
-            r"\mu_*$.",
+            r"\le \mu_*$.",
             Implication(
                 given=(slope > 0, target <= value + slope * (root - start)),
                 claim=start + (target - value) / slope <= root,
@@ -137,8 +134,8 @@ def _morozov() -> tuple[Proof, ...]:
     return (
         Proof(
             r"$R(f^*) + R(\Delta) \le R(f^\circ)$ with $\Delta = f^\circ - f^*$ and the expansion "
-            r"$R(f^*) = R(f^\circ) - 2\langle f^\circ, \Delta\rangle + R(\Delta)$ give "
-            r"$R(\Delta) \le \langle f^\circ, \Delta \rangle$.",
+            r"$R(f^*) = R(f^\circ) - 2\langle f^\circ, \Delta\rangle + R(\Delta)$ give $R(\Delta) "
+            r"\le \langle f^\circ, \Delta \rangle$.",
             Implication(
                 given=(fit + difference <= truth, fit == truth - 2 * inner + difference),
                 claim=difference <= inner,
@@ -148,8 +145,8 @@ def _morozov() -> tuple[Proof, ...]:
         ),
         Proof(
             r"If $f^\circ = g_x^\top a$, so that $\langle f^\circ, \Delta\rangle = \frac1n a^\top "
-            r"\Delta(x)$, "
-            r"and $\|\Delta(x)\| \le 2\rho$, then $R(\Delta) \le \frac{2\rho}{n} \|a\|$.",
+            r"\Delta(x)$, and $\|\Delta(x)\| \le 2\rho$, then $R(\Delta) \le \frac{2\rho}{n} "
+            r"\|a\|$.",
             Implication(
                 given=(
                     n > 0,
@@ -161,8 +158,8 @@ def _morozov() -> tuple[Proof, ...]:
                 claim=difference <= 2 * rho / n * source,
                 wrong=(difference <= rho / n * source,),
             ),
-            r"The reproducing property, Cauchy-Schwarz, and the triangle inequality: fit and truth "
-            r"are both within $\rho$ of the labels.",
+            r"The reproducing property, Cauchy-Schwarz, and the triangle inequality: fit and "
+            r"truth are both within $\rho$ of the labels.",
         ),
     )
 

@@ -18,8 +18,8 @@ def _limit() -> tuple[Proof, ...]:
     share = time / (time + where)
     return (
         Proof(
-            r"At $r_0 - 1 = \kappa t$ the bound of one round is $\frac{t+a}{t+b}$ with "
-            r"$a = \frac{d_{\min}}{\kappa d_j}$, $b = \frac{d_{\min}}{\kappa d_k}$.",
+            r"At $r_0 - 1 = \kappa t$ the bound of one round is $\frac{t+a}{t+b}$ with $a = "
+            r"\frac{d_{\min}}{\kappa d_j}$, $b = \frac{d_{\min}}{\kappa d_k}$.",
             Identity(
                 bound,
                 (t + d_min / (kappa * d_j)) / (t + d_min / (kappa * d_k)),
@@ -28,22 +28,20 @@ def _limit() -> tuple[Proof, ...]:
             r"Nothing more.",
         ),
         Proof(
-            r"$\frac{\partial}{\partial s}\, t \log(t+s) = \frac{t}{t+s}$, so that "
-            r"$\log b_t = t \log\frac{t+a}{t+b} = \int_b^a \frac{t}{t+s}\, ds$.",
+            r"$\frac{\partial}{\partial s}\, t \log(t+s) = \frac{t}{t+s}$, so that $\log b_t = t "
+            r"\log\frac{t+a}{t+b} = \int_b^a \frac{t}{t+s}\, ds$.",
             Identity(rate, t / (t + s), wrong=(1 / (t + s),)),
             r"The fundamental theorem of calculus.",
         ),
         Proof(
             r"$\frac{\partial}{\partial t} \frac{t}{t+s} = \frac{s}{(t+s)^2} > 0$ for $s, t > 0$: "
-            r"the "
-            r"integrand, and so the bound, strictly increases with $t$ for $a > b > 0$.",
+            r"the integrand, and so the bound, strictly increases with $t$ for $a > b > 0$.",
             Sign(mixed, wrong=(mixed - 1 / (t + s),), strict=True),
             r"Monotonicity of the integral, and of the minimum over $k$.",
         ),
         Proof(
             r"For $0 \le s \le a \le \frac1\kappa$ and $t, \kappa > 0$: $1 - \frac{1}{1+\kappa t} "
-            r"\le "
-            r"\frac{t}{t+s} \le 1$, so that $(1 - \frac1{r_0})(a-b) \le \log b_t \le a - b$.",
+            r"\le \frac{t}{t+s} \le 1$, so that $(1 - \frac1{r_0})(a-b) \le \log b_t \le a - b$.",
             Implication(
                 given=(where >= 0, where <= high, condition * high <= 1, time > 0, condition > 0),
                 claim=z3.And(share >= 1 - 1 / (1 + condition * time), share <= 1),
@@ -90,8 +88,7 @@ def _flow_step() -> tuple[Proof, ...]:
     return (
         Proof(
             r"Per eigenvalue $\frac{c_i}{c_i+d} = \frac{c_i}{d} \frac{d}{c_i+d}$: the residual of "
-            r"round "
-            r"$i$ is $\frac{c_i}{d} B_i z_0$.",
+            r"round $i$ is $\frac{c_i}{d} B_i z_0$.",
             Identity(c / (c + d), c / d * (d / (c + d)), wrong=(c / d,)),
             r"Summing over the eigenvalues.",
         ),

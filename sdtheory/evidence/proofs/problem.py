@@ -21,8 +21,7 @@ def _collapse() -> tuple[Proof, ...]:
     return (
         Proof(
             r"For any set of functions and any $R \ge 0$ with $R(h) = 0 \iff h = 0$: a solution "
-            r"$f$ is "
-            r"$0$ if and only if the mean squared residual $S(0)$ of zero is at most "
+            r"$f$ is $0$ if and only if the mean squared residual $S(0)$ of zero is at most "
             r"$\varepsilon$.",
             Implication(
                 given=(
@@ -44,17 +43,16 @@ def _active() -> tuple[Proof, ...]:
     f, y, s = sympy.symbols("f y s", real=True)
     shrunk = (1 - s) * (f - y) ** 2 + s * y**2 - ((1 - s) * f - y) ** 2
     convexity = Proof(
-        r"At each input the squared residual is convex along $(1-s) f$: "
-        r"$(1-s)(f-y)^2 + s\,y^2 - ((1-s) f - y)^2 = s(1-s) f^2$.",
+        r"At each input the squared residual is convex along $(1-s) f$: $(1-s)(f-y)^2 + s\,y^2 - "
+        r"((1-s) f - y)^2 = s(1-s) f^2$.",
         Identity(shrunk, s * (1 - s) * f**2, wrong=(s * f**2,)),
         r"Summing over the inputs.",
     )
     slack, energy, tolerance, cost, share = reals("S_f S_0 epsilon R s")
     cheaper = Proof(
         r"If $S(f) < \varepsilon < S(0)$ and $R(f) > 0$, then $s = (\varepsilon - S(f))/(S(0) - "
-        r"S(f))$ "
-        r"lies in $(0,1)$, $(1-s) S(f) + s\,S(0) = \varepsilon$ and $(1-s)^2 R(f) < R(f)$: a "
-        r"solution that leaves slack is not one.",
+        r"S(f))$ lies in $(0,1)$, $(1-s) S(f) + s\,S(0) = \varepsilon$ and $(1-s)^2 R(f) < R(f)$: "
+        r"a solution that leaves slack is not one.",
         Implication(
             given=(
                 slack < tolerance,

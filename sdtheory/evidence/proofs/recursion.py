@@ -60,17 +60,35 @@ def _recursion() -> tuple[Proof, ...]:
 
 
 def _product() -> tuple[Proof, ...]:
-    z, a, b, c, d, gamma = positive("z A B c d gamma")
+    z, b, c, d, gamma = positive("z B c d gamma")
+    V, Vt, A, B, now, start = sympy.symbols("V V^T A_t B_(t-1) y_t y_0", commutative=False)
+    rotation = sympy.Matrix([[3, 4], [-4, 3]]) / 5
+    labels, past = sympy.Matrix([[1, 4], [-2, 0]]), sympy.diag(1, 2) / 3
+    model = {
+        V: rotation,
+        Vt: rotation.T,
+        A: sympy.diag(1, 3) / 4,
+        B: past,
+        start: labels,
+        now: rotation.T * past * rotation * labels,
+    }
+    relations = ((V * Vt, sympy.Integer(1)), (V * now, B * V * start))
     return (
         Proof(
-            r"Per eigenvalue: if $z_t = B_{t-1} z_0$ and $z_{t+1} = A_t z_t$, then $z_{t+1} = "
-            r"(A_t B_{t-1}) z_0$.",
-            Identity((a * z).subs(z, b * z), a * b * z, wrong=(b * z,)),
+            r"For matrices of any size: $V V^\top = I$, $V y_t = B_{t-1} V y_0$ and $y_{t+1} = "
+            r"V^\top A_t V y_t$ give $V y_{t+1} = A_t B_{t-1} V y_0$.",
+            MatrixIdentity(
+                V * Vt * A * V * now,
+                A * B * V * start,
+                relations,
+                model,
+                wrong=(B * V * start, V * A * B * start),
+            ),
             _OVER_ROUNDS,
         ),
         Proof(
-            r"For $d > 0$ the fit's coefficient $\gamma \frac{1}{c_t+d} B_{t-1} z_0$ is "
-            r"$\gamma \frac1d B_t z_0$, where $\gamma$ is a component of $V g_x$.",
+            r"For $d > 0$ the fit's coefficient $\gamma \frac{1}{c_t+d} B_{t-1} z_0$ is $\gamma "
+            r"\frac1d B_t z_0$, where $\gamma$ is a component of $V g_x$.",
             Identity(
                 gamma * b * z / (c + d),
                 gamma * (b * d / (c + d)) * z / d,
@@ -87,8 +105,8 @@ def _step() -> tuple[Proof, ...]:
     r, a, b, inner = reals("y f w P")
     return (
         Proof(
-            r"Per eigenvalue $z^2 = (z^+)^2 + w^2 + 2 z^+ w$ with $z^+ = \frac{dz}{c+d}$, "
-            r"$w = \frac{cz}{c+d}$.",
+            r"Per eigenvalue $z^2 = (z^+)^2 + w^2 + 2 z^+ w$ with $z^+ = \frac{dz}{c+d}$, $w = "
+            r"\frac{cz}{c+d}$.",
             Identity(z**2, after**2 + step**2 + 2 * after * step, wrong=(after**2 + step**2,)),
             r"Summing over the eigenvalues.",
         ),
@@ -100,9 +118,8 @@ def _step() -> tuple[Proof, ...]:
         *cauchy_schwarz(),
         Proof(
             r"Triangle inequality from Cauchy-Schwarz: lengths with $\|y\|^2 = \|f\|^2 + \|w\|^2 "
-            r"+ 2P$ "
-            r"and $P^2 \le \|f\|^2\|w\|^2$ satisfy $\|y\| - \|w\| \le \|f\|$; and $P \ge 0$ gives "
-            r"$\|f\|^2 \le \|y\|^2 - \|w\|^2$.",
+            r"+ 2P$ and $P^2 \le \|f\|^2\|w\|^2$ satisfy $\|y\| - \|w\| \le \|f\|$; and $P \ge 0$ "
+            r"gives $\|f\|^2 \le \|y\|^2 - \|w\|^2$.",
             Implication(
                 given=(a >= 0, b >= 0, r**2 == a**2 + b**2 + 2 * inner, inner**2 <= a**2 * b**2),
                 claim=z3.And(r - b <= a, z3.Implies(inner >= 0, a**2 <= r**2 - b**2)),
@@ -119,8 +136,8 @@ def _rounds() -> tuple[Proof, ...]:
     first, last, final = reals("r_0 r_(N-1) r_N")
     return (
         Proof(
-            r"One more round, lower: $r_t \ge r_0 - t$ and $r_{t+1} \ge r_t - 1$ give "
-            r"$r_{t+1} \ge r_0 - (t+1)$.",
+            r"One more round, lower: $r_t \ge r_0 - t$ and $r_{t+1} \ge r_t - 1$ give $r_{t+1} "
+            r"\ge r_0 - (t+1)$.",
             Implication(
                 given=(before >= start - t, after >= before - 1),
                 claim=after >= start - (t + 1),
@@ -174,8 +191,7 @@ def _ordered() -> tuple[Proof, ...]:
         ),
         Proof(
             r"One more round: $0 \le B_{t-1}[j] \le B_{t-1}[k] \le 1$ gives $0 \le B_t[j] \le "
-            r"B_t[k] < 1$ "
-            r"and $B_t[k] \le B_{t-1}[k]$.",
+            r"B_t[k] < 1$ and $B_t[k] \le B_{t-1}[k]$.",
             Implication(
                 given=(c > 0, d_j >= 0, d_j <= d_k, b_j >= 0, b_j <= b_k, b_k <= 1),
                 claim=z3.And(

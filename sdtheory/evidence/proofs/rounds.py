@@ -32,8 +32,8 @@ def _one_round() -> tuple[Proof, ...]:
     c, d, d_min, d_max, r, kappa = reals("c d d_min d_max r kappa")
     return (
         Proof(
-            r"Per eigenvalue: $0 < d_{\min} \le d$, $d_{\max} = \kappa d_{\min}$, $r > 1$ and "
-            r"$0 < c \le \frac{d_{\max}}{r-1}$ give $r\frac{d}{c+d} \ge h(r)$.",
+            r"Per eigenvalue: $0 < d_{\min} \le d$, $d_{\max} = \kappa d_{\min}$, $r > 1$ and $0 "
+            r"< c \le \frac{d_{\max}}{r-1}$ give $r\frac{d}{c+d} \ge h(r)$.",
             Implication(
                 given=(
                     d_min > 0,
@@ -47,8 +47,7 @@ def _one_round() -> tuple[Proof, ...]:
                 wrong=(r * d / (c + d) >= one_round_bound(r, kappa),),
             ),
             r"Summing over the eigenvalues: $r_{t+1} \ge h(r_t)$; after the collapse $h \le 0$, "
-            r"which "
-            r"is the next core.",
+            r"which is the next core.",
         ),
         Proof(
             r"$h(r) \le 0$ for $0 < r < 1$, where the fit is zero: with $r = \frac{1}{1+e}$, "
@@ -104,8 +103,8 @@ def _convex() -> tuple[Proof, ...]:
             r"Nothing more.",
         ),
         Proof(
-            r"That gap is non-negative for $r > 0$, $r_0 > 1$, $\kappa > 1$, with equality at "
-            r"$r = r_0$ only.",
+            r"That gap is non-negative for $r > 0$, $r_0 > 1$, $\kappa > 1$, with equality at $r "
+            r"= r_0$ only.",
             Sign(_map - (_a * _r - _b), wrong=(_map - (_a * _r - _b) - gap * 2,)),
             _AT_KAPPA_1,
         ),
@@ -126,8 +125,8 @@ def _norm_bound() -> tuple[Proof, ...]:
             _AT_KAPPA_1,
         ),
         Proof(
-            r"One more round: $a > 0$, $r_{t+1} \ge a\,r_t - b$ and $r_t \ge u_t$ give "
-            r"$r_{t+1} \ge a\,u_t - b$.",
+            r"One more round: $a > 0$, $r_{t+1} \ge a\,r_t - b$ and $r_t \ge u_t$ give $r_{t+1} "
+            r"\ge a\,u_t - b$.",
             Implication(
                 given=(slope > 0, after >= slope * before - offset, before >= line),
                 claim=after >= slope * line - offset,
@@ -151,8 +150,8 @@ def _rounds_bound() -> tuple[Proof, ...]:
     drop = _r - _map
     return (
         Proof(
-            r"One round takes at most $\kappa$: $\kappa - (r - h(r)) \ge 0$ for $r > 1$, "
-            r"$\kappa > 1$.",
+            r"One round takes at most $\kappa$: $\kappa - (r - h(r)) \ge 0$ for $r > 1$, $\kappa "
+            r"> 1$.",
             Sign((_kappa - drop).subs(_r, 1 + _e), wrong=((1 - drop).subs(_r, 1 + _e),)),
             _AT_KAPPA_1,
         ),
@@ -168,8 +167,7 @@ def _rounds_bound() -> tuple[Proof, ...]:
         ),
         Proof(
             r"The count: an integer $N$ with $r_N \le 1$ and $r_N \ge r_0 - \kappa N$, $\kappa > "
-            r"0$, "
-            r"is at least $\frac{r_0-1}{\kappa}$.",
+            r"0$, is at least $\frac{r_0-1}{\kappa}$.",
             Implication(
                 given=(kappa > 0, after <= 1, after >= start - kappa * count),
                 claim=count >= promised,
@@ -219,8 +217,7 @@ def _dominates() -> tuple[Proof, ...]:
         ),
         Proof(
             r"One more round, upper: $a > 0$, the last two cores and $u_t \le \max(r_0 - t, 0)$ "
-            r"with "
-            r"$t \ge 0$ give $u_{t+1} = a\,u_t - b \le \max(r_0 - (t+1), 0)$.",
+            r"with $t \ge 0$ give $u_{t+1} = a\,u_t - b \le \max(r_0 - (t+1), 0)$.",
             Implication(
                 given=(
                     slope > 0,

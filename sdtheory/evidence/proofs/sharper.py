@@ -49,14 +49,13 @@ def _multiplier_upper() -> tuple[Proof, ...]:
     return (
         Proof(
             r"Jensen's tangent: with $x = \frac{d}{c}$ and any $m > 0$, $(\frac{c}{c+d})^2 = "
-            r"(1+x)^{-2} "
-            r"\ge (1+m)^{-2} - 2 (1+m)^{-3} (x - m)$.",
+            r"(1+x)^{-2} \ge (1+m)^{-2} - 2 (1+m)^{-3} (x - m)$.",
             Sign(gap, wrong=(gap - 3 * (x - m) ** 2 / (1 + m) ** 4,)),
             _MEAN + r" Here $m = y^\top G y/(c\|y\|^2)$, and $\frac1r \ge \frac{1}{1+m}$ follows.",
         ),
         Proof(
-            r"$\frac1r \ge \frac{1}{1+m}$ with $r, c > 0$, $m \ge 0$ and $c\,m \le d_{\max}$ gives "
-            r"$c(r-1) \le c\,m \le d_{\max}$.",
+            r"$\frac1r \ge \frac{1}{1+m}$ with $r, c > 0$, $m \ge 0$ and $c\,m \le d_{\max}$ "
+            r"gives $c(r-1) \le c\,m \le d_{\max}$.",
             Implication(
                 given=(
                     r > 0,
@@ -78,7 +77,7 @@ def _multiplier_grows() -> tuple[Proof, ...]:
     c, d, z = reals("c d z")
     now = (c * z / (c + d)) ** 2
     after = (c * (d * z / (c + d)) / (c + d)) ** 2
-    low, high, rho2 = reals("S_(t+1)(c_t) S_(t+1)(c_(t+1)) rho^2")
+    now_c, after_c, low, high, rho2 = reals("c_t c_(t+1) S(c_t) S(c_(t+1)) rho2")
     return (
         Proof(
             r"Per eigenvalue: $c > 0$, $d \ge 0$, $z \ne 0$ give $(\frac{c}{c+d} A z)^2 < "
@@ -88,15 +87,20 @@ def _multiplier_grows() -> tuple[Proof, ...]:
             r"Summing over the eigenvalues: $S_{t+1}(c_t) < \rho^2$.",
         ),
         Proof(
-            r"So $S_{t+1}(c_t) < \rho^2 = S_{t+1}(c_{t+1})$.",
-            Implication(given=(low < rho2, high == rho2), claim=low < high, wrong=(low >= high,)),
-            r"$S_{t+1}$ increases (the secular equation), so that $c_t < c_{t+1}$.",
+            r"So $S_{t+1}(c_t) < \rho^2 = S_{t+1}(c_{t+1})$ with an increasing $S_{t+1}$ gives "
+            r"$c_{t+1} > c_t$.",
+            Implication(
+                given=(low < rho2, high == rho2, z3.Implies(after_c <= now_c, high <= low)),
+                claim=after_c > now_c,
+                wrong=(after_c < now_c,),
+            ),
+            r"That $S_{t+1}$ increases (the secular equation).",
         ),
     )
 
 
 def _smoother() -> tuple[Proof, ...]:
-    e_j, e_k, x, w, p, q = positive("e_j e_k 1/d_j 1/d_k A_j^2 A_k^2")
+    e_j, e_k, x, w, p, q = positive("e_j e_k x_j x_k p_j p_k")
     c, d_j, d_k, z, d = reals("c d_j d_k z d")
     A_j, A_k = d_j / (c + d_j), d_k / (c + d_k)
     difference = (e_j * p * x + e_k * q * w) * (e_j + e_k) - (e_j * x + e_k * w) * (
@@ -114,8 +118,8 @@ def _smoother() -> tuple[Proof, ...]:
         ),
         Proof(
             r"For two eigenvalues with energies $e_j$, $e_k$ the quotients, multiplied out, "
-            r"differ by "
-            r"$e_j e_k (\frac1{d_j} - \frac1{d_k})(A_j^2 - A_k^2)$.",
+            r"differ by $e_j e_k (\frac1{d_j} - \frac1{d_k})(A_j^2 - A_k^2)$; here $x = \frac1d$, "
+            r"$p = A^2$.",
             Identity(
                 difference,
                 e_j * e_k * (x - w) * (p - q),
@@ -125,8 +129,8 @@ def _smoother() -> tuple[Proof, ...]:
             r"are bilinear in the energies.",
         ),
         Proof(
-            r"Each such term is at most $0$: $c > 0$ and $d_j, d_k > 0$ give "
-            r"$(\frac1{d_j} - \frac1{d_k})(A_j^2 - A_k^2) \le 0$.",
+            r"Each such term is at most $0$: $c > 0$ and $d_j, d_k > 0$ give $(\frac1{d_j} - "
+            r"\frac1{d_k})(A_j^2 - A_k^2) \le 0$.",
             Implication(
                 given=(c > 0, d_j > 0, d_k > 0),
                 claim=(1 / d_j - 1 / d_k) * (A_j**2 - A_k**2) <= 0,
@@ -170,8 +174,7 @@ def _sparsification() -> tuple[Proof, ...]:
         Proof(
             r"With $q_i = \sqrt{r_0^2-i} - 1$: $1 < r_i$, $r_i^2 \le r_0^2 - i$, $c_i \ge "
             r"\frac{d_{\min}}{r_i-1}$, $d_{\min} \ge 0$ and $0 < d_j \le d_k$ give "
-            r"$\frac{A_i[k]}{A_i[j]} "
-            r"\ge \frac{q_i + d_{\min}/d_j}{q_i + d_{\min}/d_k}$.",
+            r"$\frac{A_i[k]}{A_i[j]} \ge \frac{q_i + d_{\min}/d_j}{q_i + d_{\min}/d_k}$.",
             Implication(
                 given=(
                     d_j > 0,

@@ -31,8 +31,7 @@ def _one_round() -> tuple[Proof, ...]:
     return (
         Proof(
             r"The multiplier's lower bound, $c \ge \frac{d_{\min}}{r-1}$ with $r > 1$, $d_{\min} "
-            r"\ge 0$, "
-            r"and $0 < d_j \le d_k$ give $\frac{A[k]}{A[j]} \ge "
+            r"\ge 0$, and $0 < d_j \le d_k$ give $\frac{A[k]}{A[j]} \ge "
             r"\frac{r-1+d_{\min}/d_j}{r-1+d_{\min}/d_k}$.",
             Implication(
                 given=(d_j > 0, d_j <= d_k, d_min >= 0, r > 1, c >= d_min / (r - 1)),
@@ -56,8 +55,7 @@ def _one_round() -> tuple[Proof, ...]:
         ),
         Proof(
             r"Without cancellation: $\frac{e + d_{\min}/d_j}{e + d_{\min}/d_k} = 1 + "
-            r"\frac{d_{\min}(d_k - "
-            r"d_j)}{d_j (e\,d_k + d_{\min})}$, as the library computes it.",
+            r"\frac{d_{\min}(d_k - d_j)}{d_j (e\,d_k + d_{\min})}$, as the library computes it.",
             Identity(
                 sparsification_bound(e, least, j, k, 1),
                 1 + least * (k - j) / (j * (e * k + least)),
@@ -70,14 +68,13 @@ def _one_round() -> tuple[Proof, ...]:
 
 def _all_rounds() -> tuple[Proof, ...]:
     d_j, d_k, d_min, r, start = reals("d_j d_k d_min r_t r_0")
-    ratio, grown, power, factor = reals("A_t[k]/A_t[j] B_(t-1)[k]/B_(t-1)[j] q^t q")
+    ratio, grown, power, factor = reals("R_A R_B q^t q")
     now = sparsification_bound(r - 1, d_min, d_j, d_k, 1)
     first = sparsification_bound(start - 1, d_min, d_j, d_k, 1)
     return (
         Proof(
             r"Later rounds sparsify no less: $1 < r_t \le r_0$, $0 < d_j \le d_k$ and $d_{\min} "
-            r"\ge 0$ "
-            r"give $\frac{r_t-1+d_{\min}/d_j}{r_t-1+d_{\min}/d_k} \ge "
+            r"\ge 0$ give $\frac{r_t-1+d_{\min}/d_j}{r_t-1+d_{\min}/d_k} \ge "
             r"\frac{r_0-1+d_{\min}/d_j}{r_0-1+d_{\min}/d_k} = q$.",
             Implication(
                 given=(d_j > 0, d_j <= d_k, d_min >= 0, r > 1, r <= start),
@@ -88,8 +85,7 @@ def _all_rounds() -> tuple[Proof, ...]:
         ),
         Proof(
             r"One more round: $\frac{B_{t-1}[k]}{B_{t-1}[j]} \ge q^t \ge 0$ and "
-            r"$\frac{A_t[k]}{A_t[j]} "
-            r"\ge q \ge 0$ give $\frac{B_t[k]}{B_t[j]} \ge q^{t+1}$.",
+            r"$\frac{A_t[k]}{A_t[j]} \ge q \ge 0$ give $\frac{B_t[k]}{B_t[j]} \ge q^{t+1}$.",
             Implication(
                 given=(power >= 0, factor >= 0, grown >= power, ratio >= factor),
                 claim=ratio * grown >= factor * power,
@@ -101,7 +97,7 @@ def _all_rounds() -> tuple[Proof, ...]:
 
 
 def _cap() -> tuple[Proof, ...]:
-    c, d_j, d_k, grown, cap = reals("c d_j d_k B[k]/B[j] (d_k/d_j)^t")
+    c, d_j, d_k, grown, cap = reals("c d_j d_k R_B q^t")
     ratio = (1 + c / d_j) / (1 + c / d_k)
     return (
         Proof(
@@ -114,9 +110,8 @@ def _cap() -> tuple[Proof, ...]:
             r"Nothing more.",
         ),
         Proof(
-            r"One more round keeps $1 \le \frac{B[k]}{B[j]} \le (\frac{d_k}{d_j})^t$, with one "
-            r"more "
-            r"factor $\frac{d_k}{d_j}$.",
+            r"One more round keeps $1 \le \frac{B[k]}{B[j]} \le q^t$, $q = \frac{d_k}{d_j}$, with "
+            r"one more factor $q$.",
             Implication(
                 given=(c >= 0, d_j > 0, d_j <= d_k, grown >= 1, grown <= cap),
                 claim=z3.And(ratio * grown >= 1, ratio * grown <= d_k / d_j * cap),
