@@ -72,6 +72,19 @@ def _index_below_limit(i: Instance) -> Values:
     return slack(np.cumsum(log_ratios(i), axis=1), log_near_interpolation_limits(i.d)[:, None])
 
 
+def _index_below_own_limit(i: Instance) -> Values:
+    d_j, d_k = neighbours(i.d)
+    gap = np.min((d_k - d_j) / (d_j * d_k), axis=-1, initial=np.inf)
+    index = np.min(np.cumsum(log_ratios(i), axis=1), axis=-1, initial=np.inf)
+    # without a gap the index is 1
+    gaps = ((gap > 0) & (gap < np.inf)).astype(bool)
+    time = (np.where(gaps, index, 0) / np.where(gaps, gap, 1))[..., None]
+    energy = i.energy[:, :1]
+    # how far the flow gets in that time, at most the length of its path
+    distance = np.sqrt(np.sum(energy * np.expm1(-time / i.d[:, None]) ** 2, axis=-1))
+    return slack(distance * i.kappa[:, None], np.sqrt(np.sum(energy, axis=-1)))
+
+
 def _flow(i: Instance) -> tuple[Values, Values, Values]:
     """Return c_i, tau_{i+1} = c_0 + ... + c_i and q_i = kappa/(r_i - 1), each of shape (m, T)."""
     c = np.where(i.alive, i.c, 1)
@@ -166,6 +179,26 @@ STATEMENTS = (
             words=r"the index is $4/3$ after the one guaranteed round, above the limit $e^{1/4}$",
         ),
         repaired_by=("thm-index-limit",),
+    ),
+    Statement(
+        id="claim-index-grows",
+        chapter="near_interpolation",
+        slogan="At whole numbers of guaranteed rounds the index grows as epsilon falls.",
+        tex=r"S_{B_{t-1}} \nearrow \exp\Bigl(s^* \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}"
+        r"\bigr)\Bigr), \qquad t = (r_0 - 1)/\kappa",
+        source=READING,
+        margin=_index_below_own_limit,
+        hypotheses=(guaranteed,),
+        equations=("eq-claim-index-grows",),
+        counterexample=Counterexample(
+            d=(Fraction(1), Fraction(13), Fraction(14)),
+            z=(Fraction(5), Fraction(5), Fraction(25)),
+            epsilon=Fraction(1),
+            rounds=1,
+            words=r"$r_0 = 15$ and $\kappa = 14$: after the one guaranteed round the index is "
+            r"already above its limit, to which it must fall",
+        ),
+        repaired_by=("thm-near-interpolation", "thm-index-limit"),
     ),
     Statement(
         id="lem-flow-step",
