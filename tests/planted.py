@@ -37,8 +37,8 @@ def off_by_one(i):
 
 
 def rounds(i):
-    """The true lower bound on r_t, which needs its hypothesis."""
-    return slack(i.r[:, :1], i.r[:, 1:] + i.t + 1)
+    """r_t^2 <= r_0^2 - t, which is true and needs its hypothesis."""
+    return slack(i.r[:, 1:] ** 2 + i.t + 1, i.r[:, :1] ** 2)
 
 
 def energy(i):
@@ -50,7 +50,7 @@ def hidden(i):
     """False only near kappa = e^3, r_0 = 1 + e: too small a place for a sample to hit."""
     kappa = np.log(i.d_max / np.where((i.d_min > 0).astype(bool), i.d_min, i.d_max / 2))
     excess = np.log(np.where((i.excess[:, 0] > 0).astype(bool), i.excess[:, 0], 1))
-    return slack(0 * kappa + 0.01, (kappa - 3) ** 2 + (excess - 1) ** 2)
+    return slack(0 * kappa + 1e-4, (kappa - 3) ** 2 + (excess - 1) ** 2)
 
 
 #: Planted by name, with the hypotheses they keep.
@@ -63,4 +63,4 @@ FALSE = {
 HIDDEN = statement(hidden)
 TRUE = statement(rounds, non_trivial)
 EMPTY = statement(rounds, non_trivial, never)
-UNDEFINED = statement(lambda i: slack(i.r[:, :1], i.r[:, 1:] + i.t + 1) + np.log(i.alive - 1.0))
+UNDEFINED = statement(lambda i: slack(i.c, i.c + 1))

@@ -123,7 +123,9 @@ def certify(
     """
 
     def attempt() -> Certificate:
-        return judge(statement, enclose(d, z, epsilon, rounds, outputs=outputs))
+        # constants in a formula are floats, and may divide by zero where it does not apply
+        with np.errstate(all="ignore"):
+            return judge(statement, enclose(d, z, epsilon, rounds, outputs=outputs))
 
     try:
         return rising_precision(attempt, limit=limit)[0]

@@ -78,9 +78,22 @@ class Witness:
         return d, z, float.fromhex(self.epsilon)
 
     def instance(self) -> Instance:
-        """Run the recursion, as a batch of one."""
+        """Run the recursion; the instance is the first of a batch of two.
+
+        A batch ends when all its labels have collapsed. The second instance,
+        whose labels last, has the first one run on, as in the batch where it
+        was found.
+        """
         d, z, epsilon = self.arrays()
-        return Instance.of(d, z[None], [epsilon], self.rounds, outputs=True)
+        # at kappa = 1 the labels last for r_0 - 1 rounds
+        lasting = np.full_like(z, 2.0 * self.rounds + 2)
+        return Instance.of(
+            np.stack([d, np.ones_like(d)]),
+            np.stack([z, lasting]),
+            [epsilon, 1.0],
+            self.rounds,
+            outputs=True,
+        )
 
     def __str__(self) -> str:
         return f"n = {len(self.d)}, {len(self.z[0])} output(s), {self.origin}"
