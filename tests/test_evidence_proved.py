@@ -142,6 +142,13 @@ def test_a_model_that_breaks_the_relations_is_found():
         argument.prove()
 
 
+def test_what_holds_in_the_model_alone_is_not_proved():
+    # P Q P = P for these two matrices, but not by any relation given
+    with pytest.raises(ProofFailedError, match="does not cancel") as failure:
+        MatrixIdentity(P * Q * P, P, (), PQ, wrong=()).prove()
+    assert not failure.value.counterexample
+
+
 def test_flipping_the_claim_of_any_implication_refutes_it():
     flipped = 0
     for proofs in PROOFS.values():

@@ -1,8 +1,9 @@
-"""Proved evidence: algebraic cores of the written proofs, settled for all reals.
+"""Proved evidence: algebraic cores of proofs, settled for all reals.
 
-A core is a step of the proof on the page, stated exactly; `Proof.missing`
-says what it leaves to the page: sums over eigenvalues, induction over rounds,
-limits. "Proved" is said of the cores, never of more.
+A core is a step of a proof, stated exactly: of the proof on the page or of
+another one, for now and then the machine's way is shorter. `Proof.missing`
+says what it leaves to the reader: sums over eigenvalues, induction over
+rounds, limits. "Proved" is said of the cores, never of more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Algebraic cores of the written proofs, by statement."""
+"""Algebraic cores of proofs, by statement."""
 
 from sdtheory.evidence.proofs import (
     early_stopping,

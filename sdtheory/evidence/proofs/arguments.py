@@ -320,13 +320,13 @@ class MatrixIdentity:
         for product_, value in self.relations:
             if self._value(product_ - value) is not True:
                 raise ProofFailedError(f"the model does not meet {product_} = {value}")
+        if (value := self._value(self.left - self.right)) is not True:
+            raise ProofFailedError(f"{self.left} = {self.right} is false", f"difference {value}")
         difference = sympy.expand(self.left - self.right)
         for _ in range(_REWRITINGS):
             if difference == 0:
                 return
             difference = sympy.expand(difference.subs(self.relations))
-        if (value := self._value(self.left - self.right)) is not True:
-            raise ProofFailedError(f"{self.left} = {self.right} is false", f"difference {value}")
         raise ProofFailedError(f"the difference {difference} does not cancel")
 
     def controls(self) -> Iterator[tuple[str, Argument]]:
@@ -373,7 +373,7 @@ class Proof:
     argument : Argument
         The claim as the machine sees it.
     missing : str
-        What the core leaves to the written proof.
+        What the core leaves to be shown in words.
     """
 
     core: str

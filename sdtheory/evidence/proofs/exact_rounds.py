@@ -156,7 +156,8 @@ def _falls_slowly() -> tuple[Proof, ...]:
                 claim=(flow + rest) * (r - kappa) <= rho * (r + factor * kappa),
                 wrong=((flow + rest) * (r - kappa) < rho * (r + factor * kappa),),
             ),
-            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$.",
+            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$. This is another proof than "
+            r"the page's, and it gives the smaller factor $1 + q + Kq$ for every $r_t > 1$.",
         ),
     )
 
@@ -204,7 +205,7 @@ def _rounds_limit() -> tuple[Proof, ...]:
                 wrong=(count > (start / rho - factor * s) / drop,),
             ),
             r"$L(y_m) \le K\|y_m\| < K s\rho$ at the first $m$ with $r_m < s$; the limit, with $s "
-            r"= \varepsilon^{-1/4}$, say.",
+            r"= \rho^{-1/2}$.",
         ),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import z3
 
 from sdtheory.evidence.proofs.arguments import (
@@ -197,9 +199,46 @@ def _rademacher() -> tuple[Proof, ...]:
     )
 
 
+def _risk_bound() -> tuple[Proof, ...]:
+    u, v, label, clip = reals("u v y M")
+    a, n, m, s = positive("a n M s")
+    exponent = -s * a + n * s**2 * (m**2 / n) ** 2 / 8
+
+    def loss(value: Any) -> Any:
+        square = (value - label) ** 2
+        return z3.If(square < clip**2, square, clip**2)
+
+    return (
+        Proof(
+            r"Contraction: the clipped loss $\min((u-y)^2, M^2)$, $M \ge 0$, changes by at most "
+            r"$2M|u-v|$; here for $u \ge v$.",
+            Implication(
+                given=(clip >= 0, u >= v),
+                claim=z3.And(
+                    loss(u) - loss(v) <= 2 * clip * (u - v),
+                    loss(v) - loss(u) <= 2 * clip * (u - v),
+                ),
+                wrong=(loss(u) - loss(v) <= clip * (u - v),),
+            ),
+            r"The comparison of suprema, one sign after the other; symmetrisation.",
+        ),
+        Proof(
+            r"Concentration: with $b = \frac{M^2}{n}$ the exponent $-sa + \frac{n s^2 b^2}{8}$ at "
+            r"$s = \frac{4a}{n b^2}$ is $-\frac{2 n a^2}{M^4}$.",
+            Identity(
+                exponent.subs(s, 4 * a * n / m**4),
+                -2 * n * a**2 / m**4,
+                wrong=(-4 * n * a**2 / m**4,),
+            ),
+            r"The bounded differences and Markov's inequality.",
+        ),
+    )
+
+
 PROOFS = {
     "thm-equivalent-kernel": _equivalent(),
     "prop-equivalent-shrinks": _shrinks(),
     "prop-balls": _balls(),
     "thm-rademacher": _rademacher(),
+    "thm-risk-bound": _risk_bound(),
 }
