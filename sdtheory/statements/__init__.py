@@ -8,9 +8,11 @@ from sdtheory.statements import (
     kkt,
     multiplier,
     near_interpolation,
+    outputs,
     problem,
     recursion,
     rounds,
+    sharper,
     sparsification,
 )
 from sdtheory.statements.instance import Instance
@@ -27,9 +29,11 @@ for _module in (
     sparsification,
     near_interpolation,
     early_stopping,
+    outputs,
     generalisation,
     example,
     exact_rounds,
+    sharper,
 ):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:

@@ -52,10 +52,11 @@ def _removed(i: Instance) -> Values:
     """Return 1 - B_t without that subtraction: 1 - A_t B = (1 - A_t) + A_t (1 - B)."""
     c = np.where(i.alive, i.c, 1)[..., None]
     share = np.where(i.alive[..., None], c / (c + i.d[:, None]), 1)
-    removed = [share[:, 0]]
-    for t in range(1, share.shape[1]):
-        removed.append(share[:, t] + i.A[:, t] * removed[-1])
-    return np.stack(removed, axis=1)
+    removed = np.zeros_like(share)
+    for t in i.t:
+        previous = removed[:, t - 1] if t else 0 * share[:, 0]
+        removed[:, t] = share[:, t] + i.A[:, t] * previous
+    return removed
 
 
 def _leaves_data(i: Instance) -> Values:
