@@ -199,3 +199,23 @@ def near_interpolation_limit(d: Values) -> Values:
     """
     gaps = np.min(1 / d[..., :-1] - 1 / d[..., 1:], axis=-1)
     return np.exp(d[..., 0] ** 2 / d[..., -1] * gaps)
+
+
+def path_length_factor(kappa: Values) -> Values:
+    r"""Return K with ||y|| <= L(y) <= K ||y|| for the path length L.
+
+    .. math:: K = \min\Bigl\{ \frac{1 + \kappa}{2\sqrt\kappa},\;
+              \tfrac18 + e^{-2} + \tfrac12 \sqrt{\log(16\kappa)} \Bigr\}
+
+    Parameters
+    ----------
+    kappa : array_like
+        Condition number of G, finite and at least 1.
+
+    References
+    ----------
+    This book, prop-length-bounds.
+    """
+    kantorovich = (1 + kappa) / (2 * np.sqrt(kappa))
+    logarithmic = np.exp(0 * kappa - 2) + np.sqrt(np.log(16 * kappa)) / 2 + 0.125
+    return np.where((kantorovich < logarithmic).astype(bool), kantorovich, logarithmic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sdtheory.bounds import path_length_factor
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
@@ -36,33 +37,29 @@ def _length_bounds(i: Instance) -> Values:
     norm = np.sqrt(np.sum(energy, axis=-1))
     length = i.length[:, :1]
     triangle = np.sum(np.sqrt(energy), axis=-1)
-    kappa = i.kappa[:, None]
-    kantorovich = (1 + kappa) * norm
+    factor = path_length_factor(_finite_kappa(i))
     return np.stack(
-        [
-            slack(norm, length),
-            slack(length, triangle),
-            slack(2 * np.sqrt(kappa) * length, kantorovich),
-        ],
-        axis=-1,
+        [slack(norm, length), slack(length, triangle), slack(length, factor * norm)], axis=-1
     )
 
 
-def _antieigenvalue(i: Instance) -> Values:
-    """Return K = (1 + kappa) / (2 sqrt kappa), shape (m, 1); 1 where G is singular."""
-    kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
-    return (1 + kappa) / (2 * np.sqrt(kappa))
+def _finite_kappa(i: Instance) -> Values:
+    """Return kappa, shape (m, 1); 1 where G is singular and `regular` is what fails."""
+    return np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
 
 
 def _falls_at_most(i: Instance) -> Values:
     lengths = i.length
-    return slack(lengths[:, :-1], lengths[:, 1:] + _antieigenvalue(i) * np.sqrt(i.rho2)[:, None])
+    return slack(
+        lengths[:, :-1],
+        lengths[:, 1:] + path_length_factor(_finite_kappa(i)) * np.sqrt(i.rho2)[:, None],
+    )
 
 
 def _falls_slowly(i: Instance) -> Values:
     lengths = i.length
-    rho, K = np.sqrt(i.rho2)[:, None], _antieigenvalue(i)
-    kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
+    rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(_finite_kappa(i))
+    kappa = _finite_kappa(i)
     r = i.r[:, :-1]
     # multiplied out; where r <= kappa it says nothing
     return slack(
@@ -72,8 +69,8 @@ def _falls_slowly(i: Instance) -> Values:
 
 def _rounds_lower(i: Instance) -> Values:
     length = i.length[:, :1] / np.sqrt(i.rho2)[:, None]
-    K = _antieigenvalue(i)
-    kappa = np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
+    K = path_length_factor(_finite_kappa(i))
+    kappa = _finite_kappa(i)
     count = np.sum(i.alive, axis=-1)[:, None]
     margins = [slack(length, K * (count + 1))]
     for factor in _THRESHOLDS:
@@ -129,7 +126,8 @@ STATEMENTS = (
         chapter="exact_rounds",
         slogan="The path is at least as long as the labels, and not much longer.",
         tex=r"\|y\| \le L(y) \le \min\Bigl\{ \sum_k |z_k|,\; "
-        r"\frac{1 + \kappa}{2\sqrt\kappa}\, \|y\| \Bigr\}",
+        r"K \|y\| \Bigr\}, \qquad K = \min\Bigl\{ \frac{1 + \kappa}{2\sqrt\kappa},\; "
+        r"\tfrac18 + e^{-2} + \tfrac12 \sqrt{\log(16 \kappa)} \Bigr\}",
         source=THIS_BOOK,
         margin=_length_bounds,
         hypotheses=(regular,),
@@ -140,7 +138,7 @@ STATEMENTS = (
         id="prop-length-falls-at-most",
         chapter="exact_rounds",
         slogan="And hardly more: at most rho times a factor that depends on kappa alone.",
-        tex=r"L(y_t) - L(y_{t+1}) \le K \rho, \qquad K = \frac{1 + \kappa}{2\sqrt\kappa}",
+        tex=r"L(y_t) - L(y_{t+1}) \le K \rho",
         source=THIS_BOOK,
         margin=_falls_at_most,
         hypotheses=(non_trivial, regular),
