@@ -374,3 +374,41 @@ def dependencies(ledger: list[Entry]) -> str:
         for entry in ledger
     ]
     return _table("What rests on what", ("Statement", "Rests on", "Used by"), rows)
+
+
+def errata(ledger: list[Entry]) -> str:
+    """Return the refuted claims in full, as HTML: claim, counterexample, what survives."""
+    tex = {e.id: e.statement for e in ledger if e.statement is not None}
+    parts = []
+    for entry in ledger:
+        statement, row = entry.statement, entry.row
+        if statement is None or row is None or statement.counterexample is None:
+            continue
+        x, judged = statement.counterexample, row.evidence.refuted
+        survivors = "".join(
+            f"<li>{_link(i, tex[i].chapter)}: {html.escape(tex[i].slogan)} "
+            rf"\[{html.escape(tex[i].tex)}\]</li>"
+            for i in statement.repaired_by
+            if i in tex
+        )
+        dependents = [i for i, other in tex.items() if statement.id in other.rests_on]
+        certified = (
+            "not judged"
+            if judged is None
+            else f"{judged.verdict.value}: {judged.reason}, at {judged.bits} bits"
+        )
+        parts.append(
+            f'<section class="erratum mathjax_process" id="erratum-{html.escape(entry.id)}">'
+            f"<h3>{html.escape(statement.slogan)}</h3><dl>"
+            rf"<dt>As restated</dt><dd>\[{html.escape(statement.tex)}\] "
+            f"{html.escape(statement.source)}. In the book: {_link(entry.id, entry.chapter)}.</dd>"
+            f"<dt>Counterexample, exact</dt><dd>Eigenvalues {', '.join(map(str, x.d))}; rotated "
+            f"labels {', '.join(map(str, x.z))}; tolerance {x.epsilon}. {_inline(x.words)}.</dd>"
+            f"<dt>Certified</dt><dd>{html.escape(certified)}. "
+            f"{_badge(entry)}</dd>"
+            f"<dt>What survives</dt><dd><ul>{survivors}</ul></dd>"
+            f"<dt>What rested on it</dt><dd>{_codes(dependents)}</dd>"
+            f"<dt>Replay</dt><dd><code>sdtheory verify {html.escape(entry.id)}</code></dd>"
+            "</dl></section>"
+        )
+    return "".join(parts)
