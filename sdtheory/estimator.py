@@ -7,34 +7,81 @@ one before.
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sdtheory.distill import Distillation, distill
+from sdtheory.distill import distill
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError
+from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_number, as_real_array
 
 _UNITS = ("energy", "absolute", "noise")
 _CRITERIA = ("gcv", "loo")
 #: Error of a kernel's own values in machine epsilons: squared distances by
 #: ||x||^2 - 2 x x' + ||x'||^2 lose digits, and leave eigenvalues of that size below zero.
 _KERNEL_ULPS = 100
-#: Ridges tried for the noise level, over this range around the mean eigenvalue.
-_NOISE_RIDGES = np.logspace(-10, 4, 141)
+#: Labels, kernel values and multipliers lie between the reciprocal of this and this, so that no
+#: intermediate result leaves the range of floats.
+_LARGEST = 1e100
+#: Numbers that the fits of one chain may hold (2^26 are 512 MiB).
+_LARGEST_CHAIN = 2**26
+#: Ridges tried for the noise level, relative to the largest eigenvalue.
+_NOISE_RIDGES = np.logspace(-14, 4, 181)
 
 
-class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class _UnusableDataError(InvalidInputError, TypeError):
+    """X or y cannot be used; also a TypeError, which scikit-learn's conventions ask for."""
+
+
+class _KernelChain(BaseEstimator):
+    """The parameters that regressor and classifier share."""
+
+    def __init__(
+        self,
+        kernel: Any = "rbf",
+        *,
+        gamma: float | None = None,
+        degree: float = 3,
+        coef0: float = 1,
+        kernel_params: dict[str, Any] | None = None,
+        epsilon: float = 0.1,
+        epsilon_unit: str = "energy",
+        c: float | Sequence[float] | None = None,
+        rounds: int | str | None = 1,
+        criterion: str = "gcv",
+    ) -> None:
+        self.kernel = kernel
+        self.gamma = gamma
+        self.degree = degree
+        self.coef0 = coef0
+        self.kernel_params = kernel_params
+        self.epsilon = epsilon
+        self.epsilon_unit = epsilon_unit
+        self.c = c
+        self.rounds = rounds
+        self.criterion = criterion
+
+    def __sklearn_tags__(self) -> Any:
+        """Declare that a precomputed kernel is indexed on both axes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        return tags
+
+
+class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     r"""Kernel ridge regression, distilled into itself.
 
     Round t minimises the RKHS norm of f subject to
@@ -66,12 +113,15 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         the last one before the labels collapse to zero.
     criterion : {"gcv", "loo"}, default="gcv"
         Generalised cross-validation or leave-one-out, in closed form in the
-        eigenbasis, with the multipliers held fixed.
+        eigenbasis. "loo" is the error of the whole chain rerun without each
+        point, with the multipliers held fixed. Either counts points, not
+        weights.
 
     Attributes
     ----------
     n_rounds_ : int
-        Number of non-trivial fits that `predict` has behind it.
+        Number of non-trivial fits that were made. Where more were asked for,
+        `predict` is the zero function.
     multipliers_ : ndarray of shape (n_rounds_,)
         Ridge multiplier of each round.
     shrinkage_ : ndarray of shape (n_rounds_, n)
@@ -87,14 +137,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     collapsed_ : bool
         Whether the fit is the zero function, or the next one would be.
     criterion_ : ndarray of shape (rounds tried,)
-        Value of the criterion by round, where ``rounds="auto"``.
+        Value of the criterion by round; longer than `multipliers_` where
+        ``rounds="auto"`` left the chain early.
     training_loss_ : ndarray of shape (n_rounds_,)
-        Mean squared distance of each round's fitted values to the labels.
+        Mean squared distance of each round's fitted values to the labels,
+        summed over outputs.
 
     Raises
     ------
     InvalidInputError
-        If a parameter is unusable.
+        If an argument is unusable; the message names it and the remedy.
     InfeasibleToleranceError
         If no function meets the tolerance.
 
@@ -112,31 +164,6 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     3
     """
 
-    def __init__(
-        self,
-        kernel: Any = "rbf",
-        *,
-        gamma: float | None = None,
-        degree: float = 3,
-        coef0: float = 1,
-        kernel_params: dict[str, Any] | None = None,
-        epsilon: float = 0.1,
-        epsilon_unit: str = "energy",
-        c: float | Sequence[float] | None = None,
-        rounds: int | str | None = 1,
-        criterion: str = "gcv",
-    ) -> None:
-        self.kernel = kernel
-        self.gamma = gamma
-        self.degree = degree
-        self.coef0 = coef0
-        self.kernel_params = kernel_params
-        self.epsilon = epsilon
-        self.epsilon_unit = epsilon_unit
-        self.c = c
-        self.rounds = rounds
-        self.criterion = criterion
-
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> SelfDistilledKernelRidge:
@@ -149,73 +176,82 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         y : array_like of shape (n,) or (n, q)
             Labels.
         sample_weight : array_like of shape (n,), optional
-            Weights of the squared residuals; an integer weight is the same as
-            repeating the point.
+            Weights of the squared residuals; their common factor does not
+            matter. An integer weight is the same as repeating the point,
+            except for what counts points: `criterion` and the noise level.
 
         Returns
         -------
         SelfDistilledKernelRidge
         """
         multipliers = self._check_parameters()
-        X, labels = validate_data(
-            self, cast(Any, X), cast(Any, y), multi_output=True, y_numeric=True, dtype=np.float64
-        )
-        labels = np.asarray(labels, dtype=float)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
+        labels = _real_labels(labels)
+        n = len(inputs)
+        weights = _weights(sample_weight, inputs)
         used = weights > 0
-        if not np.any(used):
-            raise InvalidInputError("sample_weight is zero for every point. Give some weight.")
-        matrix = self._kernel_matrix(X, X)
         # in the coordinates sqrt(w) y the weighted problem is the unweighted one
-        root, total = np.sqrt(weights[used]), float(np.sum(weights[used]))
-        G = root[:, None] * matrix[np.ix_(used, used)] * root / total
+        weights = weights[used] / np.max(weights)
+        root, total = np.sqrt(weights), float(np.sum(weights))
+        try:
+            matrix = self._kernel_matrix(inputs, inputs)[np.ix_(used, used)]
+            spectrum = self._diagonalised(root[:, None] * matrix * root / total)
+        except MemoryError as error:
+            raise InvalidInputError(
+                f"X has {n} points: their kernel matrix and its eigenvectors need "
+                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
+            ) from error
         scaled = (labels[used].T * root).T
-        spectrum = Spectrum.from_gram(G, tolerance=_KERNEL_ULPS * len(G) * np.finfo(float).eps)
 
+        low = None
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
-            multipliers, self.collapsed_ = self._solve(spectrum, scaled, total)
+            multipliers, self.collapsed_, low = self._solve(spectrum, scaled, total)
         else:
             self.epsilon_, self.collapsed_ = float("nan"), False
+            self._check_length(len(multipliers), scaled)
 
-        column = (slice(None), *(None,) * (scaled.ndim - 1))
-        z = spectrum.rotate(scaled)
-        d = spectrum.d
-        ratios = d / (multipliers[:, None] + d)
-        products = np.cumprod(ratios, axis=0)
-        loss = [float(np.sum(((1 - product)[column] * z) ** 2) / total) for product in products]
-        if self.rounds == "auto" and len(products):
-            self.criterion_ = self._criterion(spectrum, z, products, loss)
+        chain = _Chain(spectrum, scaled, multipliers, total)
+        loss = chain.loss()
+        self.criterion_ = chain.gcv(loss) if self.criterion == "gcv" else chain.leave_one_out()
+        if self.rounds == "auto" and len(multipliers):
             chosen = int(np.argmin(self.criterion_)) + 1
             # a chain that is left early has not collapsed
-            self.collapsed_ = self.collapsed_ and chosen == len(products)
-            multipliers, products, loss = multipliers[:chosen], products[:chosen], loss[:chosen]
+            self.collapsed_ = self.collapsed_ and chosen == len(multipliers)
+        else:
+            chosen = len(multipliers)
+        self._duals = np.zeros((chosen, *labels.shape))
+        for t in range(chosen):
+            self._duals[t][used] = (chain.dual(t).T * root).T / total
 
-        before = np.concatenate([np.ones((1, len(d))), products])[:-1]
-        filters = np.where(d > 0, before / (multipliers[:, None] + d), 0.0)
-        self._duals = np.zeros((len(filters), *labels.shape))
-        for t, row in enumerate(filters):
-            alpha = spectrum.V.T @ (row[column] * z)
-            self._duals[t][used] = (alpha.T * root).T / total
+        self.X_fit_ = np.array(inputs)
+        self.eigenvalues_ = spectrum.d
+        self.multipliers_ = multipliers[:chosen]
+        self.shrinkage_ = chain.products[:chosen]
+        self.n_rounds_ = chosen
+        self.training_loss_ = loss[:chosen]
+        self._finish(labels, low)
+        return self
 
-        self.X_fit_ = X
-        self.eigenvalues_ = d
-        self.multipliers_ = multipliers
-        self.shrinkage_ = products
-        self.n_rounds_ = len(multipliers)
-        self.training_loss_ = np.array(loss)
-        asked = self.rounds if isinstance(self.rounds, Integral) else self.n_rounds_
-        if self.n_rounds_ < cast(int, asked) or not self.n_rounds_:
+    def _finish(self, labels: Array, low: int | None) -> None:
+        """Set the dual coefficients, and warn where they are zero or ill defined."""
+        asked = int(self.rounds) if isinstance(self.rounds, Integral) else max(self.n_rounds_, 1)
+        zero = self.n_rounds_ < asked
+        self.dual_coef_ = np.zeros_like(labels) if zero else self._duals[-1]
+        if zero:
             warnings.warn(
-                f"the labels collapsed to zero after {self.n_rounds_} of the rounds: the fit is "
+                f"the labels collapsed to zero after {self.n_rounds_} round(s): the fit is "
                 f"the zero function. Choose a smaller epsilon or fewer rounds.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-            self.dual_coef_ = np.zeros_like(labels)
-        else:
-            self.dual_coef_ = self._duals[-1]
-        return self
+        elif low is not None and (low < asked or not isinstance(self.rounds, Integral)):
+            warnings.warn(
+                f"the labels are within rounding of collapse after {low} round(s): whether round "
+                f"{low} is zero depends on the last digits. Move epsilon away from this value.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def predict(self, X: ArrayLike) -> Array:
         """Evaluate the last fit.
@@ -228,7 +264,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (m,) or (m, q)
         """
-        return self._rows(X) @ self.dual_coef_
+        return _evaluated(self._rows(X), self.dual_coef_)
 
     def staged_predict(self, X: ArrayLike) -> Iterator[Array]:
         """Evaluate the fit of every round, from the first on.
@@ -243,62 +279,109 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         rows = self._rows(X)
         for dual in self._duals:
-            yield rows @ dual
+            yield _evaluated(rows, cast(Array, dual))
 
-    def __sklearn_tags__(self) -> Any:
-        """Declare that a precomputed kernel is indexed on both axes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
-        return tags
+    def spectrum(self) -> Spectrum:
+        """Return the eigendecomposition of G at the training inputs, without weights.
+
+        Returns
+        -------
+        Spectrum
+        """
+        check_is_fitted(self)
+        return self._diagonalised(self._kernel_matrix(self.X_fit_, self.X_fit_) / len(self.X_fit_))
 
     def _rows(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, cast(Any, X), reset=False, dtype=np.float64)
-        return self._kernel_matrix(X, self.X_fit_)
+        return self._kernel_matrix(_validated(self, X, reset=False), self.X_fit_)
 
     def _kernel_matrix(self, X: Any, X_fit: Any) -> Array:
         """Return kernel values between new and training inputs."""
+        name = "X" if self._precomputed() else "kernel"
+        expected = (len(X), len(X_fit))
+        with np.errstate(all="ignore"):  # what is not finite is reported below
+            values = as_real_array(
+                self._kernel_values(X, X_fit),
+                f"{name}: the matrix of kernel values",
+                ndim=(2,),
+                remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
+                f"kernel, its parameters and the scale of X.",
+            )
+        if values.shape != expected:
+            raise InvalidInputError(
+                f"{name} gives kernel values of shape {values.shape} instead of {expected}. "
+                + (
+                    "Pass the square matrix of the kernel between all training points."
+                    if name == "X"
+                    else "It must evaluate all pairs of its two arguments' rows."
+                )
+            )
+        return values
+
+    def _kernel_values(self, X: Any, X_fit: Any) -> Any:
         kernel = self.kernel
-        if isinstance(kernel, str) and kernel in GREENS_FUNCTIONS:
-            kernel = kernel_by_name(kernel)
         if not isinstance(kernel, str):
-            return np.asarray(kernel(X, X_fit), dtype=float)
+            return kernel(X, X_fit)
+        if kernel in GREENS_FUNCTIONS:
+            return kernel_by_name(kernel)(X, X_fit)
         if kernel == "precomputed":
-            return np.asarray(X)
+            return X
         parameters = self.kernel_params or {
             "gamma": self.gamma,
             "degree": self.degree,
             "coef0": self.coef0,
         }
-        return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **parameters)
+        try:
+            if kernel == "rbf":
+                # scikit-learn expands ||x - x'||^2, which cancels far from the origin
+                gamma = parameters.get("gamma")
+                gamma = 1 / X.shape[1] if gamma is None else gamma
+                return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
+            return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **parameters)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"kernel {kernel!r} cannot be evaluated: {error}") from error
+
+    def _precomputed(self) -> bool:
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    def _diagonalised(self, G: Array) -> Spectrum:
+        name = "X" if self._precomputed() else "kernel"
+        size = float(np.max(np.abs(G)))
+        if size and not 1 / _LARGEST <= size <= _LARGEST:
+            raise InvalidInputError(
+                f"{name} gives a Gram matrix with entries up to {size:.3g}, outside of "
+                f"{1 / _LARGEST:g} to {_LARGEST:g}. Multiply the kernel by a constant; with a "
+                f"tolerance, the fits do not change."
+            )
+        try:
+            return Spectrum.from_gram(G, tolerance=_KERNEL_ULPS * len(G) * np.finfo(float).eps)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{name} gives an unusable Gram matrix: {error}") from error
 
     def _check_parameters(self) -> Array | None:
         """Refuse unusable parameters; return explicit multipliers."""
-        if not (isinstance(self.epsilon, Real) and 0 < float(self.epsilon) < np.inf):
-            raise InvalidInputError(
-                f"epsilon must be positive and finite, but is {self.epsilon!r}. It is the "
-                f"tolerance on the mean squared residual, in units of epsilon_unit."
-            )
-        if self.epsilon_unit not in _UNITS:
-            raise InvalidInputError(
-                f"epsilon_unit is {self.epsilon_unit!r}. Choose one of: {', '.join(_UNITS)}."
-            )
-        if self.criterion not in _CRITERIA:
-            raise InvalidInputError(
-                f"criterion is {self.criterion!r}. Choose one of: {', '.join(_CRITERIA)}."
-            )
+        self._check_kernel()
+        as_epsilon(self.epsilon)
+        for name, allowed in (("epsilon_unit", _UNITS), ("criterion", _CRITERIA)):
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value in allowed):
+                raise InvalidInputError(
+                    f"{name} is {value!r}. Choose one of: {', '.join(allowed)}."
+                )
         count = isinstance(self.rounds, Integral) and not isinstance(self.rounds, bool)
-        if not (self.rounds is None or self.rounds == "auto" or (count and self.rounds >= 1)):  # pyright: ignore[reportOperatorIssue]
+        auto = isinstance(self.rounds, str) and self.rounds == "auto"
+        if not (self.rounds is None or auto or (count and int(cast(int, self.rounds)) >= 1)):
             raise InvalidInputError(
                 f'rounds must be a positive integer, "auto" or None, but is {self.rounds!r}.'
             )
         if self.c is None:
             return None
-        c = np.asarray(self.c, dtype=float)
-        if c.ndim > 1 or c.size == 0 or not np.all((c > 0) & np.isfinite(c)):
+        remedy = "Give one positive number, or one for each round."
+        c = as_real_array(self.c, "c", ndim=(0, 1), remedy=remedy)
+        if not np.all((c >= 1 / _LARGEST) & (c <= _LARGEST)):
             raise InvalidInputError(
-                f"c must hold positive finite multipliers, but is {self.c!r}. Give one number, or "
-                f"one for each round."
+                f"c must hold multipliers between {1 / _LARGEST:g} and {_LARGEST:g}, but is "
+                f"{self.c!r}. {remedy}"
             )
         if c.ndim == 1:
             if count and len(c) != self.rounds:
@@ -312,51 +395,223 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"rounds is {self.rounds!r}, but with one fixed c the labels never collapse. Give "
                 f"the number of rounds, or a sequence of multipliers."
             )
-        return np.full(cast(int, self.rounds), float(c))
+        rounds = int(cast(int, self.rounds))
+        # the shape alone, so that a length that cannot be held is refused before it is allocated
+        return np.broadcast_to(c, (rounds,))
+
+    def _check_kernel(self) -> None:
+        known = (*sorted(GREENS_FUNCTIONS), *sorted(kernel_metrics()), "precomputed")
+        if isinstance(self.kernel, str):
+            if self.kernel not in known:
+                near = difflib.get_close_matches(self.kernel, known, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise InvalidInputError(
+                    f"kernel {self.kernel!r} is unknown.{hint} Choose one of: {', '.join(known)}."
+                )
+        elif not callable(self.kernel) or isinstance(self.kernel, type):
+            raise InvalidInputError(
+                f"kernel must be a name or callable as kernel(X, Y), but is {self.kernel!r}. Pass "
+                f"an instance of a Green's function or of a scikit-learn kernel."
+            )
+        for name in ("gamma", "degree", "coef0"):
+            value = getattr(self, name)
+            number = 0.0 if value is None and name == "gamma" else as_number(value, name)
+            if number < 0 and name != "coef0":
+                raise InvalidInputError(f"{name} must not be negative, but is {value!r}.")
+        if not (self.kernel_params is None or isinstance(self.kernel_params, dict)):
+            raise InvalidInputError(
+                f"kernel_params must be a dictionary or None, but is {self.kernel_params!r}."
+            )
+
+    def _check_length(self, rounds: int, scaled: Array) -> None:
+        """Refuse a chain whose fits cannot be held."""
+        if rounds > _most_rounds(scaled):
+            raise InvalidInputError(
+                f"rounds: {rounds} or more rounds on {len(scaled)} points are too many to keep "
+                f"(at most {_most_rounds(scaled)}). Ask for fewer, or choose a larger epsilon."
+            )
 
     def _tolerance(self, spectrum: Spectrum, scaled: Array, total: float) -> float:
-        if self.epsilon_unit == "energy":
-            unreachable = spectrum.unreachable(scaled) * spectrum.n / total
-            energy = float(np.sum(scaled**2) / total)
-            return unreachable + self.epsilon * (energy - unreachable)
+        if self.epsilon_unit == "absolute":
+            return float(self.epsilon)
         if self.epsilon_unit == "noise":
-            return self.epsilon * _noise_variance(spectrum, scaled, total)
-        return float(self.epsilon)
+            return float(self.epsilon) * _noise_variance(spectrum, scaled, total)
+        unreachable = spectrum.unreachable(scaled) * spectrum.n / total
+        reachable = float(np.sum(spectrum.rotate(scaled)[spectrum.d > 0] ** 2) / total)
+        if np.any(scaled) and not reachable:
+            raise InvalidInputError(
+                "kernel: no function of its space fits any part of the labels (it vanishes at the "
+                "inputs, or y is orthogonal to its range), so that there is no energy of which "
+                'epsilon could be a part. Choose another kernel, or epsilon_unit="absolute".'
+            )
+        return unreachable + float(self.epsilon) * reachable
 
-    def _solve(self, spectrum: Spectrum, scaled: Array, total: float) -> tuple[Array, bool]:
-        """Return the multipliers of the chain and whether it collapsed."""
+    def _solve(
+        self, spectrum: Spectrum, scaled: Array, total: float
+    ) -> tuple[Array, bool, int | None]:
+        """Return multipliers, whether the chain collapsed, and rounds if they are ill defined."""
         if not np.any(scaled):
-            return np.zeros(0), True
-        rounds = cast(int, self.rounds) if isinstance(self.rounds, Integral) else None
-        chain: Distillation = distill(
-            spectrum, scaled, self.epsilon_ * total / spectrum.n, rounds=rounds
-        )
-        return chain.c, chain.collapsed
+            return np.zeros(0), True, None
+        tolerance = self.epsilon_ * total / spectrum.n
+        most = _most_rounds(scaled)
+        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        if asked is None or asked > most:
+            # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
+            size = float(np.linalg.norm(scaled) / np.sqrt(spectrum.n))
+            self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
+        chain = distill(spectrum, scaled, tolerance, None if asked is None else min(asked, most))
+        if asked is not None and asked > most and not chain.collapsed:
+            self._check_length(asked, scaled)
+        low, high = chain.n_rounds_range
+        return chain.c, chain.collapsed, low if low != high else None
 
-    def _criterion(self, spectrum: Spectrum, z: Array, products: Array, loss: list[float]) -> Array:
-        if self.criterion == "gcv":
-            return np.array(loss) / np.mean(1 - products, axis=1) ** 2
-        column = (slice(None), *(None,) * (z.ndim - 1))
-        values = []
-        for product in products:
-            residual = spectrum.V.T @ ((1 - product)[column] * z)
-            leverage = product @ spectrum.V**2
-            values.append(float(np.mean((residual / (1 - leverage)[column]) ** 2)))
-        return np.array(values)
+
+class _Chain:
+    """The smoothers of a chain of given multipliers, in the eigenbasis.
+
+    Attributes
+    ----------
+    products : ndarray of shape (T, n)
+        Diagonals of B_t.
+    kept : ndarray of shape (T, n)
+        Diagonals of I - B_t, a sum of positive terms.
+    """
+
+    def __init__(self, spectrum: Spectrum, y: Array, c: Array, total: float) -> None:
+        self.spectrum, self.y, self.total = spectrum, y, total
+        self.z = spectrum.rotate(y)
+        self.sums = c[:, None] + spectrum.d
+        self.ratios, self.rest = spectrum.d / self.sums, c[:, None] / self.sums
+        self.products = np.cumprod(self.ratios, axis=0)
+        self.before = np.concatenate([np.ones((1, spectrum.n)), self.products])[:-1]
+        self.kept = np.cumsum(self.before * self.rest, axis=0)
+        self.column = (slice(None), *(None,) * (y.ndim - 1))
+
+    def dual(self, t: int) -> Array:
+        """Return alpha_t without its component in the kernel of G."""
+        filters = np.where(self.spectrum.d > 0, self.before[t] / self.sums[t], 0.0)
+        return self.spectrum.V.T @ (filters[self.column] * self.z)
+
+    def loss(self) -> Array:
+        """Return the mean squared distance of the fitted values to the labels, by round."""
+        return np.array([np.sum((k[self.column] * self.z) ** 2) / self.total for k in self.kept])
+
+    def gcv(self, loss: Array) -> Array:
+        """Return the generalised cross-validation criterion of B_t."""
+        return loss / np.mean(self.kept, axis=1) ** 2
+
+    def leave_one_out(self) -> Array:
+        r"""Return the mean squared error of the chain rerun without each point, by round.
+
+        Leaving out point i is the same as giving it, in every round, its own
+        prediction u_t for a label. So, with :math:`\delta_s = u_{s-1} - u_s`
+        and :math:`u_{-1} = y_i`, the prediction of round t is
+
+        .. math:: u_t = (B_t y)_i - \sum_{s \le t} (A_t \cdots A_s)_{ii}\, \delta_s,
+
+        which is solved for u_t.
+        """
+        V, squares = self.spectrum.V, self.spectrum.V**2
+        chained = np.ones((0, self.spectrum.n))
+        steps = np.zeros((0, *self.y.shape))
+        last, errors = self.y, []
+        for t, ratio in enumerate(self.ratios):
+            chained = np.concatenate([chained, np.ones((1, self.spectrum.n))]) * ratio
+            leverage = chained @ squares
+            known = V.T @ (self.products[t][self.column] * self.z)
+            known = known - np.einsum("si,si...->i...", leverage[:-1], steps)
+            known = known - leverage[-1][self.column] * last
+            own = known / (self.rest[t] @ squares)[self.column]
+            steps = np.concatenate([steps, (last - own)[None]])
+            last = own
+            errors.append(np.sum((self.y - own) ** 2) / self.total)
+        return np.array(errors)
+
+
+def _most_rounds(labels: Array) -> int:
+    return _LARGEST_CHAIN // (labels.size + 4 * len(labels))
+
+
+def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
+    """Return X, or X and y, as scikit-learn checks them; a failure names the argument."""
+    for name, value in (("X", X), *(("y", labels) for labels in y)):
+        if np.ma.is_masked(value):
+            raise InvalidInputError(f"{name} has masked entries. Fill or drop them first.")
+    try:
+        with np.errstate(all="ignore"):  # what overflows is reported as infinite
+            return validate_data(estimator, X, *y, dtype=np.float64, **options)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _UnusableDataError(f"{_culprit(X, options)}: {error}") from error
+
+
+def _culprit(X: Any, options: dict[str, Any]) -> str:
+    if options.get("reset") is False:
+        return "X"
+    try:
+        check_array(X, dtype=cast(Any, np.float64))
+    except (TypeError, ValueError, OverflowError):
+        return "X"
+    return "y"
+
+
+def _real_labels(labels: Any) -> Array:
+    y = as_real_array(labels, "y", ndim=(1, 2))
+    size = float(np.max(np.abs(y)))
+    if size and not 1 / _LARGEST <= size <= _LARGEST:
+        raise InvalidInputError(
+            f"y has entries up to {size:.3g} in size, outside of {1 / _LARGEST:g} to "
+            f"{_LARGEST:g}. Divide y by a constant, and an absolute epsilon by its square."
+        )
+    return y
+
+
+def _weights(sample_weight: Any, X: Any) -> Array:
+    if np.ma.is_masked(sample_weight):
+        raise InvalidInputError("sample_weight has masked entries. Fill or drop them first.")
+    try:
+        with np.errstate(all="ignore"):
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"sample_weight: {error}") from error
+    if not np.any(weights):
+        raise InvalidInputError("sample_weight is zero for every point. Give some weight.")
+    return weights
+
+
+def _evaluated(rows: Array, dual: Array) -> Array:
+    with np.errstate(all="ignore"):
+        values = rows @ dual
+    if not np.all(np.isfinite(values)):
+        raise InvalidInputError(
+            "X: the prediction overflows, as the kernel is too large there. Predict nearer to the "
+            "training inputs."
+        )
+    return values
 
 
 def _noise_variance(spectrum: Spectrum, scaled: Array, total: float) -> float:
     """Return residual energy per residual degree of freedom at the ridge of smallest GCV."""
     z = spectrum.rotate(scaled).reshape(spectrum.n, -1)
     energy = np.sum(z**2, axis=1) / total
-    d = spectrum.d
-    kept = _NOISE_RIDGES[:, None] / (_NOISE_RIDGES[:, None] + d / np.mean(d))
+    d = spectrum.d / (spectrum.d[-1] or 1.0)
+    kept = _NOISE_RIDGES[:, None] / (_NOISE_RIDGES[:, None] + d)
     residual, freedom = kept**2 @ energy, np.mean(kept, axis=1)
-    best = int(np.argmin(residual / freedom**2))
+    criterion = residual / freedom**2
+    best = int(np.argmin(criterion))
+    flat = np.ptp(criterion) <= 1e-9 * np.max(criterion)
+    if np.any(scaled) and (flat or (best == 0 and spectrum.rank == spectrum.n)):
+        raise InvalidInputError(
+            'epsilon_unit is "noise", but these labels do not tell the noise: generalised '
+            "cross-validation is "
+            + ("the same at every ridge" if flat else "smallest where nothing is left over")
+            + ". Give epsilon in another unit."
+        )
     return float(residual[best] / freedom[best])
 
 
-class SelfDistilledKernelRidgeClassifier(ClassifierMixin, BaseEstimator):
+class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
     """Classification by self-distilled kernel ridge regression on one-hot labels.
 
     Parameters
@@ -371,31 +626,6 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, BaseEstimator):
     regressor_ : SelfDistilledKernelRidge
         The regression on the one-hot labels.
     """
-
-    def __init__(
-        self,
-        kernel: Any = "rbf",
-        *,
-        gamma: float | None = None,
-        degree: float = 3,
-        coef0: float = 1,
-        kernel_params: dict[str, Any] | None = None,
-        epsilon: float = 0.1,
-        epsilon_unit: str = "energy",
-        c: float | Sequence[float] | None = None,
-        rounds: int | str | None = 1,
-        criterion: str = "gcv",
-    ) -> None:
-        self.kernel = kernel
-        self.gamma = gamma
-        self.degree = degree
-        self.coef0 = coef0
-        self.kernel_params = kernel_params
-        self.epsilon = epsilon
-        self.epsilon_unit = epsilon_unit
-        self.c = c
-        self.rounds = rounds
-        self.criterion = criterion
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -413,11 +643,14 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, BaseEstimator):
         -------
         SelfDistilledKernelRidgeClassifier
         """
-        X, classes = validate_data(self, cast(Any, X), cast(Any, y), dtype=np.float64)
-        check_classification_targets(classes)
-        self.classes_ = np.unique(classes)
+        X, classes = _validated(self, X, y)
+        try:
+            check_classification_targets(classes)
+            self.classes_ = np.unique(classes)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"y cannot be used as class labels: {error}") from error
         if len(self.classes_) < 2:
-            raise ValueError(
+            raise InvalidInputError(
                 f"y holds one class only ({self.classes_[0]!r}). Classification needs at least two."
             )
         one_hot = (np.asarray(classes)[:, None] == self.classes_).astype(float)
@@ -437,7 +670,7 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (m,) or (m, q)
         """
         check_is_fitted(self)
-        X = validate_data(self, cast(Any, X), reset=False, dtype=np.float64)
+        X = _validated(self, X, reset=False)
         values = self.regressor_.predict(X)
         return values[:, 1] - values[:, 0] if len(self.classes_) == 2 else values
 
@@ -455,9 +688,3 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, BaseEstimator):
         values = self.decision_function(X)
         index = (values > 0).astype(int) if values.ndim == 1 else np.argmax(values, axis=1)
         return self.classes_[index]
-
-    def __sklearn_tags__(self) -> Any:
-        """Declare that a precomputed kernel is indexed on both axes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
-        return tags

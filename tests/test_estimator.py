@@ -1,0 +1,510 @@
+"""The estimators against scikit-learn's conventions and against chains fitted one by one."""
+
+import pickle
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.gaussian_process.kernels import Matern
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sdtheory import InfeasibleToleranceError, InvalidInputError, SimplySupportedBeam, distill, gram
+from sdtheory.datasets import load_example
+from sdtheory.estimator import SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
+
+Regressor, Classifier = SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
+EPS = np.finfo(float).eps
+
+
+def sample(n=12, p=2, q=None, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    y = np.sin(X[:, 0]) + 0.3 * rng.normal(size=n)
+    return X, y if q is None else np.column_stack([y, rng.normal(size=(n, q - 1))])
+
+
+def close(found, expected, digits=1e-9):
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=digits * max(np.max(np.abs(expected)), 1e-300)
+    )
+
+
+# no check is expected to fail; scikit-learn itself skips check_array_api_input (no array API)
+@parametrize_with_checks([Regressor(), Classifier()])
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("q", [None, 1, 3])
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian", "poly", Matern(nu=1.5)])
+def test_one_round_is_kernel_ridge(kernel, q):
+    X, y = sample(q=q)
+    model = Regressor(kernel, gamma=0.3, degree=2).fit(X, y)
+    alpha = len(X) * model.multipliers_[0]
+    if isinstance(kernel, str):
+        ridge = KernelRidge(alpha=alpha, kernel=kernel, gamma=0.3, degree=2).fit(X, y)
+        found, expected = model.predict(X + 0.1), ridge.predict(X + 0.1)
+    else:
+        ridge = KernelRidge(alpha=alpha, kernel="precomputed").fit(kernel(X), y)
+        found, expected = model.predict(X + 0.1), ridge.predict(kernel(X + 0.1, X))
+    assert found.shape == expected.shape == (len(X), *y.shape[1:])
+    condition = 1 + model.eigenvalues_[-1] / model.multipliers_[0]
+    close(found, expected, 100 * len(X) * EPS * condition)
+    # the control: without the factor n it is another model
+    assert not np.allclose(
+        expected, KernelRidge(alpha=alpha / len(X)).fit(X, y).predict(X + 0.1), rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("q", [None, 2])
+def test_rounds_are_chained_fits_each_at_its_tolerance(q, weighted):
+    X, y = sample(q=q)
+    weights = np.random.default_rng(1).uniform(0.5, 2, len(X)) if weighted else np.ones(len(X))
+    model = Regressor(rounds=4, gamma=0.3, epsilon=0.05).fit(X, y, weights)
+    labels, grid = y, X + 0.2
+    assert model.n_rounds_ == 4
+    stages = list(model.staged_predict(grid))
+    for t, c in enumerate(model.multipliers_):
+        ridge = KernelRidge(alpha=c * np.sum(weights) / np.max(weights), kernel="rbf", gamma=0.3)
+        ridge.fit(X, labels, sample_weight=weights / np.max(weights))
+        fitted = ridge.predict(X)
+        residual = ((fitted - labels).reshape(len(X), -1) ** 2).sum(axis=1)
+        assert np.average(residual, weights=weights) == pytest.approx(model.epsilon_, rel=1e-8)
+        distance = ((fitted - y).reshape(len(X), -1) ** 2).sum(axis=1)
+        assert np.average(distance, weights=weights) == pytest.approx(model.training_loss_[t])
+        close(stages[t], ridge.predict(grid), 1e-8)
+        labels = fitted
+    close(model.predict(grid), stages[-1], 0)
+
+
+def test_it_is_the_chain_of_distill():
+    data = load_example()
+    chain = distill(gram(SimplySupportedBeam(), data.x), data.y, data.epsilon, 4)
+    model = Regressor("beam", epsilon=data.epsilon, epsilon_unit="absolute", rounds=4)
+    model.fit(data.x[:, None], data.y)
+    close(model.multipliers_, chain.c, 1e-12)
+    close(model.shrinkage_, chain.B, 1e-12)
+    grid = np.linspace(0, 1, 7)
+    rows = gram(SimplySupportedBeam(), data.x, grid)
+    for t, stage in enumerate(model.staged_predict(grid[:, None])):
+        close(stage, chain.predict(rows, t), 1e-12)
+    assert model.epsilon_ == data.epsilon
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rounds": 3, "epsilon": 0.05},
+        {"rounds": 3, "epsilon": 0.05, "epsilon_unit": "absolute"},
+        {"c": [0.1, 0.2, 0.3], "rounds": 3},
+        {"rounds": None, "epsilon": 0.3},
+    ],
+)
+def test_integer_weights_are_repetitions(parameters):
+    X, y = sample()
+    weights = np.array([1, 2, 3, 0] * 3)
+    weighted = Regressor(gamma=0.3, **parameters).fit(X, y, weights)
+    repeated = Regressor(gamma=0.3, **parameters).fit(X.repeat(weights, 0), y.repeat(weights))
+    assert weighted.n_rounds_ == repeated.n_rounds_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(weighted.predict(X), repeated.predict(X), 1e-8)
+    close(weighted.training_loss_, repeated.training_loss_, 1e-8)
+    scaled = Regressor(gamma=0.3, **parameters).fit(X, y, 1e-250 * weights)
+    close(scaled.predict(X), weighted.predict(X), 1e-12)
+    unweighted = Regressor(gamma=0.3, **parameters).fit(X, y)
+    assert not np.allclose(unweighted.predict(X), weighted.predict(X), rtol=1e-3)
+
+
+def chained(X, y, multipliers, alpha_per_c, gamma=0.3):
+    """Return the chain's last ridge regression."""
+    for c in multipliers:
+        ridge = KernelRidge(alpha=alpha_per_c * c, kernel="rbf", gamma=gamma).fit(X, y)
+        y = ridge.predict(X)
+    return ridge
+
+
+@pytest.mark.parametrize("q", [None, 2])
+def test_leave_one_out_is_the_chain_rerun_without_each_point(q):
+    X, y = sample(q=q)
+    n = len(X)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=4, criterion="loo").fit(X, y)
+    brute, shortcut = [], []
+    for t in range(1, 5):
+        errors = []
+        for i in range(n):
+            rest = np.arange(n) != i
+            # n in alpha = n c stays that of all points, as the multiplier is held fixed
+            ridge = chained(X[rest], y[rest], model.multipliers_[:t], n)
+            errors.append(np.sum((ridge.predict(X[[i]])[0] - y[i]) ** 2))
+        brute.append(np.mean(errors))
+        smoother = chained(X, np.eye(n), model.multipliers_[:t], n).predict(X)
+        leverage = np.diag(smoother).reshape(n, *(1,) * (y.ndim - 1))
+        shortcut.append(np.sum(((y - smoother @ y) / (1 - leverage)) ** 2) / n)
+    close(model.criterion_, brute, 1e-9)
+    # the formula for one ridge regression is right for one round and for no more
+    close(shortcut[0], brute[0], 1e-9)
+    assert np.all(np.abs(np.array(shortcut[1:]) / brute[1:] - 1) > 1e-3)
+
+
+@pytest.mark.parametrize("q", [None, 2])
+def test_generalised_cross_validation_uses_the_trace_of_the_smoother(q):
+    X, y = sample(q=q)
+    n = len(X)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=4).fit(X, y)
+    brute = []
+    for t in range(1, 5):
+        smoother = chained(X, np.eye(n), model.multipliers_[:t], n).predict(X)
+        rest = np.eye(n) - smoother
+        brute.append(np.sum((rest @ y) ** 2) / n / (np.trace(rest) / n) ** 2)
+    close(model.criterion_, brute, 1e-9)
+
+
+@pytest.mark.parametrize("criterion", ["gcv", "loo"])
+def test_auto_takes_the_round_of_smallest_criterion(criterion):
+    X, y = sample(n=30, seed=3)
+    model = Regressor(gamma=0.3, epsilon=0.01, rounds="auto", criterion=criterion).fit(X, y)
+    every = Regressor(gamma=0.3, epsilon=0.01, rounds=None, criterion=criterion).fit(X, y)
+    assert every.collapsed_
+    assert len(model.criterion_) == every.n_rounds_ > model.n_rounds_ > 1
+    assert model.n_rounds_ == np.argmin(model.criterion_) + 1
+    assert not model.collapsed_
+    again = Regressor(gamma=0.3, epsilon=0.01, rounds=model.n_rounds_).fit(X, y)
+    close(model.predict(X), again.predict(X), 0)
+
+
+def test_a_chain_of_given_multipliers():
+    X, y = sample()
+    model = Regressor(gamma=0.3, c=0.1, rounds=3).fit(X, y)
+    np.testing.assert_array_equal(model.multipliers_, [0.1] * 3)
+    assert np.isnan(model.epsilon_)
+    assert not model.collapsed_
+    same = Regressor(gamma=0.3, c=[0.1] * 3, rounds=None).fit(X, y)
+    close(same.predict(X), model.predict(X), 0)
+    close(chained(X, y, [0.1] * 3, len(X)).predict(X), model.predict(X), 1e-10)
+    auto = Regressor(gamma=0.3, c=[1e-3] * 30, rounds="auto").fit(X, y)
+    assert len(auto.criterion_) == 30 > auto.n_rounds_
+
+
+def test_units_of_epsilon():
+    X, y = sample(n=40)
+    energy = Regressor(epsilon=0.2).fit(X, y)
+    assert energy.epsilon_ == pytest.approx(0.2 * np.mean(y**2))
+    beam = Regressor("beam", epsilon=0.2).fit([[0.0], [0.3], [0.7], [1.0]], [3.0, 1.0, 2.0, 5.0])
+    # the beam cannot move at its supports
+    assert beam.epsilon_ == pytest.approx((9 + 25) / 4 + 0.2 * (1 + 4) / 4)
+    noise = [Regressor(epsilon=e, epsilon_unit="noise").fit(X, y).epsilon_ for e in (1, 2)]
+    assert noise[1] == 2 * noise[0]
+    assert 0.3**2 / 3 < noise[0] < 0.3**2 * 3
+
+
+def test_the_noise_level_is_unbiased_in_order_of_magnitude_over_draws():
+    rng = np.random.default_rng(5)
+    x = np.linspace(0, 1, 60)[:, None]
+    levels = [
+        Regressor(gamma=20, epsilon=1, epsilon_unit="noise")
+        .fit(x, np.sin(6 * x[:, 0]) + 0.3 * rng.normal(size=60))
+        .epsilon_
+        for _ in range(30)
+    ]
+    assert 0.8 < np.mean(levels) / 0.09 < 1.2
+
+
+def test_outputs_share_one_tolerance():
+    X, y = sample(q=3)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    model, turned = (Regressor(rounds=3).fit(X, labels) for labels in (y, y @ turn))
+    close(turned.multipliers_, model.multipliers_, 1e-10)
+    close(turned.predict(X), model.predict(X) @ turn, 1e-10)
+    alone = Regressor(rounds=3).fit(X, y[:, 0])
+    assert not np.allclose(alone.multipliers_, model.multipliers_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("power", [-200, -3, 150])
+def test_powers_of_two_in_labels_and_kernel_change_nothing_else(power):
+    X, y = sample()
+    K = rbf_kernel(X)
+    model = Regressor("precomputed", rounds=3).fit(K, y)
+    labels = Regressor("precomputed", rounds=3).fit(K, np.ldexp(y, power))
+    np.testing.assert_array_equal(labels.predict(K), np.ldexp(model.predict(K), power))
+    kernel = Regressor("precomputed", rounds=3).fit(np.ldexp(K, power), y)
+    np.testing.assert_array_equal(kernel.multipliers_, np.ldexp(model.multipliers_, power))
+    close(kernel.predict(np.ldexp(K, power)), model.predict(K), 1e-12)
+
+
+def test_rbf_keeps_its_digits_far_from_the_origin():
+    X = np.arange(8.0)[:, None] / 8
+    y = np.sin(X[:, 0])
+    near, far = Regressor(gamma=3, rounds=2).fit(X, y), Regressor(gamma=3, rounds=2)
+    far.fit(X + 2**40, y)
+    close(far.predict(X + 2**40), near.predict(X), 1e-12)
+    assert not np.allclose(rbf_kernel(X + 2**40, gamma=3), rbf_kernel(X, gamma=3), atol=1e-3)
+
+
+def test_the_training_inputs_are_kept_as_they_were():
+    X, y = sample()
+    model = Regressor().fit(X, y)
+    grid = X + 0.1
+    before = model.predict(grid)
+    X += 1
+    np.testing.assert_array_equal(model.predict(grid), before)
+
+
+def test_pipeline_grid_search_clone_and_pickle():
+    X, y = sample(n=30)
+    grid = {
+        "selfdistilledkernelridge__epsilon": [0.05, 0.2],
+        "selfdistilledkernelridge__rounds": [1, 2, "auto"],
+    }
+    search = GridSearchCV(make_pipeline(StandardScaler(), Regressor()), grid, cv=3).fit(X, y)
+    assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
+    best = search.best_estimator_
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(best)).predict(X), best.predict(X))
+    copy = clone(best)
+    with pytest.raises(NotFittedError):
+        copy.predict(X)
+    np.testing.assert_array_equal(copy.fit(X, y).predict(X), best.predict(X))
+
+
+def test_a_precomputed_kernel_is_cut_on_both_axes_in_cross_validation():
+    X, y = sample(n=30)
+    folds = KFold(5)
+    own = cross_val_score(Regressor(gamma=0.5, rounds=2), X, y, cv=folds)
+    given = Regressor("precomputed", rounds=2)
+    np.testing.assert_allclose(
+        cross_val_score(given, rbf_kernel(X, gamma=0.5), y, cv=folds), own, rtol=1e-9
+    )
+
+
+def test_a_callable_returns_the_matrix():
+    X, y = sample()
+    named = Regressor(gamma=0.5, rounds=2).fit(X, y)
+    own = Regressor(lambda a, b: rbf_kernel(a, b, gamma=0.5), rounds=2).fit(X, y)
+    close(own.predict(X), named.predict(X), 1e-10)
+    given = Regressor(kernel_params={"gamma": 0.5}, rounds=2).fit(X, y)
+    np.testing.assert_array_equal(given.predict(X), named.predict(X))
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["no", "yes"], ["a", "b", "c"]])
+def test_classifier_is_regression_on_one_hot_labels(labels):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(30, 2))
+    y = np.array(labels)[np.argsort(np.argsort(X[:, 0])) * len(labels) // 30]
+    model = Classifier(gamma=1.0, epsilon=0.2, rounds=2).fit(X, y)
+    one_hot = (y[:, None] == np.array(labels)).astype(float)
+    values = Regressor(gamma=1.0, epsilon=0.2, rounds=2).fit(X, one_hot).predict(X)
+    np.testing.assert_array_equal(model.predict(X), np.array(labels)[np.argmax(values, axis=1)])
+    assert model.score(X, y) > 0.7
+    assert model.decision_function(X).shape == ((30,) if len(labels) == 2 else (30, 3))
+    precomputed = Classifier("precomputed", epsilon=0.2, rounds=2)
+    scores = cross_val_score(precomputed, rbf_kernel(X), y, cv=3)
+    assert np.all(np.isfinite(scores))
+
+
+def test_more_rounds_than_there_are_predict_zero_with_a_warning():
+    X, y = sample()
+    with pytest.warns(ConvergenceWarning, match=r"collapsed to zero after \d+ round\(s\)"):
+        model = Regressor(epsilon=0.5, rounds=50).fit(X, y)
+    assert model.collapsed_
+    assert 0 < model.n_rounds_ < 50
+    assert not np.any(model.predict(X))
+    assert len(list(model.staged_predict(X))) == model.n_rounds_
+    for labels in (y, np.zeros_like(y)):
+        with pytest.warns(ConvergenceWarning, match="after 0 round"):
+            trivial = Regressor(epsilon=1.5, rounds=None).fit(X, labels)
+        assert (trivial.n_rounds_, trivial.collapsed_) == (0, True)
+        assert not np.any(trivial.predict(X))
+
+
+def test_an_ill_defined_number_of_rounds_is_said():
+    # kappa = 1 and r_0 = 3: the third fit exists or not by the last digit
+    K, y = 3 * np.eye(3), [2.0, 2.0, 1.0]
+    model = Regressor("precomputed", epsilon=1 / 3, epsilon_unit="absolute", rounds=None)
+    with pytest.warns(ConvergenceWarning, match="within rounding of collapse after 2 round"):
+        model.fit(K, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(rounds=2).fit(K, y)
+
+
+def test_a_chain_too_long_to_hold_is_refused_before_it_is_run():
+    X, y = sample()
+    for parameters in ({"c": 1.0, "rounds": 10**12}, {"rounds": 10**12, "epsilon": 1e-30}):
+        with pytest.raises(InvalidInputError, match=r"^rounds: .* too many to keep"):
+            Regressor(**parameters).fit(X, y)
+
+
+DIAGONAL = np.diag([1.0, 2.0, 3.0])
+WRONG = {
+    "epsilon zero": ({"epsilon": 0}, "epsilon must be positive"),
+    "epsilon negative": ({"epsilon": -1.0}, "epsilon must be positive"),
+    "epsilon NaN": ({"epsilon": np.nan}, "epsilon must be one finite number"),
+    "epsilon infinite": ({"epsilon": np.inf}, "epsilon must be one finite number"),
+    "epsilon text": ({"epsilon": "small"}, "epsilon must be one finite number"),
+    "epsilon array": ({"epsilon": [0.1, 0.2]}, "epsilon must be one finite number"),
+    "epsilon huge": ({"epsilon": 10**400}, "epsilon must be one finite number"),
+    "unit": ({"epsilon_unit": "percent"}, "epsilon_unit is 'percent'. Choose one of: energy"),
+    "unit array": ({"epsilon_unit": np.ones(2)}, "epsilon_unit is array"),
+    "criterion": ({"criterion": "aic"}, "criterion is 'aic'. Choose one of: gcv, loo"),
+    "rounds zero": ({"rounds": 0}, "rounds must be a positive integer"),
+    "rounds float": ({"rounds": 1.5}, "rounds must be a positive integer"),
+    "rounds bool": ({"rounds": True}, "rounds must be a positive integer"),
+    "rounds text": ({"rounds": "all"}, "rounds must be a positive integer"),
+    "rounds array": ({"rounds": np.ones(2)}, "rounds must be a positive integer"),
+    "c zero": ({"c": 0.0}, "c must hold multipliers"),
+    "c text": ({"c": "one"}, "c must hold real numbers"),
+    "c empty": ({"c": []}, "c is empty"),
+    "c matrix": ({"c": [[1.0]]}, "c must have 0 or 1 dim"),
+    "c ragged": ({"c": [[1.0], 2.0]}, "c is ragged"),
+    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 multipliers for rounds = 3"),
+    "c open": ({"c": 1.0, "rounds": None}, "rounds is None, but with one fixed c"),
+    "kernel name": ({"kernel": "rbff"}, "kernel 'rbff' is unknown. Did you mean 'rbf'?"),
+    "kernel class": ({"kernel": SimplySupportedBeam}, "kernel must be a name or callable"),
+    "kernel number": ({"kernel": 3}, "kernel must be a name or callable"),
+    "kernel shape": ({"kernel": lambda a, _: a}, "kernel gives kernel values of shape"),
+    "kernel scalar": ({"kernel": lambda *_: 1.0}, "kernel: the matrix of kernel values must have"),
+    "kernel NaN": ({"kernel": lambda a, b: a @ b.T * np.nan}, "kernel: the matrix of kernel val"),
+    "kernel indefinite": ({"kernel": lambda a, b: -(a @ b.T)}, "kernel gives an unusable Gram"),
+    "kernel asymmetric": (
+        {"kernel": lambda a, b: a @ b.T + np.arange(len(b))},
+        "kernel gives an unusable Gram matrix: gram is not symmetric",
+    ),
+    "kernel huge": ({"kernel": lambda a, b: 1e200 * a @ b.T}, "kernel gives a Gram matrix with en"),
+    "kernel zero": ({"kernel": lambda a, b: 0 * a @ b.T}, "kernel: no function of its space"),
+    "gamma negative": ({"gamma": -1.0}, "gamma must not be negative"),
+    "gamma text": ({"gamma": "scale"}, "gamma must be one finite number"),
+    "degree": ({"kernel": "poly", "degree": None}, "degree must be one finite number"),
+    "coef0": ({"kernel": "poly", "coef0": np.inf}, "coef0 must be one finite number"),
+    "kernel_params": ({"kernel_params": [1]}, "kernel_params must be a dictionary"),
+    "kernel_params value": (
+        {"kernel": "poly", "kernel_params": {"degree": "two"}},
+        "kernel 'poly' cannot be evaluated",
+    ),
+    "beam outside": ({"kernel": "beam"}, "columns, but SimplySupportedBeam is defined on"),
+}
+
+
+@pytest.mark.parametrize("model", [Regressor, Classifier])
+@pytest.mark.parametrize("case", WRONG)
+def test_unusable_parameters_are_named(case, model):
+    parameters, message = WRONG[case]
+    X = np.arange(6.0).reshape(3, 2)
+    with pytest.raises(InvalidInputError) as raised:
+        model(**parameters).fit(X, [1, 0, 1])
+    assert str(raised.value).startswith(message) or message in str(raised.value)
+
+
+DATA = {
+    "X text": (([["a"], ["b"]], [1.0, 2.0]), "X: could not convert string to float"),
+    "X object": (([[object()], [1.0]], [1.0, 2.0]), "X: float() argument must be a string or"),
+    "X ragged": (([[1.0], [1.0, 2.0]], [1.0, 2.0]), "X: setting an array element with a seq"),
+    "X NaN": (([[np.nan], [1.0]], [1.0, 2.0]), "X: Input X contains NaN"),
+    "X huge int": (([[10**400], [1.0]], [1.0, 2.0]), "X: int too large to convert to float"),
+    "X complex": ((np.array([[1j], [1.0]]), [1.0, 2.0]), "X: Complex data not supported"),
+    "X empty": ((np.empty((0, 1)), []), "X: Found array with 0 sample"),
+    "X one dimension": (([1.0, 2.0], [1.0, 2.0]), "X: Expected 2D array, got 1D array"),
+    "X masked": ((np.ma.masked_invalid([[np.nan], [1]]), [1.0, 2.0]), "X has masked entries"),
+    "y text": (([[1.0], [2.0]], ["a", "b"]), "y must hold real numbers that fit a float"),
+    "y infinite": (([[1.0], [2.0]], [1.0, np.inf]), "y: Input y contains infinity"),
+    "y length": (([[1.0], [2.0]], [1.0]), "y: Found input variables with inconsistent numbers"),
+    "y missing": (([[1.0], [2.0]], None), "requires y to be passed"),
+    "y masked": (([[1.0], [2.0]], np.ma.masked_equal([1, 2], 1)), "y has masked entries"),
+    "y huge": (([[1.0], [2.0]], [1e200, 1.0]), "y has entries up to 1e+200"),
+    "y tiny": (([[1.0], [2.0]], [1e-200, 0.0]), "y has entries up to 1e-200"),
+    "weight negative": (([[1.0], [2.0]], [1.0, 2.0], [1.0, -1.0]), "sample_weight"),
+    "weight NaN": (([[1.0], [2.0]], [1.0, 2.0], [1.0, np.nan]), "sample_weight"),
+    "weight zero": (([[1.0], [2.0]], [1.0, 2.0], [0.0, 0.0]), "non-zero number"),
+    "weight length": (([[1.0], [2.0]], [1.0, 2.0], [1.0]), "sample_weight"),
+}
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_unusable_data_are_named(case):
+    arguments, message = DATA[case]
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 (the message is compared below)
+        Regressor().fit(*arguments)
+    assert message in str(raised.value)
+
+
+def test_unusable_class_labels_are_named():
+    X = np.arange(4.0)[:, None]
+    for labels, message in (
+        ([0.5, 1.5, 2.5, 3.5], "y cannot be used as class labels: Unknown label type"),
+        ([1, 1, 1, 1], r"y holds one class only \(.*1.*\)"),
+        (np.array([1, "a", None, 2], dtype=object), "^y"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            Classifier().fit(X, labels)
+
+
+def test_a_precomputed_kernel_that_is_not_one():
+    model = Regressor("precomputed")
+    for K, message in (
+        (np.ones((3, 2)), r"X gives kernel values of shape \(3, 2\) instead of \(3, 3\)"),
+        (-DIAGONAL, "X gives an unusable Gram matrix: gram is indefinite"),
+        (DIAGONAL + np.eye(3, k=1), "X gives an unusable Gram matrix: gram is not symmetric"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            model.fit(K, np.arange(len(K)) + 1.0)
+    with pytest.raises(InvalidInputError, match="X has 2 features, but"):
+        model.fit(DIAGONAL, [1.0, 2.0, 3.0]).predict(np.ones((1, 2)))
+
+
+def test_an_infeasible_tolerance_tells_the_smallest_one():
+    X, y = [[0.0], [0.5], [1.0]], [2.0, 1.0, 1.0]
+    model = Regressor("beam", epsilon=1.0, epsilon_unit="absolute")
+    with pytest.raises(InfeasibleToleranceError, match="epsilon = 1 is infeasible") as raised:
+        model.fit(X, y)
+    assert Fraction(raised.value.smallest_feasible).limit_denominator(100) == Fraction(5, 3)
+
+
+@pytest.mark.parametrize(
+    ("K", "y", "message"),
+    [
+        ([[2.0]], [1.0], "the same at every ridge"),
+        (np.eye(3), [1.0, 2.0, 3.0], "the same at every ridge"),
+        (np.diag([1.0, 100.0]), [0.0, 1.0], "smallest where nothing is left over"),
+    ],
+)
+def test_labels_that_do_not_tell_the_noise_are_refused(K, y, message):
+    with pytest.raises(InvalidInputError, match=f'epsilon_unit is "noise", but .* {message}'):
+        Regressor("precomputed", epsilon_unit="noise").fit(K, y)
+
+
+def test_a_prediction_that_overflows_is_refused():
+    model = Regressor("poly", degree=9).fit([[1.0], [2.0], [-1.0]], [1.0, 2.0, 0.5])
+    with pytest.raises(InvalidInputError, match="kernel values"):
+        model.predict([[1e200]])
+
+
+def test_prediction_outside_of_the_domain_is_refused():
+    model = Regressor("beam").fit([[0.2], [0.5], [0.7]], [1.0, 2.0, 0.5])
+    with pytest.raises(InvalidInputError, match=r"spans \[1.5, 1.5\]"):
+        model.predict([[1.5]])
+
+
+def test_memory_that_cannot_be_had_is_an_error_with_a_remedy():
+    def exhausting(a, b):
+        if len(b) == 3:
+            raise MemoryError
+        return a @ b.T
+
+    with pytest.raises(InvalidInputError, match=r"X has 3 points: .* Fit a random subset"):
+        Regressor(exhausting).fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+
+
+def test_the_spectrum_of_the_training_inputs():
+    X, y = sample()
+    model = Regressor(gamma=0.5).fit(X, y)
+    np.testing.assert_array_equal(model.spectrum().d, model.eigenvalues_)
+    with pytest.raises(NotFittedError):
+        Regressor().spectrum()
