@@ -20,6 +20,8 @@ regular = Hypothesis(
 
 #: Points at which Newton's iteration is tested, as multiples of the root; 0 is where it starts.
 _STARTS = (0.0, 0.25, 0.75, 2.0)
+#: Up to this r - 1 the residual's energy is formed from it.
+_NEAR = 0.7
 
 
 def _alive_c(i: Instance) -> Values:
@@ -36,16 +38,18 @@ def _bounds(i: Instance) -> Values:
 def _newton(i: Instance) -> Values:
     x = i.d[:, None] / _alive_c(i)[..., None]
     energy = np.where(i.alive[..., None], i.energy[:, :-1], 1)
-    rho2 = np.sum(energy / (1 + x) ** 2, axis=-1)
-    # in units of 1/c, which is 0 after the collapse
+    rho2 = np.where(i.alive, i.rho2[:, None], 0.5)
+    excess = np.where(i.alive, i.excess[:, :-1], 1)
+    near = (excess < _NEAR).astype(bool)
+    # in units of 1/c; after the collapse 1/c = 0, which is a root for no labels with r > 1
     root = np.where(i.alive, 1, 0)
     margins = []
     for start in _STARTS:
         shrunk, ratio = energy / (1 + start * x) ** 2, x / (1 + start * x)
         s, s1, s2 = (np.sum(a, axis=-1) for a in (shrunk, shrunk * ratio, shrunk * ratio**2))
-        # s / rho2 - 1, as a sum of terms of one sign
-        above = np.sum(shrunk * x * (2 + (1 + start) * x) / (1 + x) ** 2, axis=-1)
-        above = (1 - start) * above / rho2
+        # s / rho2 - 1; near r = 1 as a difference that does not cancel
+        lost = np.sum(shrunk * start * x * (2 + start * x), axis=-1)
+        above = np.where(near, excess * (2 + excess) - lost / rho2, s / rho2 - 1)
         step = above / (1 + np.sqrt(1 + above)) * s / s1
         margins += [slack(s1**2, s * s2), slack(step, root - start)]
     return np.stack(margins, axis=-1)

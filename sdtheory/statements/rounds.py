@@ -41,7 +41,9 @@ def _convex(i: Instance) -> Values:
     now, r = (np.where(i.alive, x, y) for x, y in ((i.excess[:, :-1], start), (i.r[:, :-1], r_0)))
     at_start, at_now, between = (_map(e, kappa) for e in (start, now, (start + now) / 2))
     chord = slack(2 * between, at_start + at_now)
-    return np.stack([chord, slack(a * r, at_now + b)], axis=-1)
+    # the line touches at r_0: with the tangent inequality there, an equality
+    touching = slack(at_start + b, a * r_0) + 0 * chord
+    return np.stack([chord, slack(a * r, at_now + b), touching], axis=-1)
 
 
 def _iterated(i: Instance) -> tuple[Values, Values]:
