@@ -10,8 +10,8 @@ from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack
 
-#: Multiples of kappa at which the lower bound of the number of rounds is tested.
-_THRESHOLDS = (1.5, 3.0, 10.0)
+#: Values of s - 1 at which the lower bound of the number of rounds is tested.
+_THRESHOLDS = (0.5, 2.0, 10.0, 100.0)
 
 
 def _reachable_share(i: Instance) -> Values:
@@ -57,14 +57,11 @@ def _falls_at_most(i: Instance) -> Values:
 
 
 def _falls_slowly(i: Instance) -> Values:
-    lengths = i.length
-    rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(_finite_kappa(i))
-    kappa = _finite_kappa(i)
-    r = i.r[:, :-1]
-    # multiplied out; where r <= kappa it says nothing
-    return slack(
-        lengths[:, :-1] * (r - kappa), lengths[:, 1:] * (r - kappa) + rho * (r + K * kappa)
-    )
+    kappa, excess = _finite_kappa(i), i.excess[:, :-1]
+    rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(kappa)
+    # multiplied by 2 (r - 1)
+    before, after = (2 * excess * lengths for lengths in (i.length[:, :-1], i.length[:, 1:]))
+    return slack(before, after + rho * (2 * excess + (1 + K) * kappa))
 
 
 def _rounds_lower(i: Instance) -> Values:
@@ -73,9 +70,10 @@ def _rounds_lower(i: Instance) -> Values:
     kappa = _finite_kappa(i)
     count = np.sum(i.alive, axis=-1)[:, None]
     margins = [slack(length, K * (count + 1))]
-    for factor in _THRESHOLDS:
-        s = factor * kappa
-        margins.append(slack(length * (s - kappa), count * (s + K * kappa) + K * s * (s - kappa)))
+    for excess in _THRESHOLDS:
+        loss = 2 * excess + (1 + K) * kappa
+        left = K * (1 + excess) * 2 * excess
+        margins.append(slack(length * 2 * excess, count * loss + left))
     return np.concatenate(margins, axis=-1)
 
 
@@ -150,11 +148,11 @@ STATEMENTS = (
         id="prop-length-falls-slowly",
         chapter="exact_rounds",
         slogan="Far from the collapse the factor tends to 1.",
-        tex=r"\bigl(L(y_t) - L(y_{t+1})\bigr)\,(r_t - \kappa) \le \rho\, (r_t + K\kappa)",
+        tex=r"L(y_t) - L(y_{t+1}) \le \rho \Bigl(1 + \frac{(1 + K)\,\kappa}{2\,(r_t - 1)}\Bigr)",
         source=THIS_BOOK,
         margin=_falls_slowly,
         hypotheses=(non_trivial, regular),
-        rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
+        rests_on=("prop-active", "thm-recursion", "prop-length-bounds", "prop-multiplier-bounds"),
         equations=("eq-length-falls-slowly",),
         attained=r"$r_t \to \infty$",
     ),
@@ -163,8 +161,9 @@ STATEMENTS = (
         chapter="exact_rounds",
         slogan="Rounds times rho is the length of the path, in the limit of small tolerance.",
         tex=r"N \ge \frac{L(y_0)}{K\rho} - 1, \qquad "
-        r"N \ge \Bigl(\frac{L(y_0)}{\rho} - K s\Bigr) \frac{s - \kappa}{s + K\kappa} "
-        r"\text{ for every } s > \kappa, \qquad \lim_{\varepsilon \to 0} N\rho = L(y_0)",
+        r"N \ge \Bigl(\frac{L(y_0)}{\rho} - K s\Bigr) \Big/ "
+        r"\Bigl(1 + \frac{(1 + K)\,\kappa}{2\,(s - 1)}\Bigr) \text{ for every } s > 1, \qquad "
+        r"\lim_{\varepsilon \to 0} N\rho = L(y_0)",
         source=THIS_BOOK,
         margin=_rounds_lower,
         hypotheses=(regular, collapsed),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sympy
-import z3
 
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
 
@@ -66,6 +65,18 @@ def _length_bounds() -> tuple[Proof, ...]:
             r"$u = e^{-sG^{-1}}y$, integrated.",
         ),
         Proof(
+            r"Per eigenvalue $\int_0^\infty \frac{s}{d^2} e^{-2s/d}\,ds = \frac14$, as "
+            r"$-\frac14 (1 + \frac{2s}{d}) e^{-2s/d}$ is an antiderivative, from $-\frac14$ to $0$.",
+            Identity(
+                sympy.diff(-(1 + 2 * s / d) * sympy.exp(-2 * s / d) / 4, s),
+                s / d**2 * sympy.exp(-2 * s / d),
+                wrong=(s / d**2 * sympy.exp(-s / d),),
+            ),
+            r"Cauchy-Schwarz for $\int \|\cdot\|\,ds$ between $d_{\min}/8$ and $2 d_{\max}$, where "
+            r"$\int \frac{ds}{s} = \log 16\kappa$; the two ends, at most $\frac18\|y\|$ and "
+            r"$e^{-2}\|y\|$.",
+        ),
+        Proof(
             r"Below: $\langle G^{-1}u,u\rangle^2 \le \|G^{-1}u\|^2\|u\|^2$ and $\|u\| > 0$ give "
             r"$\|G^{-1}u\| \ge \langle G^{-1}u,u\rangle/\|u\|$.",
             Implication(
@@ -116,48 +127,61 @@ def _falls_at_most() -> tuple[Proof, ...]:
 
 
 def _falls_slowly() -> tuple[Proof, ...]:
-    x, decay, q, kappa, r, factor, rho = reals("x e^-x q kappa r_t K rho")
+    x, decay, q, u, kappa, r, factor, rho = reals("x e^ q u kappa r_t K rho")
     flow, rest = reals("flow rest")
+    half, time = sympy.symbols("q u")
     return (
         Proof(
-            r"Per eigenvalue, with $x = \frac{c_t}{d}$: $1 - x \le e^{-x} \le \frac1{1+x}$ and $0 "
-            r"\le x \le q$ give $0 \le \frac1{1+x} - e^{-x} \le q \frac{x}{1+x}$: the flow for "
-            r"time $c_t$ ends within $q\rho$ of $y_{t+1}$.",
+            r"Per eigenvalue, with $0 \le x = \frac{c_t}{d} \le q$ and $0 \le u \le 1$: $e^{-ux} "
+            r"\le "
+            r"\frac1{1+ux}$ gives $x e^{-ux} \le (1 + (1-u)q) \frac{x}{1+x}$, a bound of the "
+            r"flow's "
+            r"speed.",
             Implication(
-                given=(x >= 0, x <= q, decay >= 1 - x, decay <= 1 / (1 + x)),
-                claim=z3.And(1 / (1 + x) - decay >= 0, 1 / (1 + x) - decay <= q * x / (1 + x)),
-                wrong=(1 / (1 + x) - decay < q * x / (1 + x),),
+                given=(x >= 0, x <= q, u >= 0, u <= 1, decay <= 1 / (1 + u * x)),
+                claim=x * decay <= (1 + (1 - u) * q) * x / (1 + x),
+                wrong=(x * decay <= x / (1 + x),),
             ),
-            r"$e^x \ge 1 + x$; $x \le q = \frac{\kappa}{r_t-1}$ (a core of the flow's step); "
+            r"$e^v \ge 1 + v$; $x \le q = \frac{\kappa}{r_t-1}$ (a core of the flow's step); "
             r"summing over the eigenvalues, in which $\frac{x}{1+x}$ adds up to $\rho$.",
         ),
         Proof(
-            r"$0 \le x \le q$ gives $x \le (1+q)\frac{x}{1+x}$: the flow's path is at most "
-            r"$(1+q)\rho$ long.",
-            Implication(
-                given=(x >= 0, x <= q), claim=x <= (1 + q) * x / (1 + x), wrong=(x <= x / (1 + x),)
+            r"$\int_0^1 1 + (1-u)q\,du = 1 + \frac q2$.",
+            Identity(
+                sympy.integrate(1 + (1 - time) * half, (time, 0, 1)),
+                1 + half / 2,
+                wrong=(1 + half,),
             ),
-            r"The path is at most $c_t\|G^{-1}y_t\|$ long; summing over the eigenvalues.",
+            "That a norm of sums is bounded term by term.",
         ),
         Proof(
-            r"Parts of at most $(1+q)\rho$ and $K q \rho$ with $q = \frac{\kappa}{r_t-1}$, "
-            r"$\kappa \ge 1$, $r_t > \kappa$, $K, \rho \ge 0$ add up to at most "
-            r"$\rho\frac{r_t+K\kappa}{r_t-\kappa}$.",
+            r"Per eigenvalue $(1+x) e^{-x} \ge 1 - \frac{x^2}2$ and $0 \le x \le q$ give "
+            r"$\frac1{1+x} "
+            r"- e^{-x} \le \frac q2 \frac{x}{1+x}$: the flow for time $c_t$ ends within $\frac "
+            r"q2\rho$ "
+            r"of $y_{t+1}$.",
+            Implication(
+                given=(x >= 0, x <= q, decay * (1 + x) >= 1 - x**2 / 2),
+                claim=1 / (1 + x) - decay <= q / 2 * x / (1 + x),
+                wrong=(1 / (1 + x) - decay < q / 2 * x / (1 + x),),
+            ),
+            r"$1 - (1+x)e^{-x} = \int_0^x v e^{-v} dv \le \frac{x^2}2$; summing as before.",
+        ),
+        Proof(
+            r"Parts of at most $(1+\frac q2)\rho$ and $K \frac q2 \rho$ with $q = "
+            r"\frac{\kappa}{r_t-1}$, "
+            r"$r_t > 1$ add up to at most $\rho\bigl(1 + \frac{(1+K)\kappa}{2(r_t-1)}\bigr)$.",
             Implication(
                 given=(
-                    kappa >= 1,
-                    r > kappa,
-                    factor >= 0,
-                    rho >= 0,
+                    r > 1,
                     q * (r - 1) == kappa,
-                    flow <= (1 + q) * rho,
-                    rest <= factor * q * rho,
+                    flow <= (1 + q / 2) * rho,
+                    rest <= factor * q / 2 * rho,
                 ),
-                claim=(flow + rest) * (r - kappa) <= rho * (r + factor * kappa),
-                wrong=((flow + rest) * (r - kappa) < rho * (r + factor * kappa),),
+                claim=(flow + rest) * 2 * (r - 1) <= rho * (2 * (r - 1) + (1 + factor) * kappa),
+                wrong=((flow + rest) * 2 * (r - 1) < rho * (2 * (r - 1) + (1 + factor) * kappa),),
             ),
-            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$. This is another proof than "
-            r"the page's, and it gives the smaller factor $1 + q + Kq$ for every $r_t > 1$.",
+            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$.",
         ),
     )
 
@@ -182,18 +206,24 @@ def _rounds_limit() -> tuple[Proof, ...]:
             r"Adding up the rounds; $r_N \le 1$ and $L(y) \le K\|y\|$.",
         ),
         Proof(
-            r"While $r_t \ge s > \kappa \ge 0$ and $K \ge 0$, $\frac{r_t + K\kappa}{r_t - \kappa} "
-            r"\le \frac{s + K\kappa}{s - \kappa}$.",
+            r"While $r_t \ge s > 1$ and $\kappa, K \ge 0$, $1 + \frac{(1+K)\kappa}{2(r_t-1)} \le "
+            r"1 + "
+            r"\frac{(1+K)\kappa}{2(s-1)}$.",
             Implication(
-                given=(kappa >= 0, factor >= 0, s > kappa, r >= s),
-                claim=(r + factor * kappa) / (r - kappa) <= (s + factor * kappa) / (s - kappa),
-                wrong=((r + factor * kappa) / (r - kappa) < (s + factor * kappa) / (s - kappa),),
+                given=(kappa >= 0, factor >= 0, s > 1, r >= s),
+                claim=1 + (1 + factor) * kappa / (2 * (r - 1))
+                <= 1 + (1 + factor) * kappa / (2 * (s - 1)),
+                wrong=(
+                    1 + (1 + factor) * kappa / (2 * (r - 1))
+                    < 1 + (1 + factor) * kappa / (2 * (s - 1)),
+                ),
             ),
             r"The bound of $L(y_t) - L(y_{t+1})$ per round.",
         ),
         Proof(
-            r"$m \le N$ rounds that use up at most $\rho\frac{s+K\kappa}{s-\kappa} = \rho q > 0$ "
-            r"each, with $K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
+            r"$m \le N$ rounds that use up at most $\rho\bigl(1 + "
+            r"\frac{(1+K)\kappa}{2(s-1)}\bigr) = "
+            r"\rho q > 0$ each, with $K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
             Implication(
                 given=(
                     rho > 0,
