@@ -9,7 +9,7 @@ import pytest
 
 from sdtheory import bounds, trajectory
 from sdtheory.evidence.certified import Verdict, certify
-from sdtheory.statements import STATEMENTS, Instance
+from sdtheory.statements import STATEMENTS, Instance, rounds
 
 EXCESSES = (Q(1, 10**12), Q(1, 1000), Q(1, 2), Q(1), Q(7, 3), Q(10**6))
 KAPPAS = (Q(1), Q(10**12 + 1, 10**12), Q(3, 2), Q(40), Q(10**12))
@@ -153,6 +153,16 @@ def test_norm_bound_needs_no_restriction_to_rounds_before_the_collapse():
     assert dead.sum() > 500
     u = bounds.norm_bound(instance.excess[:, 0], instance.kappa, instance.c.shape[1])
     assert np.all(u[dead] <= ULPS)
+
+
+def test_the_statement_speaks_of_the_same_sequence_as_the_library():
+    """The bound leaves room for other sequences, so that its own margin would not tell."""
+    instance = batch(3.0, np.ones((3, 4)), np.array([1.2, 4.0, 9.0]))
+    term, offset = rounds._iterated(instance)
+    expected = bounds.norm_bound(instance.excess[:, 0], instance.kappa, term.shape[1])
+    np.testing.assert_allclose(term - offset, expected, rtol=0, atol=100 * ULPS)
+    # off by one in t would be seen
+    assert np.abs(term[:, 0] - offset[:, 0] - expected[:, 1]).min() > 0.1
 
 
 def small_start():
