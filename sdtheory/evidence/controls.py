@@ -14,7 +14,7 @@ import numpy as np
 from sdtheory.evidence.certified import Verdict, rejudge
 from sdtheory.evidence.families import Chunk
 from sdtheory.evidence.floating import measure
-from sdtheory.evidence.searched import search
+from sdtheory.evidence.searched import BUDGET, search
 from sdtheory.evidence.witness import Witness
 from sdtheory.statements import Statement
 
@@ -64,7 +64,12 @@ def without(statement: Statement, hypothesis: str) -> Statement:
 
 
 def control(
-    statement: Statement, hypothesis: str, chunks: Iterable[Chunk], *, seed: int = 0
+    statement: Statement,
+    hypothesis: str,
+    chunks: Iterable[Chunk],
+    *,
+    seed: int = 0,
+    budget: int = BUDGET,
 ) -> Control:
     """Look for a failure without a hypothesis: in a sample, then by search.
 
@@ -78,6 +83,8 @@ def control(
         Sample; it is left at the first certain failure.
     seed : int, optional
         Seed of the search.
+    budget : int, optional
+        Instances that the search evaluates.
 
     Returns
     -------
@@ -100,7 +107,7 @@ def control(
             index = int(np.argmax(measured.undefined))
             witness = Witness.of(instance, index, chunk.origin(index))
         undefined += int(measured.undefined.sum())
-    searched = search(dropped, seed=seed)
+    searched = search(dropped, seed=seed, budget=budget)
     tried += searched.evaluations
     if searched.found:
         return Control(hypothesis, tried, True, undefined, searched.best, searched.witness)

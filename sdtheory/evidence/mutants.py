@@ -12,7 +12,8 @@ A mutant is *killed* if, on one fixed sample,
 * it is certainly false: a float margin is negative beyond rounding, on the
   sample or in a search, and ball arithmetic confirms it, or
 * it is *loose*: some case of the statement comes within `ATTAINED` of equality
-  on the sample, and the same case of the mutant stays above `BOUNDED_AWAY`, or
+  on the sample, and the same case of the mutant nowhere comes as near: its
+  smallest margin is more than `APART` times as large, or
 * it is *trivial*: some case of the mutant has a margin of exactly 0 at every
   instance of the sample, as x <= x has, and the statement's has not.
 
@@ -47,8 +48,9 @@ from sdtheory.statements import Instance, Kind, Statement
 
 #: A case whose smallest margin is below this is attained by the sample.
 ATTAINED = 1e-6
-#: A case whose smallest margin is above this is not.
-BOUNDED_AWAY = 1e-3
+#: Quotient of the smallest margins of mutant and statement; below `_EQUAL` is equality.
+APART = 1e4
+_EQUAL = 1e-12
 #: Share of the mutants that must be killed.
 KILL_RATE = 0.95
 #: Instances of the fixed sample.
@@ -254,7 +256,8 @@ def _loose_or_trivial(measured: Sequence[Measured], originals: Sequence[Measured
             [m for m in batch if m.margin.shape[1:] == shape] for batch in (measured, originals)
         )
         sharpest, sharpest_was = _extreme(kept, np.min, np.inf), _extreme(was, np.min, np.inf)
-        if np.any((sharpest_was < ATTAINED) & (sharpest > BOUNDED_AWAY) & np.isfinite(sharpest)):
+        apart = sharpest > APART * np.maximum(sharpest_was, _EQUAL)
+        if np.any((sharpest_was < ATTAINED) & apart & np.isfinite(sharpest)):
             return "is loose"
         largest, largest_was = _extreme(kept, np.max, 0.0), _extreme(was, np.max, 0.0)
         if np.any((largest == 0) & (largest_was > 0)):
@@ -325,10 +328,13 @@ def _transplanted(
 
 
 def _definition(function: FunctionType) -> ast.FunctionDef:
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    body = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    definition = body[0]
     if not isinstance(definition, ast.FunctionDef):
         raise TypeError(f"{function.__qualname__} must be a function with a name, to be mutated")
     definition.decorator_list = []
+    if _compiled(definition, function).__code__.co_code != function.__code__.co_code:
+        raise RuntimeError(f"the source of {function.__qualname__} changed while it was running")
     return definition
 
 

@@ -74,7 +74,7 @@ class Tally:
     @property
     def vacuous(self) -> bool:
         """Whether under 1 % of the instances met the hypotheses."""
-        return self.met < VACUOUS_SHARE * self.instances
+        return self.met == 0 or self.met < VACUOUS_SHARE * self.instances
 
     @property
     def _rank(self) -> tuple[bool, bool, float]:

@@ -105,7 +105,10 @@ def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
     trials = list(chunks(seed, min(effort.instances, CONTROL_INSTANCES)))
     evidence = Evidence(
         sampled=tally,
-        controls=tuple(control(statement, h.id, trials, seed=seed) for h in statement.hypotheses),
+        controls=tuple(
+            control(statement, h.id, trials, seed=seed, budget=effort.budget)
+            for h in statement.hypotheses
+        ),
         searched=search(
             statement,
             seed=seed,
