@@ -54,16 +54,19 @@ def _balls(i: Instance) -> Values:
     return np.stack([slack(own, before), inside], axis=-1)
 
 
-def _mean_norm(eigenvalues: Values, combinations: Values) -> Values:
-    """Return the mean over rows a of sqrt(a^T G a), for one fixed orthogonal V.
+def _norms(eigenvalues: Values, combinations: Values) -> Values:
+    """Return sqrt(a^T G a) for the rows a of a table, for one fixed orthogonal V.
 
     V is the reflection I - (2/k) 1 1^T; k V a is formed in integers, so that
     nothing is rounded where the eigenvalues are balls.
     """
     k = combinations.shape[-1]
     rotated = k * combinations - 2 * np.sum(combinations, axis=-1, keepdims=True)
-    squared = np.sum(eigenvalues[..., None, :] * rotated**2, axis=-1)
-    return np.sum(np.sqrt(squared), axis=-1) / (k * len(combinations))
+    return np.sqrt(np.sum(eigenvalues[..., None, :] * rotated**2, axis=-1)) / k
+
+
+def _mean(values: Values) -> Values:
+    return np.sum(values, axis=-1) / values.shape[-1]
 
 
 def _signs(k: int) -> Values:
@@ -76,21 +79,34 @@ def _rademacher(i: Instance) -> Values:
     equivalent = equivalent_eigenvalues(i.d, _multipliers(i))
     eigenvalues = np.concatenate([i.d[:, None], equivalent], axis=1)[..., -k:]
     trace = np.sum(eigenvalues, axis=-1)
-    mean = _mean_norm(eigenvalues, _signs(k))
-    return np.stack([slack(mean, np.sqrt(trace)), slack(np.sqrt(trace / 3), mean)], axis=-1)
+    mean = _mean(_norms(eigenvalues, _signs(k)))
+    return np.stack([slack(mean, np.sqrt(trace)), slack(np.sqrt(trace / 2), mean)], axis=-1)
 
 
 def _symmetrised(i: Instance) -> Values:
-    # samples of two among k points, with replacement; weights are multiplied by 2k
+    # losses linear in f, samples of two among k points with replacement: the largest gap is the
+    # norm of (a + b)/2 minus the mean point, and the complexity that of (a + b)/2 or (a - b)/2
     k = min(i.n, _SAMPLE_POINTS)
     eigenvalues, unit = i.d[..., -k:], np.eye(k, dtype=int)
-    pairs = list(itertools.product(range(k), repeat=2))
-    gaps = np.array([k * (unit[a] + unit[b]) - 2 for a, b in pairs])
-    signed = np.array([k * (unit[a] + sign * unit[b]) for a, b in pairs for sign in (1, -1)])
-    gap = _mean_norm(eigenvalues, gaps)
-    complexity = _mean_norm(eigenvalues, signed)
-    trace = k * np.sqrt(2 * np.sum(eigenvalues, axis=-1) / k)
-    return np.stack([slack(gap, 2 * complexity), slack(complexity, trace)], axis=-1)
+    pairs = [(unit[a], unit[b]) for a, b in itertools.product(range(k), repeat=2)]
+    gap = _norms(eigenvalues, np.array([k * (a + b) - 2 for a, b in pairs]))
+    signed = np.array([k * (a + sign * b) for a, b in pairs for sign in (1, -1)])
+    complexity = _norms(eigenvalues, signed)
+    mean_point = _norms(eigenvalues, np.ones((1, k), dtype=int))[..., 0]
+    # all norms here are 2k times those of the text; E ||gap||^2 + ||mean point||^2/2 = tr/(2k)
+    second_moment = 2 * k * np.sum(eigenvalues, axis=-1)
+    spread = _mean(gap * gap) + 2 * mean_point * mean_point
+    return np.stack(
+        [
+            slack(_mean(gap), 2 * _mean(complexity)),
+            slack(_mean(complexity), np.sqrt(second_moment)),
+            slack(spread, second_moment),
+            slack(second_moment, spread),
+            slack(_mean(complexity * complexity), second_moment),
+            slack(second_moment, _mean(complexity * complexity)),
+        ],
+        axis=-1,
+    )
 
 
 STATEMENTS = (
@@ -137,13 +153,14 @@ STATEMENTS = (
         id="thm-rademacher",
         chapter="generalisation",
         slogan="The complexity of a kernel's ball is the root of the trace, up to a factor.",
-        tex=r"\Lambda \sqrt{\frac{\operatorname{tr} G}{3n}} \le "
+        tex=r"\Lambda \sqrt{\frac{\operatorname{tr} G}{2n}} \le "
         r"\mathbb{E}_\sigma \sup_{R(f) \le \Lambda^2} \frac1n \sum_k \sigma_k f(x_k) \le "
         r"\Lambda \sqrt{\frac{\operatorname{tr} G}{n}}",
         source=TRACE_BOUND,
         margin=_rademacher,
         equations=("eq-rademacher",),
-        attained=r"second inequality: $g(x_j, x_k) = 0$ for $j \ne k$",
+        attained=r"first inequality: $n = 2$ and $g(x_1, \cdot) = g(x_2, \cdot)$; second: "
+        r"$g(x_j, x_k) = 0$ for $j \ne k$",
     ),
     Statement(
         id="thm-risk-bound",

@@ -10,8 +10,8 @@ from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, sl
 
 SEVERAL_OUTPUTS = "Mobahi et al. (2020), the extension to several outputs; as restated here"
 
-#: Factors by which the price of neighbouring outputs is moved from the common one.
-_FACTORS = (0.5, 2.0)
+#: Factors by which the ridges of neighbouring outputs are moved from the common one.
+_FACTORS = ((0.5, 2.0), (2.0, 0.5))
 
 
 def _multipliers(i: Instance) -> Values:
@@ -51,11 +51,8 @@ def _one_price(i: Instance) -> Values:
     own = np.sum(c * d * (i.path.z[:, 1:] / np.where(d > 0, d, 1)) ** 2, axis=(-2, -1))
     own = own + np.sum(i.residual**2, axis=(-2, -1))
     q = labels.shape[-1]
-    margins = []
-    for start in range(2):
-        factors = np.array([_FACTORS[(start + k) % 2] for k in range(q)])
-        margins.append(slack(own, lagrangian(c * factors)))
-    return np.stack(margins, axis=-1)
+    moved = [lagrangian(c * np.resize(factors, q)) for factors in _FACTORS]
+    return np.stack([slack(own, other) for other in moved], axis=-1)
 
 
 STATEMENTS = (
