@@ -66,7 +66,7 @@ def _length_bounds() -> tuple[Proof, ...]:
         ),
         Proof(
             r"Per eigenvalue $\int_0^\infty \frac{s}{d^2} e^{-2s/d}\,ds = \frac14$, as "
-            r"$-\frac14 (1 + \frac{2s}{d}) e^{-2s/d}$ is an antiderivative, from $-\frac14$ to $0$.",
+            r"$-\frac14 (1 + \frac{2s}{d}) e^{-2s/d}$ is an antiderivative.",
             Identity(
                 sympy.diff(-(1 + 2 * s / d) * sympy.exp(-2 * s / d) / 4, s),
                 s / d**2 * sympy.exp(-2 * s / d),
