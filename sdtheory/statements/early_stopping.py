@@ -79,7 +79,8 @@ def _flow(i: Instance) -> Values:
 def _filter_cap(i: Instance) -> Values:
     c, d = _strength(i), i.d[:, None]
     filters = tikhonov(d, c), iterated_tikhonov(d, c, 3), gradient_flow(d, c)
-    return np.concatenate([_capped(i.d, phi) for phi in filters], axis=-1)
+    margins = [(_capped(i.d, phi), slack(0 * phi, phi), slack(phi, 1)) for phi in filters]
+    return np.concatenate([margin for each in margins for margin in each], axis=-1)
 
 
 def _two_rounds(i: Instance) -> Values:

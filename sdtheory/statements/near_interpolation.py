@@ -50,16 +50,34 @@ def _bound_grows(i: Instance) -> Values:
     excess = i.kappa[:, None] * t
     bound = _log_bounds(i, excess, t)
     limit = log_near_interpolation_limits(i.d)[:, None] + 0 * bound
-    rate = (1 - 1 / (1 + excess))[..., None]
+    a, b = (i.d_min[:, None, None] / d for d in neighbours(i.d))
+    s = excess[..., None]
+    lowest, highest = limit * s / (s + a), limit * s / (s + b)
     return np.concatenate(
-        [slack(bound[:, :-1], bound[:, 1:]), slack(bound, limit), slack(rate * limit, bound)],
+        [
+            slack(bound[:, :-1], bound[:, 1:]),
+            slack(bound, highest),
+            slack(lowest, bound),
+            slack((1 - 1 / (1 + s)) * limit, lowest),
+        ],
         axis=1,
     )
 
 
 def _fixed_rounds(i: Instance) -> Values:
     t, excess = i.t + 1, starting_excess(i)
-    return slack(_log_bounds(i, 2 * excess, t), _log_bounds(i, excess, t))
+    bound = _log_bounds(i, excess, t)
+    d_j, d_k = neighbours(i.d)
+    d_min, s = i.d_min[:, None, None], excess[..., None]
+    gaps = t[:, None] * d_min * (d_k - d_j) / (d_j * d_k)
+    return np.concatenate(
+        [
+            slack(_log_bounds(i, 2 * excess, t), bound),
+            slack(bound, gaps / (s + d_min / d_k)),
+            slack(gaps / (s + d_min / d_j), bound),
+        ],
+        axis=1,
+    )
 
 
 def _floor_grows(i: Instance) -> Values:
@@ -135,7 +153,8 @@ STATEMENTS = (
         chapter="near_interpolation",
         slogan="At a fixed number of rounds the bound falls with the tolerance, to nothing.",
         tex=r"\left(\frac{r_0 - 1 + d_{\min}/d_j}{r_0 - 1 + d_{\min}/d_k}\right)^t "
-        r"\text{ decreases in } r_0, \text{ to } 1",
+        r"\text{ decreases in } r_0, \text{ and its logarithm is at most } "
+        r"\frac{t\,d_{\min}}{r_0 - 1 + d_{\min}/d_k} \Bigl(\frac1{d_j} - \frac1{d_k}\Bigr)",
         source=THIS_BOOK,
         margin=_fixed_rounds,
         hypotheses=(regular,),
