@@ -88,7 +88,8 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
 
     evaluated as t steps of the line, which also holds at a = 1 (that is,
     kappa = 1). A step is taken as ``a (r - 1) - (b - a)``, since a and b
-    nearly cancel as r_0 approaches 1.
+    nearly cancel as r_0 approaches 1. It bounds r_t for every t, also after the
+    collapse: then it is not positive.
 
     Parameters
     ----------
@@ -116,6 +117,9 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
 
 def guaranteed_rounds(excess_0: Values, kappa: Values) -> Values:
     r"""Return the paper's guarantee (r_0 - 1)/kappa of non-trivial rounds.
+
+    The number N of non-trivial fits, the first one included, is at least this
+    number, hence at least its ceiling; 0 where kappa is infinite.
 
     References
     ----------
