@@ -15,9 +15,10 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array
+from sdtheory.validation import Array, InvalidInputError
 
 _DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = "osD^vP"
@@ -168,3 +169,131 @@ def draw_band(
     style = round_style(series, of)
     axes.fill_between(np.ravel(x), low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
     axes.plot(np.ravel(x), np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+
+
+class DistillationDisplay:
+    """A fitted chain in three panels: multipliers, B_t over the spectrum, path of the loss.
+
+    Made by `from_estimator`; in scikit-learn's Display style, the figure and
+    its axes are attributes after `plot`.
+
+    Parameters
+    ----------
+    multipliers : ndarray of shape (T,)
+        Multiplier of each round.
+    eigenvalues : ndarray of shape (n,)
+        Eigenvalues of G, ascending.
+    shrinkage : ndarray of shape (T, n)
+        Diagonals of B_t.
+    training_loss : ndarray of shape (T,)
+        Mean squared distance of the fitted values to the labels.
+    criterion : ndarray of shape (rounds tried,)
+        By which a round may have been chosen.
+    criterion_name : str
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    axes_ : ndarray of matplotlib Axes, shape (3,)
+    """
+
+    def __init__(
+        self,
+        *,
+        multipliers: Array,
+        eigenvalues: Array,
+        shrinkage: Array,
+        training_loss: Array,
+        criterion: Array,
+        criterion_name: str,
+    ) -> None:
+        self.multipliers = multipliers
+        self.eigenvalues = eigenvalues
+        self.shrinkage = shrinkage
+        self.training_loss = training_loss
+        self.criterion = criterion
+        self.criterion_name = criterion_name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, axes: Sequence[Axes] | None = None
+    ) -> DistillationDisplay:
+        """Draw a fitted `SelfDistilledKernelRidge`, or the regression of a classifier.
+
+        Parameters
+        ----------
+        estimator : SelfDistilledKernelRidge or SelfDistilledKernelRidgeClassifier
+            Fitted.
+        axes : sequence of three matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        DistillationDisplay
+
+        Raises
+        ------
+        InvalidInputError
+            If the estimator is not a fitted one of these.
+        """
+        fitted = getattr(estimator, "regressor_", estimator)
+        if not hasattr(fitted, "multipliers_"):
+            raise InvalidInputError(
+                f"estimator has no multipliers_: {estimator!r}. Pass a fitted "
+                f"SelfDistilledKernelRidge."
+            )
+        display = cls(
+            multipliers=fitted.multipliers_,
+            eigenvalues=fitted.eigenvalues_,
+            shrinkage=fitted.shrinkage_,
+            training_loss=fitted.training_loss_,
+            criterion=fitted.criterion_,
+            criterion_name={"gcv": "GCV", "loo": "leave-one-out"}[fitted.criterion],
+        )
+        return display.plot(axes=axes)
+
+    def plot(self, *, axes: Sequence[Axes] | None = None) -> DistillationDisplay:
+        """Draw the three panels.
+
+        Parameters
+        ----------
+        axes : sequence of three matplotlib Axes, optional
+
+        Returns
+        -------
+        DistillationDisplay
+        """
+        if axes is None:
+            self.figure_, grid = canvas(1, 3, height=3.2)
+            panels = list(grid[0])
+        else:
+            panels = list(axes)
+            if len(panels) != 3:
+                raise InvalidInputError(f"axes must be three, but are {len(panels)}.")
+            figure = panels[0].get_figure()
+            assert isinstance(figure, Figure)
+            self.figure_ = figure
+        self.axes_ = np.array(panels)
+        rounds = len(self.multipliers)
+        draw_by_round(panels[0], self.multipliers, "$c_t$")
+        panels[0].set(xlabel="round $t$", ylabel="multiplier")
+        positive = self.eigenvalues > 0
+        for t, B in enumerate(self.shrinkage):
+            style: dict[str, Any] = round_style(t, rounds) | {"marker": ""}
+            panels[1].plot(self.eigenvalues[positive], B[positive], label=f"round {t}", **style)
+        foot = np.zeros(np.count_nonzero(positive))
+        panels[1].plot(self.eigenvalues[positive], foot, "|", color=INK, clip_on=False)
+        panels[1].set(xlabel="eigenvalue of $G$", ylabel="diagonal entry of $B_t$", ylim=(0, 1.02))
+        if np.any(positive):
+            panels[1].set_xscale("log")
+        if 0 < rounds <= 6:
+            panels[1].legend(frameon=False, fontsize="small")
+        draw_by_round(panels[2], self.training_loss, "loss", series=0, of=2)
+        draw_by_round(panels[2], self.criterion, self.criterion_name, series=1, of=2)
+        panels[2].set(xlabel="round $t$", ylabel="mean squared error", ylim=(0, None))
+        if rounds:
+            panels[0].set_yscale("log")
+            panels[2].axvline(rounds - 1, color=INK, linewidth=1, linestyle=":")
+        for panel in (panels[0], panels[2]):
+            panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        return self

@@ -12,12 +12,12 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"double_double"},
+    {"double_double", "files"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"},
     {"distill", "filters", "equivalent_kernel", "datasets"},
     {"statements"},
     {"evidence", "estimator"},
-    {"checks", "verification"},
+    {"checks", "verification", "model_file"},
     {"chapters"},
     {"cli"},
 )

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sdtheory.cli import check, notebooks, run, verify
+from sdtheory.cli import check, explain, fit, notebooks, predict, run, verify
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = (
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=_EPILOG,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (verify, check, run, notebooks):
+    for command in (verify, check, run, notebooks, fit, predict, explain):
         command.add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:

@@ -1,0 +1,124 @@
+"""``sdtheory predict``: evaluate a saved model on new data."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdtheory.cli import tables
+from sdtheory.cli.training import check_outputs
+from sdtheory.validation import Array, InvalidInputError
+
+_EXAMPLES = """\
+examples:
+  sdtheory predict model.npz NEW.csv > predictions.csv
+  sdtheory predict model.npz NEW.csv --output predictions.csv --every-round
+
+NEW.csv needs the input columns by the names that the model was fitted with, in any order; other
+columns are ignored. The predictions are in the order of its rows, with all digits.
+
+exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
+"""
+#: Rows whose kernel values are held at a time.
+_BATCH = 4096
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="evaluate a saved model on new data",
+        description="Evaluate a model that `sdtheory fit --save` wrote.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help=".npz file")
+    parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
+    parser.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="CSV file (default: stdout)")
+    parser.add_argument("--every-round", action="store_true", help="one column for each round")
+    parser.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="load a .joblib model, which may run any code: only if you trust its origin",
+    )
+    parser.set_defaults(action=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    check_outputs(arguments, "output")
+    model = _load(arguments.model, trusted=arguments.trust_pickle)
+
+    def choose(columns: tuple[str, ...]) -> tuple[str, ...]:
+        tables.match(model.inputs, columns, "DATA")
+        return model.inputs
+
+    data = tables.read(arguments.data, choose, delimiter=arguments.delimiter)
+    rows = _predictions(model, data.values, every=arguments.every_round)
+    if arguments.output is None:
+        try:
+            csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # the reader, such as head, has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    from sdtheory.files import replacing
+
+    with (
+        replacing(arguments.output) as partial,
+        partial.open("w", encoding="utf-8", newline="") as target,
+    ):
+        csv.writer(target, lineterminator="\n").writerows(rows)
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def _load(path: Path, *, trusted: bool) -> Any:
+    from sdtheory import model_file
+
+    if path.suffix.lower() != ".joblib":
+        return model_file.load(path)
+    if not trusted:
+        raise InvalidInputError(
+            f"{path} is a pickle, which can run any code when it is loaded. Pass --trust-pickle "
+            f"if you trust its origin, or save the model as .npz."
+        )
+    import joblib
+
+    try:
+        model = joblib.load(path)
+    except Exception as error:  # a pickle can raise anything
+        raise InvalidInputError(f"{path} cannot be loaded ({error}).") from error
+    if not isinstance(model, model_file.Model):
+        raise InvalidInputError(
+            f"{path} holds {type(model).__name__}, not a model of `sdtheory fit`."
+        )
+    return model
+
+
+def _predictions(model: Any, x: Array, *, every: bool) -> Iterator[list[Any]]:
+    """Yield the header and the rows."""
+    from tqdm import tqdm
+
+    if every:
+        rounds = range(model.estimator.n_rounds_)
+        yield [f"{target} round {t}" for t in rounds for target in model.targets]
+    else:
+        yield list(model.targets)
+    with tqdm(total=len(x), unit="row", desc="predict", disable=None, delay=1, leave=False) as bar:
+        for start in range(0, len(x), _BATCH):
+            batch = x[start : start + _BATCH]
+            if every:
+                values = np.concatenate(list(model.staged_predict(batch)), axis=1)
+            else:
+                values = model.predict(batch)
+            yield from values.tolist()
+            bar.update(len(batch))
