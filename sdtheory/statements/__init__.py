@@ -4,6 +4,7 @@ from sdtheory.statements import (
     early_stopping,
     exact_rounds,
     example,
+    filters,
     generalisation,
     kkt,
     multiplier,
@@ -34,6 +35,7 @@ for _module in (
     example,
     exact_rounds,
     sharper,
+    filters,
 ):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:
