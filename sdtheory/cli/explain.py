@@ -43,8 +43,11 @@ def add_parser(subparsers: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     try:
         from sdtheory import verification
-    except ImportError as error:
-        raise InvalidInputError(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise InvalidInputError(
+            f"{error.name} is not installed. This command needs the 'certify' extra: "
+            f"pip install 'sdtheory[certify]'."
+        ) from error
     training.check_outputs(arguments, "json")
     model = training.estimator(arguments)
     data = training.load(arguments)

@@ -6,7 +6,6 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +60,14 @@ def _run(arguments: argparse.Namespace) -> int:
         return model.inputs
 
     data = tables.read(arguments.data, choose, delimiter=arguments.delimiter)
-    rows = _predictions(model, data.values, every=arguments.every_round)
+    header = list(model.targets)
+    if arguments.every_round:
+        rounds = range(model.estimator.n_rounds_)
+        header = [f"{target} round {t}" for t in rounds for target in model.targets]
+    batches = _predictions(model, data.values, every=arguments.every_round)
     if arguments.output is None:
         try:
-            csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
-            sys.stdout.flush()
+            _write(sys.stdout, header, batches)
         except BrokenPipeError:
             # the reader, such as head, has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
         replacing(arguments.output) as partial,
         partial.open("w", encoding="utf-8", newline="") as target,
     ):
-        csv.writer(target, lineterminator="\n").writerows(rows)
+        _write(target, header, batches)
     print(f"wrote {arguments.output}")
     return 0
 
@@ -104,21 +106,26 @@ def _load(path: Path, *, trusted: bool) -> Any:
     return model
 
 
-def _predictions(model: Any, x: Array, *, every: bool) -> Iterator[list[Any]]:
-    """Yield the header and the rows."""
+def _predictions(model: Any, x: Array, *, every: bool) -> list[Array]:
+    """Return the predictions batch by batch: all of them, before any is written."""
     from tqdm import tqdm
 
-    if every:
-        rounds = range(model.estimator.n_rounds_)
-        yield [f"{target} round {t}" for t in rounds for target in model.targets]
-    else:
-        yield list(model.targets)
+    batches = []
     with tqdm(total=len(x), unit="row", desc="predict", disable=None, delay=1, leave=False) as bar:
         for start in range(0, len(x), _BATCH):
             batch = x[start : start + _BATCH]
             if every:
-                values = np.concatenate(list(model.staged_predict(batch)), axis=1)
+                values = model.staged_predict(batch)
+                batches.append(np.moveaxis(values, 0, 1).reshape(len(batch), -1))
             else:
-                values = model.predict(batch)
-            yield from values.tolist()
+                batches.append(model.predict(batch))
             bar.update(len(batch))
+    return batches
+
+
+def _write(target: Any, header: list[str], batches: list[Array]) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(header)
+    for batch in batches:
+        writer.writerows(batch.tolist())
+    target.flush()

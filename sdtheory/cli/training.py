@@ -18,7 +18,7 @@ from sdtheory.validation import Array, InvalidInputError
 #: More rows than this must be asked for by --sample.
 MOST_ROWS = 10_000
 
-_EPSILON = re.compile(r"(?P<number>[^%a-z]*?)\s*(?P<unit>%|noise|)", re.IGNORECASE)
+_EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|)", re.IGNORECASE)
 _UNITS = {"": ("absolute", 1.0), "%": ("energy", 0.01), "noise": ("noise", 1.0)}
 
 
@@ -203,7 +203,7 @@ def _epsilon(text: str) -> tuple[str, float]:
         if not found:
             raise ValueError
         unit, factor = _UNITS[found["unit"].lower()]
-        number = found["number"].strip(" *")
+        number = found["number"]
         return unit, factor * (1.0 if unit == "noise" and not number else float(number))
     except ValueError:
         raise InvalidInputError(
