@@ -1,0 +1,438 @@
+r"""Smoothing splines in O(n): the resolvent (c I + G)^{-1} of two Green's functions on a line.
+
+With R(f) = \int_0^1 f'^2 (`BrownianBridge`) or \int_0^1 f''^2
+(`SimplySupportedBeam`) the fit minimises
+
+.. math:: \frac1n \sum_k (f(x_k) - y_k)^2 + c\,R(f), \qquad f(0) = f(1) = 0,
+
+a two-point boundary value problem for the state X = (f) or (f, f') and its
+costate r (the adjoint variable; for the beam shear force and bending moment,
+r_2 = f''). Nothing here forms G, its inverse or a matrix of second
+differences.
+
+The knots are cut into P stretches of L, all of which are swept at once, one
+NumPy operation for all. A stretch is a Kalman filter *conditional on its first
+state*, so that variances start at zero and no diffuse prior is needed; it
+leaves X_end = A X + b + C r_end and r = A^T r_end + eta - J X, with C and J
+sums of positive semidefinite terms. A banded system joins the stretches, and
+the adjoint sweeps back through all of them at once. Lengths are measured in
+the spline's own correlation length c^(1/2m), in which that system is
+conditioned like P.
+
+References
+----------
+P. de Jong, "Smoothing and interpolation with the state-space model", JASA 84
+(1989) 1085-1088; S. Sarkka and A. Garcia-Fernandez, "Temporal parallelization
+of Bayesian smoothers", IEEE TAC 66 (2021) 299-306 (the composition rule).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from sdtheory.validation import Array
+
+_MAX_EVALUATIONS = 100
+#: A relative step of Newton's method below this leaves an error of its square.
+_NEAR = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Distinct inputs inside (0, 1), with their multiplicities.
+
+    Repeated inputs share a fitted value, so that only the mean of their labels
+    enters a fit; at 0 and 1 every fit is zero.
+
+    Attributes
+    ----------
+    x : ndarray of shape (k,)
+        Ascending.
+    counts : ndarray of shape (k,)
+        How many inputs lie there.
+    index : ndarray of int of shape (n,)
+        Knot of each input; -1 at the ends.
+    """
+
+    x: Array
+    counts: Array
+    index: NDArray[np.intp]
+
+    @classmethod
+    def from_inputs(cls, x: Array) -> Knots:
+        """Merge inputs of shape (n,) in [0, 1], in any order."""
+        values, inverse = np.unique(x, return_inverse=True)
+        inside = (values > 0) & (values < 1)
+        position = np.where(inside, np.cumsum(inside) - 1, -1)
+        index = position[inverse]
+        counts = np.bincount(index[index >= 0], minlength=int(inside.sum()))
+        return cls(values[inside], counts.astype(float), index)
+
+    @property
+    def n(self) -> int:
+        """Number of inputs."""
+        return len(self.index)
+
+    def average(self, y: Array) -> Array:
+        """Return the mean label at each knot, shape (k, q), of labels (n, q)."""
+        inside = self.index >= 0
+        at = self.index[inside]
+        if len(at) == len(self.x):  # no repetition: a permutation
+            means = np.empty((len(self.x), y.shape[1]))
+            means[at] = y[inside]
+            return means
+        sums = [np.bincount(at, column, minlength=len(self.x)) for column in y[inside].T]
+        return np.stack(sums, axis=1) / self.counts[:, None]
+
+    def spread(self, values: Array) -> Array:
+        """Return values at the knots, (k, q), as values at the inputs, (n, q); 0 at the ends."""
+        if len(values) == 0:
+            return np.zeros((self.n, values.shape[1]))
+        return np.where(self.index[:, None] >= 0, values[self.index], 0.0)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fitted values at the knots, with what is left of the labels.
+
+    Attributes
+    ----------
+    values : ndarray of shape (k, q)
+        ``G (c I + G)^{-1} y``, not formed as a difference of y.
+    residual : ndarray of shape (k, q)
+        ``c (c I + G)^{-1} y``, c times the dual vector, likewise.
+    curvature : ndarray of shape (k, q)
+        f'' at the knots for the beam; zeros for the bridge, which is linear
+        between knots.
+    """
+
+    values: Array
+    residual: Array
+    curvature: Array
+
+
+@dataclass(frozen=True)
+class Spline:
+    """The regulariser and the knots, cut into stretches that are swept at once.
+
+    Parameters
+    ----------
+    x : ndarray of shape (k,)
+        Knots, ascending, inside (0, 1).
+    counts : ndarray of shape (k,)
+        Multiplicities.
+    n : int
+        The n of G = g / n: the sum of counts and of inputs at the ends.
+    order : {1, 2}
+        m in R(f) = int (f^(m))^2: 1 is the bridge, 2 the beam.
+    length : int
+        Knots in a stretch, L.
+    """
+
+    x: Array
+    counts: Array
+    n: int
+    order: int
+    length: int
+
+    @classmethod
+    def through(cls, knots: Knots, order: int) -> Spline:
+        """Choose the length of the stretches from the number of knots."""
+        return cls(knots.x, knots.counts, knots.n, order, max(2, math.isqrt(len(knots.x)) // 2))
+
+    def mirrored(self) -> Spline:
+        """Return the same spline swept from right to left in other stretches.
+
+        Its rounding errors differ, so that a difference between the two
+        estimates them.
+        """
+        return Spline(
+            (1 - self.x)[::-1], self.counts[::-1], self.n, self.order, self.length * 4 // 3 + 1
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(L, P): the knots, and a point without a label at x = 1, filled up to P L."""
+        return self.length, -(-(len(self.x) + 1) // self.length)
+
+    def _cut(self, values: Array) -> Array:
+        """Reshape (k, ...) to (L, ..., P), padded with zeros."""
+        length, stretches = self.shape
+        padded = np.zeros((stretches * length, *values.shape[1:]))
+        padded[: len(values)] = values
+        cut = padded.reshape(stretches, length, *values.shape[1:])
+        return np.ascontiguousarray(np.moveaxis(np.swapaxes(cut, 0, 1), 1, -1))
+
+    def _join(self, cut: Array) -> Array:
+        """Undo `_cut`."""
+        joined = np.swapaxes(np.moveaxis(cut, -1, 1), 0, 1)
+        return joined.reshape(-1, *joined.shape[2:])[: len(self.x)]
+
+    def resolvent(self, c: float) -> Resolvent:
+        """Factorise (c I + G) for right sides to come."""
+        m = self.order
+        length, stretches = self.shape
+        # lengths in units of `unit`, f^(m) in units of unit^-m
+        unit = float(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0))
+        gaps = self._cut(np.diff(np.concatenate([[0.0], self.x, [1.0]]))) / unit
+        precision = self._cut(self.counts) * (unit ** (2 * m - 1) / (self.n * c))
+
+        A = np.zeros((m, m, stretches))
+        A[range(m), range(m)] = 1.0
+        C, J = np.zeros_like(A), np.zeros_like(A)
+        response, covariance = np.empty((2, length, m, stretches))
+        ratio, gain = np.empty((2, length, stretches))
+        for i in range(length):
+            h, p = gaps[i], precision[i]
+            if m == 2:
+                A[0] += h * A[1]
+                C[0] += h * C[1]
+                C[:, 0] += h * C[:, 1]
+                half = h * h / 2
+                C[0, 0] += half * h * (2 / 3)
+                C[0, 1] += half
+                C[1, 0] += half
+            C[-1, -1] += h
+            response[i], covariance[i] = A[0], C[0]
+            ratio[i] = u = 1 / (1 + p * C[0, 0])
+            gain[i] = p * u
+            weighted = gain[i] * A[0]
+            J += response[i][:, None] * weighted
+            A[1:] -= covariance[i][1:, None] * weighted
+            A[0] *= u
+            if m == 2:
+                C[1, 1] -= covariance[i][1] ** 2 * gain[i]
+            C[0] *= u
+            C[1:, 0] = C[0, 1:]
+        return Resolvent(
+            self, unit, gaps, precision, response, covariance, ratio, gain, _joining(A, C, J)
+        )
+
+
+def _joining(A: Array, C: Array, J: Array) -> Array:
+    """Return the banded matrix for the states and costates (X_k, r_k) where stretches meet.
+
+    Rows: f = 0 and, for the beam, zero moment at x = 0; the two relations of
+    each stretch; the same conditions at x = 1.
+    """
+    m, _, stretches = A.shape
+    size = 2 * m * (stretches + 1)
+    band = 3 * m - 1
+    matrix = np.zeros((2 * band + 1, size))
+
+    def put(row: int, column: int, values: Array | float, count: int = stretches) -> None:
+        # entry (row, column) of every block, 2m apart
+        matrix[band + row - column, column : column + 2 * m * count : 2 * m] = values
+
+    for j in range(m):
+        # component j of the state at an end is zero, or that of its costate is
+        put(j, 0 if j == 0 else m + j, 1.0, 1)
+        put(size - m + j, size - 2 * m + (0 if j == 0 else m + j), 1.0, 1)
+        state, costate = m + j, 2 * m + j
+        put(state, 2 * m + j, -1.0)  # X' = A X + C r' + b
+        put(costate, m + j, -1.0)  # r = A^T r' - J X + eta
+        for k in range(m):
+            put(state, k, A[j, k])
+            put(state, 3 * m + k, C[j, k])
+            put(costate, k, -J[j, k])
+            put(costate, 3 * m + k, A[k, j])
+    return matrix
+
+
+@dataclass(frozen=True)
+class Resolvent:
+    """(c I + G)^{-1}, factorised; arrays of shape (L, ..., P) over the stretches.
+
+    Attributes
+    ----------
+    spline : Spline
+    unit : float
+        Unit of length.
+    gaps, precision : ndarray of shape (L, P)
+        Distance to the knot before, and inverse variance of a label.
+    response : ndarray of shape (L, m, P)
+        Of the predicted value to the stretch's first state.
+    covariance : ndarray of shape (L, m, P)
+        Of the predicted value with the predicted state.
+    ratio, gain : ndarray of shape (L, P)
+        Variance of the label over that of the innovation, and times precision.
+    joining : ndarray
+        Banded matrix that joins the stretches.
+    """
+
+    spline: Spline
+    unit: float
+    gaps: Array
+    precision: Array
+    response: Array
+    covariance: Array
+    ratio: Array
+    gain: Array
+    joining: Array
+
+    def fit(self, y: Array) -> Fit:
+        """Smooth labels of shape (k, q) at the knots."""
+        m, (length, stretches), q = self.spline.order, self.spline.shape, y.shape[1]
+        labels = self.spline._cut(y)
+        predicted = np.empty_like(labels)
+        b, eta = np.zeros((2, m, q, stretches))
+        for i in range(length):
+            if m == 2:
+                b[0] += self.gaps[i] * b[1]
+            predicted[i] = b[0]
+            weighted = self.gain[i] * (labels[i] - b[0])
+            eta += self.response[i][:, None] * weighted
+            b += self.covariance[i][:, None] * weighted
+
+        # (X_0, r_0, X_1, r_1, ...), ends included
+        right = np.zeros((2 * m * (stretches + 1), q))
+        blocks = np.concatenate([b, eta]).transpose(2, 0, 1)  # (P, 2m, q)
+        right[m:-m] = -blocks.reshape(-1, q)
+        band = 3 * m - 1
+        ends = scipy.linalg.solve_banded((band, band), self.joining, right, check_finite=False)
+        ends = ends.reshape(stretches + 1, 2 * m, q).transpose(1, 2, 0)
+        state, costate = ends[:m, :, :-1], ends[m:, :, 1:].copy()
+
+        values, residual = np.empty_like(labels), np.empty_like(labels)
+        curvature = np.zeros_like(labels)
+        for i in reversed(range(length)):
+            mean = predicted[i]
+            for j in range(m):
+                mean = mean + self.response[i, j] * state[j]
+            future = self.covariance[i, 0] * costate[0]
+            for j in range(1, m):
+                future += self.covariance[i, j] * costate[j]
+            residual[i] = self.ratio[i] * (labels[i] - mean - future)
+            jump = self.precision[i] * residual[i]
+            values[i] = mean + future + self.covariance[i, 0] * jump
+            costate[0] += jump
+            if m == 2:
+                curvature[i] = costate[1]
+                costate[1] += self.gaps[i] * costate[0]
+        curvature /= self.unit**2
+        return Fit(*(self.spline._join(a) for a in (values, residual, curvature)))
+
+
+def evaluate(x: Array, fit: Fit, x_new: Array) -> Array:
+    """Return the spline with these knots at new inputs in [0, 1], shape (len(x_new), q)."""
+    q = fit.values.shape[1]
+    knots = np.concatenate([[0.0], x, [1.0]])
+    values, curvature = (np.pad(a, ((1, 1), (0, 0))) for a in (fit.values, fit.curvature))
+    left = np.clip(np.searchsorted(knots, x_new, side="right") - 1, 0, len(x))
+    h = (knots[left + 1] - knots[left])[:, None]
+    right = (x_new - knots[left])[:, None] / h
+    other = (knots[left + 1] - x_new)[:, None] / h
+    line = other * values[left] + right * values[left + 1]
+    bend = other * (1 - other * other) * curvature[left]
+    bend += right * (1 - right * right) * curvature[left + 1]
+    return (line - h * h / 6 * bend).reshape(-1, q)
+
+
+def _diagonal(x: Array, order: int) -> Array:
+    """Return g(x, x)."""
+    return (x * (1 - x)) ** order / (1 if order == 1 else 3)
+
+
+@dataclass(frozen=True)
+class Root:
+    """The multiplier of one round, with the fit there.
+
+    Attributes
+    ----------
+    c : float
+    fit : Fit
+    shrunk : Fit
+        Of the residual: -d fit / d log c.
+    condition : float
+        Relative change of c per relative change of rho.
+    error : float
+        Estimate of the relative error of c: what sweeping in the other
+        direction changes, and one machine epsilon in the residual energy.
+    evaluations : int
+    """
+
+    c: float
+    fit: Fit
+    shrunk: Fit
+    condition: float
+    error: float
+    evaluations: int
+
+
+class NoRootError(ArithmeticError):
+    """Newton's method did not settle; the secular equation is lost in rounding."""
+
+
+def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | None) -> Root:
+    """Solve the secular equation, each evaluation in O(n).
+
+    Safeguarded as in `sdtheory.multiplier`: Newton on 1/||w|| in mu = 1/c from
+    below the root, Newton in log-log from above, the geometric middle where a
+    step leaves the bracket, which the sign of the residual alone maintains.
+
+    Parameters
+    ----------
+    spline : Spline
+    y : ndarray of shape (k, q)
+        Labels at the knots.
+    excess : float
+        ||y||^2 - rho^2, positive.
+    slack : float
+        rho^2 less the energy that no fit can reach, positive.
+    start : float, optional
+        First c to try.
+    """
+    weights = spline.counts[:, None]
+    if start is None:
+        # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
+        trace = _diagonal(spline.x, spline.order) @ spline.counts / spline.n
+        mu = excess / slack / (1 + math.sqrt(1 + excess / slack)) / float(trace)
+    else:
+        mu = 1 / start
+
+    def mismatch(fit: Fit) -> float:
+        # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
+        if excess < slack:
+            lost = float(np.sum(weights * fit.values * (y + fit.residual)))
+            return (excess - lost) / slack
+        return float(np.sum(weights * fit.residual**2)) / slack - 1
+
+    low, high = 0.0, math.inf
+    for evaluations in range(1, _MAX_EVALUATIONS + 1):
+        resolvent = spline.resolvent(1 / mu)
+        fit = resolvent.fit(y)
+        shrunk = resolvent.fit(fit.residual)
+        relative = mismatch(fit)
+        steepness = float(np.sum(weights * fit.residual * shrunk.values)) / slack
+        if not (steepness > 0 and math.isfinite(relative)):
+            break
+        low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
+        if relative > 0:
+            gap = relative / (1 + math.sqrt(1 + relative))
+            step = gap * (1 + relative) / steepness
+        else:
+            step = math.expm1(0.5 * math.log1p(relative) * (1 + relative) / steepness)
+        if abs(step) <= _NEAR:
+            other = spline.mirrored().resolvent(1 / mu).fit(y[::-1])
+            error = abs(relative - mismatch(Fit(*(a[::-1] for a in vars(other).values()))))
+            error += float(np.finfo(float).eps)
+            # d fit / d log mu = shrunk: to first order, which leaves step^2
+            moved = (
+                fit.values + step * shrunk.values,
+                fit.residual - step * shrunk.values,
+                fit.curvature + step * shrunk.curvature,
+            )
+            error = error / (2 * steepness) + step * step
+            c = 1 / (mu * (1 + step))
+            return Root(c, Fit(*moved), shrunk, 1 / steepness, error, evaluations)
+        following = mu * (1 + step)
+        if not low < following < high:
+            top = 256 * low if math.isinf(high) else high
+            following = math.sqrt(low) * math.sqrt(top) if low > 0 else top / 16
+        mu = following
+    raise NoRootError
