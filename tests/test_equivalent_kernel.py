@@ -8,6 +8,7 @@ import pytest
 from sklearn.gaussian_process.kernels import RBF
 
 from sdtheory import Spectrum, distill, gram
+from sdtheory.datasets import load_diabetes, load_digits
 from sdtheory.equivalent_kernel import EquivalentKernel, equivalent_eigenvalues
 from sdtheory.evidence.certified import Verdict, certify
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam
@@ -177,3 +178,17 @@ def test_another_kernel_breaks_the_exact_grid_statements(flaw, statement, batch,
     finally:
         for cached in (example._kernel, example._green_margin, example._spectrum_margin):
             cached.cache_clear()
+
+
+def test_real_data_come_as_documented():
+    digits, diabetes = load_digits(), load_diabetes()
+    assert digits.x.shape == (1797, 64)
+    assert digits.x.min() == 0
+    assert digits.x.max() == 1
+    assert digits.y.shape == (1797, 10)
+    assert np.max(np.abs(digits.y.sum(axis=1))) < 1e-15
+    assert np.all(np.sort(digits.y, axis=1)[:, -1] == 0.9)
+    assert diabetes.x.shape == (442, 10)
+    for columns in (diabetes.x, diabetes.y[:, None]):
+        assert columns.mean(axis=0) == pytest.approx(np.zeros(columns.shape[1]), abs=1e-14)
+        assert columns.std(axis=0) == pytest.approx(np.ones(columns.shape[1]))
