@@ -41,7 +41,7 @@ def path_length(d: Any, energy: Any) -> Any:
     -------
     ndarray of shape (...)
         To about 1e-13, relative. Infinite where energy lies on a zero
-        eigenvalue: that part never moves.
+        eigenvalue, where G^{-1} y does not exist.
     """
     d, energy = np.broadcast_arrays(np.asarray(d), np.asarray(energy))
     batch = d.shape[:-1]

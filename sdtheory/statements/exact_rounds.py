@@ -22,7 +22,7 @@ def _reachable_share(i: Instance) -> Values:
 reachable = Hypothesis(
     id="reachable",
     words=r"the labels of round $t$ have no part in $\ker G$ (true from round 1 on)",
-    needed_for="the flow never moves a part in the kernel: the length is infinite",
+    needed_for=r"$G^{-1}$, and so the length as defined, does not exist on $\ker G$",
     holds=lambda i: (_reachable_share(i) == 0).astype(bool),
 )
 
@@ -75,6 +75,50 @@ def _rounds_lower(i: Instance) -> Values:
         left = K * (1 + excess) * 2 * excess
         margins.append(slack(length * 2 * excess, count * loss + left))
     return np.concatenate(margins, axis=-1)
+
+
+def _loss_of_a_round(i: Instance) -> Values:
+    kappa = _finite_kappa(i)
+    d_min = np.where(i.d_min > 0, i.d_min, i.d_max)[:, None]
+    c = np.where(i.alive, i.c, 1)
+    rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(kappa)
+    # 0 rho: a sum over no eigenvalues is an integer, which has no root as a ball
+    rest = np.sqrt(np.sum(i.energy[:, :-1, :-1], axis=-1) + 0 * rho)
+    return slack(i.length[:, :-1], i.length[:, 1:] + rho + (1 + K) * (c / d_min) ** 2 * rest)
+
+
+def _bounded_loss(i: Instance) -> Values:
+    length = i.length[:, :1] / np.sqrt(i.rho2)[:, None]
+    kappa = _finite_kappa(i)
+    K = path_length_factor(kappa)
+    one = 1 + 0 * kappa
+    simple = _simple_top(i)
+    eta = np.sqrt(
+        np.where(simple, np.sum(i.energy[:, :1, :-1], axis=-1), one)
+        / np.where(simple, i.energy[:, :1, -1], one)
+    )
+    second = i.d[:, -2:-1] if i.n > 1 else i.d
+    gap = np.where(simple, 1 / np.where(second > 0, second, one) - 1 / i.d[:, -1:], one)
+    gamma = gap * np.where(simple, i.d[:, :1], one) / 2
+    loss = 4 * (1 + K) * kappa**2 * eta * np.exp(gamma / 2) / gamma + 2 * K
+    return slack(length, np.sum(i.alive, axis=-1)[:, None] + loss)
+
+
+def _simple_top(i: Instance) -> Values:
+    """Whether the largest eigenvalue is simple and excited, and G regular with n > 1, (m, 1)."""
+    if i.n == 1:
+        return (i.d < 0).astype(bool)
+    apart = i.d[:, -1:] > i.d[:, -2:-1] * (1 + 2**-20)
+    excited = i.energy[:, :1, -1] > 0
+    return (apart & excited & (i.d_min > 0)[:, None]).astype(bool)
+
+
+simple_top = Hypothesis(
+    id="simple-top",
+    words=r"$d_{\max}$ is a simple eigenvalue, $n \ge 2$, and the labels have a part on it",
+    needed_for=r"the path has no last direction, and $\gamma = 0$ or $\eta_0 = \infty$",
+    holds=_simple_top,
+)
 
 
 def _singular(i: Instance) -> Values:
@@ -174,12 +218,39 @@ STATEMENTS = (
             "prop-length-falls-slowly",
         ),
         equations=("eq-rounds-lower", "eq-rounds-limit"),
-        attained=r"$\kappa = 1$ and integer $r_0$, up to 1",
+        attained=r"$\kappa = 1$ and integer $r_0$ (the first bound)",
+    ),
+    Statement(
+        id="prop-loss-of-a-round",
+        chapter="exact_rounds",
+        slogan="A round wastes path only while the labels are bent away from the last direction.",
+        tex=r"L(y_t) - L(y_{t+1}) - \rho \le (1 + K) \Bigl(\frac{c_t}{d_{\min}}\Bigr)^2 \|q_t\|, "
+        r"\qquad q_t = y_t \text{ without its part on } d_{\max}",
+        source=THIS_BOOK,
+        margin=_loss_of_a_round,
+        hypotheses=(non_trivial, regular),
+        rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
+        equations=("eq-loss-of-a-round",),
+        attained=r"all label energy on $d_{\max}$",
+    ),
+    Statement(
+        id="thm-bounded-loss",
+        chapter="exact_rounds",
+        slogan="However small the tolerance, the path's bend costs a bounded number of rounds.",
+        tex=r"\frac{L(y_0)}{\rho} - N \le 2K + 4(1 + K)\,\kappa^2\, \eta_0\, "
+        r"\frac{e^{\gamma/2}}{\gamma}, \qquad \gamma = \frac{d_{\min}}2 "
+        r"\Bigl(\frac1{d_{(2)}} - \frac1{d_{\max}}\Bigr), \quad "
+        r"\eta_0 = \frac{\|q_0\|}{\|y_0 - q_0\|}",
+        source=THIS_BOOK,
+        margin=_bounded_loss,
+        hypotheses=(regular, collapsed, simple_top),
+        rests_on=("prop-loss-of-a-round", "prop-multiplier-bounds", "thm-recursion"),
+        equations=("eq-bounded-loss",),
     ),
     Statement(
         id="prop-singular-first-step",
         chapter="exact_rounds",
-        slogan="The first round drops what cannot be fitted, and moves the rest by less.",
+        slogan="The first round drops what cannot be fitted, and moves the rest by at most rho.",
         tex=r"\|y_1\| \ge \|P_+ y_0\| - \sqrt{\rho^2 - \|P_0 y_0\|^2}",
         source=THIS_BOOK,
         margin=_singular,

@@ -125,7 +125,7 @@ STATEMENTS = (
         id="prop-dual-feasible",
         chapter="kkt",
         slogan="The constraint has a price, neither zero nor infinite.",
-        tex=r"\|y_t\|^2 > n\varepsilon \implies 0 < c_t = 1/\lambda_t < \infty",
+        tex=r"\|P_0 y_t\|^2 < n\varepsilon < \|y_t\|^2 \implies 0 < c_t = 1/\lambda_t < \infty",
         source=PAPER_SETTING,
         margin=_dual_feasible,
         hypotheses=(non_trivial,),

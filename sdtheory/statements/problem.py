@@ -12,7 +12,7 @@ PAPER_SETTING = "Mobahi et al. (2020), the regularised problem; as restated here
 non_trivial = Hypothesis(
     id="non-trivial",
     words=r"round $t$ has a non-trivial fit, $\|y_t\|^2 > n\varepsilon$",
-    needed_for="after the collapse the fit is zero and no multiplier exists",
+    needed_for="after the collapse the fit is zero and no finite ridge exists",
     holds=lambda i: i.alive,
 )
 

@@ -22,9 +22,10 @@ def _product(i: Instance) -> Values:
 def _step(i: Instance) -> Values:
     rho = np.sqrt(i.rho2)[:, None]
     before, after = (np.sum(e, axis=-1) for e in (i.energy[:, :-1], i.energy[:, 1:]))
+    step = np.sqrt(np.sum(i.residual**2, axis=(-2, -1)))
     triangle = slack(np.sqrt(before), np.sqrt(after) + rho)
     right_angle = slack(after + i.rho2[:, None], before)
-    return np.stack([triangle, right_angle], axis=-1)
+    return np.stack([slack(step, rho), slack(rho, step), triangle, right_angle], axis=-1)
 
 
 def _ordered(i: Instance) -> Values:

@@ -183,6 +183,6 @@ STATEMENTS = (
         hypotheses=(non_trivial, regular, distinct),
         rests_on=("prop-multiplier-bounds", "cor-rounds-any-kernel", "prop-multiplier-grows"),
         equations=("eq-sparsification-all-rounds",),
-        attained=r"$t = 1$ (in $c_0$); $\kappa = 1$; $\varepsilon \to 0$ (the exponential)",
+        attained=r"$t = 1$ (in $c_0$); $\varepsilon \to 0$ at fixed $\sum c_i$ (the exponential)",
     ),
 )
