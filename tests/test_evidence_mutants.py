@@ -1,14 +1,15 @@
 """Mutants: what a change of a formula does, and how it is noticed."""
 
 import ast
+from dataclasses import replace
 
 import numpy as np
 import planted
 import pytest
 
-from sdtheory.evidence.mutants import judge_mutants, mutate
+from sdtheory.evidence.mutants import Fate, Mutation, judge_mutants, mutate
 from sdtheory.evidence.report import plain
-from sdtheory.evidence.survivors import EXPLANATIONS
+from sdtheory.evidence.survivors import OPEN, TRUE
 from sdtheory.statements import STATEMENTS, Instance, Kind, slack
 
 INSTANCE = Instance.of([0.5, 1.0, 2.0], [1.0, 2.0, -1.0], 0.05, 3)
@@ -160,6 +161,23 @@ def test_a_survivor_without_explanation_is_counted():
     assert plain(mutation)["fates"]
 
 
-def test_explanations_belong_to_statements_of_the_registry():
-    assert {id_ for id_, _ in EXPLANATIONS} <= set(STATEMENTS)
-    assert all(EXPLANATIONS.values())
+@pytest.mark.parametrize("table", [TRUE, OPEN])
+def test_explanations_belong_to_mutants_of_the_registry(table):
+    for id_, reasons in table.items():
+        names = [mutant.name for mutant in mutate(STATEMENTS[id_])]
+        for words, beginnings in reasons.items():
+            assert words
+            for beginning in beginnings:
+                assert any(name.startswith(beginning) for name in names), (id_, beginning)
+
+
+def test_a_true_survivor_does_not_count_and_an_open_one_does():
+    killed = Fate("a", "is loose", False, "", False)
+    implied = Fate("b", "", True, "", False)
+    true = Fate("c", "", False, "a reason", True)
+    left = Fate("d", "", False, "a reason", False)
+    mutation = Mutation((killed, implied, true, left))
+    assert (mutation.killed, mutation.implied, mutation.noticeable) == (1, 1, 2)
+    assert mutation.survivors == (true, left)
+    assert mutation.unexplained == ()
+    assert Mutation((replace(left, explanation=""),)).unexplained

@@ -19,9 +19,10 @@ A mutant is *killed* if, on one fixed sample,
 
 A mutant that is not killed is *implied* if its margin is nowhere on the sample
 below the statement's, and somewhere above it: it claims less, so that no test
-of truth can tell it from a true statement. The others survive; `EXPLANATIONS`
-says why each of them may. The kill rate is that of the mutants that are not
-implied; the share of implied ones is published beside it.
+of truth can tell it from a true statement. The others survive;
+`sdtheory.evidence.survivors` says why each of them may. The kill rate leaves
+out mutants that no test could kill: those implied, and survivors that are
+explained to be true. Their numbers are published beside it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import ast
 import copy
 import inspect
 import textwrap
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +45,7 @@ from sdtheory.evidence.certified import Verdict, rejudge
 from sdtheory.evidence.families import chunks
 from sdtheory.evidence.floating import Measured, measure
 from sdtheory.evidence.searched import search
-from sdtheory.evidence.survivors import EXPLANATIONS
+from sdtheory.evidence.survivors import explain
 from sdtheory.statements import Instance, Kind, Statement
 
 #: A case whose smallest margin is below this is attained by the sample.
@@ -111,12 +113,15 @@ class Fate:
     explanation : str
         Why a survivor may survive, from the declared table; empty where
         nothing is declared.
+    true : bool
+        Whether the explanation is that the mutant is a true statement.
     """
 
     name: str
     killed: str
     implied: bool
     explanation: str
+    true: bool
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,11 @@ class Mutation:
     def implied(self) -> int:
         """Number of mutants that claim less than the statement."""
         return sum(fate.implied for fate in self.fates)
+
+    @property
+    def noticeable(self) -> int:
+        """Number of mutants that are neither implied nor explained to be true."""
+        return sum(not (fate.implied or fate.true) for fate in self.fates)
 
     @property
     def survivors(self) -> tuple[Fate, ...]:
@@ -190,6 +200,7 @@ def judge_mutants(statement: Statement) -> Mutation:
     # few points first: there a verdict is cheap
     sample = sorted((c.draw() for c in chunks(SEED, INSTANCES)), key=lambda i: i.n)
     originals = [measure(statement, instance) for instance in sample]
+    _check_source(statement, sample[0], originals[0])
     fates = []
     for mutant in mutate(statement):
         measured, killed = _measured(mutant.statement, sample, originals)
@@ -201,9 +212,20 @@ def judge_mutants(statement: Statement) -> Mutation:
         implied = not killed and _implied(statement, measured, originals)
         if not (killed or implied) and search(mutant.statement, budget=_BUDGET).found:
             killed = "is certainly false"
-        explanation = "" if killed else EXPLANATIONS.get((statement.id, mutant.name), "")
-        fates.append(Fate(mutant.name, killed, implied, explanation))
+        found = None if killed or implied else explain(statement.id, mutant.name)
+        words, true = ("", False) if found is None else (found.words, found.true)
+        fates.append(Fate(mutant.name, killed, implied, words, true))
     return Mutation(tuple(fates))
+
+
+def _check_source(statement: Statement, instance: Instance, original: Measured) -> None:
+    """Make sure that the source, compiled anew without a change, gives the same margins."""
+    for function in _reachable(statement.margin):
+        body = _compiled(_definition(function), function)
+        margin = _transplanted(statement.margin, function, body, {})
+        again = measure(replace(statement, margin=margin), instance)
+        if not np.array_equal(again.margin, original.margin, equal_nan=True):
+            raise RuntimeError(f"the source of {function.__qualname__} changed since its import")
 
 
 def _measured(
@@ -333,8 +355,6 @@ def _definition(function: FunctionType) -> ast.FunctionDef:
     if not isinstance(definition, ast.FunctionDef):
         raise TypeError(f"{function.__qualname__} must be a function with a name, to be mutated")
     definition.decorator_list = []
-    if _compiled(definition, function).__code__.co_code != function.__code__.co_code:
-        raise RuntimeError(f"the source of {function.__qualname__} changed while it was running")
     return definition
 
 
@@ -345,7 +365,10 @@ def _compiled(definition: ast.FunctionDef, function: FunctionType) -> FunctionTy
     assert isinstance(maker, ast.FunctionDef)
     maker.body.insert(0, definition)
     module = ast.fix_missing_locations(ast.Module([maker], []))
-    code = compile(module, "<mutant>", "exec", flags=_POSTPONED, dont_inherit=True)
+    with warnings.catch_warnings():
+        # the compiler warns of mutants that cannot work, such as a number with an index
+        warnings.simplefilter("ignore", SyntaxWarning)
+        code = compile(module, "<mutant>", "exec", flags=_POSTPONED, dont_inherit=True)
     scope: dict[str, Any] = {}
     exec(code, function.__globals__, scope)
     return scope["make"](*(cell.cell_contents for cell in function.__closure__ or ()))

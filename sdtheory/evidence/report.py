@@ -198,7 +198,7 @@ class Row:
 
     def _mutation_words(self) -> str:
         m = self.evidence.mutation
-        return "-" if m is None else f"{m.killed}/{len(m.fates) - m.implied} (+{m.implied} implied)"
+        return "-" if m is None else f"{m.killed}/{m.noticeable} of {len(m.fates)}"
 
 
 @dataclass(frozen=True)
@@ -226,9 +226,9 @@ class Report:
 
     @property
     def kill_rate(self) -> float | None:
-        """Share of the mutants killed among those that are not implied; None without mutants."""
+        """Share of the noticeable mutants that are killed; None without mutants."""
         mutations = [m for row in self.rows if (m := row.evidence.mutation) is not None]
-        noticeable = sum(len(m.fates) - m.implied for m in mutations)
+        noticeable = sum(m.noticeable for m in mutations)
         return sum(m.killed for m in mutations) / noticeable if noticeable else None
 
     @property
@@ -239,6 +239,23 @@ class Report:
             for row in self.rows
             if row.evidence.mutation is not None
             for fate in row.evidence.mutation.survivors
+        )
+
+    def _mutant_words(self) -> str:
+        fates = [
+            fate
+            for row in self.rows
+            if row.evidence.mutation is not None
+            for fate in row.evidence.mutation.fates
+        ]
+        killed, implied, true = (
+            sum(bool(getattr(fate, name)) for fate in fates)
+            for name in ("killed", "implied", "true")
+        )
+        return (
+            f"{killed} of {len(fates)} killed; {implied} claim less than their statement and "
+            f"{true} are true, which no test can kill; of the others {self.kill_rate:.1%} "
+            f"killed, {KILL_RATE:.0%} wanted."
         )
 
     @property
@@ -294,7 +311,7 @@ class Report:
             if certified is not None:
                 lines += [f"  certified: {reason}" for reason in certified.reasons[:3]]
         if self.kill_rate is not None:
-            lines.append(f"\nMutants: {self.kill_rate:.1%} killed, {KILL_RATE:.0%} wanted.")
+            lines.append(f"\nMutants: {self._mutant_words()}")
             lines += [
                 f"  survives: {id_}: {fate.name}: {fate.explanation or 'NOT EXPLAINED'}"
                 for id_, fate in self.survivors
