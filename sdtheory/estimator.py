@@ -26,7 +26,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from sdtheory.distill import distill
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_number, as_real_array
+from sdtheory.validation import (
+    Array,
+    InfeasibleToleranceError,
+    InvalidInputError,
+    as_epsilon,
+    as_number,
+    as_real_array,
+)
 
 _UNITS = ("energy", "absolute", "noise")
 _CRITERIA = ("gcv", "loo")
@@ -339,7 +346,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 gamma = parameters.get("gamma")
                 gamma = 1 / X.shape[1] if gamma is None else gamma
                 return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
-            return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **parameters)
+            # None is no value for chi2
+            given = {name: value for name, value in parameters.items() if value is not None}
+            return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **given)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"kernel {kernel!r} cannot be evaluated: {error}") from error
 
@@ -461,7 +470,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
             size = float(np.linalg.norm(scaled) / np.sqrt(spectrum.n))
             self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
-        chain = distill(spectrum, scaled, tolerance, None if asked is None else min(asked, most))
+        limit = None if asked is None else min(asked, most)
+        try:
+            chain = distill(spectrum, scaled, tolerance, limit)
+        except InfeasibleToleranceError as error:
+            raise InfeasibleToleranceError(
+                self.epsilon_, error.smallest_feasible * spectrum.n / total
+            ) from error
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
         low, high = chain.n_rounds_range
@@ -506,27 +521,28 @@ class _Chain:
         r"""Return the mean squared error of the chain rerun without each point, by round.
 
         Leaving out point i is the same as giving it, in every round, its own
-        prediction u_t for a label. So, with :math:`\delta_s = u_{s-1} - u_s`
-        and :math:`u_{-1} = y_i`, the prediction of round t is
+        prediction u_t for a label. With :math:`\delta_s = u_{s-1} - u_s` and
+        :math:`u_{-1} = y_i` that is the triangular system
 
-        .. math:: u_t = (B_t y)_i - \sum_{s \le t} (A_t \cdots A_s)_{ii}\, \delta_s,
+        .. math:: \sum_{s \le t} (I - A_t \cdots A_s)_{ii}\, \delta_s = ((I - B_t) y)_i,
 
-        which is solved for u_t.
+        in which no difference of nearly equal numbers is formed for small c.
         """
         V, squares = self.spectrum.V, self.spectrum.V**2
-        chained = np.ones((0, self.spectrum.n))
-        steps = np.zeros((0, *self.y.shape))
-        last, errors = self.y, []
-        for t, ratio in enumerate(self.ratios):
-            chained = np.concatenate([chained, np.ones((1, self.spectrum.n))]) * ratio
-            leverage = chained @ squares
-            known = V.T @ (self.products[t][self.column] * self.z)
-            known = known - np.einsum("si,si...->i...", leverage[:-1], steps)
-            known = known - leverage[-1][self.column] * last
-            own = known / (self.rest[t] @ squares)[self.column]
-            steps = np.concatenate([steps, (last - own)[None]])
-            last = own
-            errors.append(np.sum((self.y - own) ** 2) / self.total)
+        n = self.spectrum.n
+        chained, kept = np.ones((0, n)), np.zeros((0, n))
+        steps, errors = np.zeros((0, *self.y.shape)), []
+        for t, (ratio, rest) in enumerate(zip(self.ratios, self.rest, strict=True)):
+            # from round s on, for each s <= t
+            chained = np.concatenate([chained, np.ones((1, n))])
+            kept = np.concatenate([kept, np.zeros((1, n))]) + chained * rest
+            chained = chained * ratio
+            weights = kept @ squares
+            residual = V.T @ (self.kept[t][self.column] * self.z)
+            residual = residual - np.einsum("si,si...->i...", weights[:-1], steps)
+            step = residual / weights[-1][self.column]
+            steps = np.concatenate([steps, step[None]])
+            errors.append(np.sum(np.sum(steps, axis=0) ** 2) / self.total)
         return np.array(errors)
 
 
@@ -550,7 +566,8 @@ def _culprit(X: Any, options: dict[str, Any]) -> str:
     if options.get("reset") is False:
         return "X"
     try:
-        check_array(X, dtype=cast(Any, np.float64))
+        with np.errstate(all="ignore"):
+            check_array(X, dtype=cast(Any, np.float64))
     except (TypeError, ValueError, OverflowError):
         return "X"
     return "y"

@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import math
+import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -227,7 +228,9 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> str:
 
 def _read_npy(path: Path, choose: Choice) -> Table:
     try:
-        values = np.load(path, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers by old versions
+            values = np.load(path, allow_pickle=False)
     except OSError:
         raise
     except Exception as error:  # whatever NumPy makes of arbitrary bytes
