@@ -120,7 +120,7 @@ def _badge(entry: Entry) -> str:
 
 
 def _table(caption: str, headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table whose cells are HTML."""
+    """Return a table whose cells are HTML, as `sdtheory.display.table` lays out plain ones."""
     head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headers)
     body = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
@@ -277,6 +277,15 @@ def _definitions(
         )
     elif e.unboxed:
         yield "Not certified over a box", html.escape(e.unboxed)
+    if e.mutation is not None:
+        m = e.mutation
+        yield (
+            "Mutants",
+            (
+                f"{m.killed} of {len(m.fates)} killed, {m.implied} claim less, "
+                f"{len(m.survivors)} survive."
+            ),
+        )
     if e.proved is not None:
         yield "Proved", f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
         for words in trusted:

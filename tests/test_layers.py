@@ -19,6 +19,7 @@ LAYERS = (
     {"evidence", "estimator"},
     {"checks", "verification", "model_file"},
     {"chapters"},
+    {"ledger"},
     {"cli"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
