@@ -664,7 +664,8 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         """
         X, classes = _validated(self, X, y)
         try:
-            check_classification_targets(classes)
+            with np.errstate(all="ignore"):
+                check_classification_targets(classes)
             self.classes_ = np.unique(classes)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"y cannot be used as class labels: {error}") from error
