@@ -12,6 +12,7 @@ from sdtheory.statements import (
     outputs,
     problem,
     recursion,
+    risk,
     rounds,
     sharper,
     sparsification,
@@ -36,6 +37,7 @@ for _module in (
     exact_rounds,
     sharper,
     filters,
+    risk,
 ):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:
