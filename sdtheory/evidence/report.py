@@ -166,7 +166,9 @@ class Row:
         if s.error:
             return s.error
         words = f"{s.met}/{s.instances} met, worst {s.worst:.1e}, tightness {s.tightest:.1e}"
-        if s.suspects:
+        if self.statement.refuted:
+            words += f"; fails at {s.suspects} in floats"
+        elif s.suspects:
             words += f"; {s.suspects} suspects: {s.cleared} cleared"
             words += f", {s.failures} FAIL" if s.failures else ""
             words += f", {s.unjudged} unjudged" if s.unjudged else ""

@@ -147,7 +147,8 @@ def tally(statement: Statement, instance: Instance, chunk: Chunk) -> Tally:
     if undefined.any():
         at = int(np.argmax(undefined))
     failures = cleared = 0
-    for index in suspects[:JUDGED_PER_CHUNK]:
+    # a refuted claim is judged at its counterexample; here it only shows how often it fails
+    for index in () if statement.refuted else suspects[:JUDGED_PER_CHUNK]:
         certificate = rejudge(statement, instance, index)
         cleared += certificate.cleared
         if certificate.verdict is Verdict.FAILS:
