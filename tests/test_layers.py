@@ -14,7 +14,7 @@ LAYERS = (
     {"validation"},
     {"double_double", "files"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"},
-    {"distill", "filters", "equivalent_kernel", "datasets"},
+    {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
     {"statements"},
     {"evidence", "estimator"},
     {"checks", "verification", "model_file"},
