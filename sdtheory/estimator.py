@@ -406,9 +406,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"rounds is {self.rounds!r}, but with one fixed c the labels never collapse. Give "
                 f"the number of rounds, or a sequence of multipliers."
             )
-        rounds = int(cast(int, self.rounds))
-        # the shape alone, so that a length that cannot be held is refused before it is allocated
-        return np.broadcast_to(c, (rounds,))
+        # a view, so that a length that cannot be held is refused before it is allocated
+        return np.broadcast_to(c, (min(int(cast(int, self.rounds)), 2 * _LARGEST_CHAIN),))
 
     def _check_kernel(self) -> None:
         known = (*sorted(GREENS_FUNCTIONS), *sorted(kernel_metrics()), "precomputed")

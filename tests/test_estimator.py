@@ -338,7 +338,12 @@ def test_an_ill_defined_number_of_rounds_is_said():
 
 def test_a_chain_too_long_to_hold_is_refused_before_it_is_run():
     X, y = sample()
-    for parameters in ({"c": 1.0, "rounds": 10**12}, {"rounds": 10**12, "epsilon": 1e-30}):
+    for parameters in (
+        {"c": 1.0, "rounds": 10**12},
+        {"c": 1.0, "rounds": 10**400},
+        {"rounds": 10**400, "epsilon": 1e-30},
+        {"rounds": 10**12, "epsilon": 1e-30},
+    ):
         with pytest.raises(InvalidInputError, match=r"^rounds: .* too many to keep"):
             Regressor(**parameters).fit(X, y)
 
