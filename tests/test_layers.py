@@ -13,9 +13,10 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 LAYERS = (
     {"validation"},
     {"double_double", "files"},
-    {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"},
+    {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
+    | {"krylov", "spline"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
-    {"statements"},
+    {"statements", "routes"},
     {"evidence", "estimator"},
     {"checks", "verification", "model_file"},
     {"chapters"},
