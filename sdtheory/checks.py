@@ -91,17 +91,28 @@ class Checks:
     ----------
     chapter : str
         Name of the chapter in the registry.
-    instance : Instance
-        The chapter's instance, at the reader's parameters.
+    instance : Instance or int
+        The chapter's instance, at the reader's parameters. A chapter that
+        declares no statements gives its number of points instead.
 
     Raises
     ------
     InvalidInputError
-        If no statement of the registry belongs to the chapter.
+        If an instance is given, but no statement of the registry belongs to
+        the chapter, or the other way round.
     """
 
-    def __init__(self, chapter: str, instance: Instance) -> None:
+    def __init__(self, chapter: str, instance: Instance | int) -> None:
         statements = [s for s in STATEMENTS.values() if s.chapter == chapter and not s.refuted]
+        self.rows: list[Check] = []
+        if isinstance(instance, int):
+            if statements:
+                raise InvalidInputError(
+                    f"chapter {chapter!r} has {len(statements)} statement(s) in the registry. Pass "
+                    f"the instance at which to evaluate them."
+                )
+            self.unit = 100 * instance * float(np.finfo(float).eps)
+            return
         if not statements:
             known = ", ".join(dict.fromkeys(s.chapter for s in STATEMENTS.values()))
             raise InvalidInputError(

@@ -75,3 +75,15 @@ def test_an_unknown_chapter_lists_the_known_ones(instance):
 
 def test_a_check_without_cases_holds_nothing_against_the_chapter():
     assert Check("a", "b", None, 0.0, "c", None).holds
+
+
+def test_a_chapter_without_statements_has_its_own_checks_only(capsys):
+    checks = Checks("nonsense", 11)
+    assert checks.rows == []
+    checks.add("one is one", found=1.0, expected=1.0, wrong=2.0, how="by hand")
+    checks.report()
+    checks.add("one is two", found=1.0, expected=2.0, wrong=3.0, how="by hand")
+    with pytest.raises(CheckFailedError, match="one is two"):
+        checks.report()
+    with pytest.raises(InvalidInputError, match=r"has .* statement.* Pass the instance"):
+        Checks("recursion", 11)
