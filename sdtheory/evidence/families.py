@@ -80,7 +80,9 @@ def _singular(rng: Generator, m: int, n: int) -> Array:
 
 
 def _separated(rng: Generator, m: int, n: int) -> Array:
-    return 10.0 ** (-rng.uniform(1.0, 2.0, (m, 1)) * np.arange(n))
+    # 40 decades at most: then ROUNDS factors 1 + c/d stay within the range of floats
+    decades = np.minimum(rng.uniform(1.0, 2.0, (m, 1)), 40 / n)
+    return 10.0 ** (-decades * np.arange(n))
 
 
 #: Spectra by name; one positive eigenvalue at least.
@@ -141,7 +143,8 @@ def _ratios(rng: Generator, m: int) -> Array:
     kind = rng.random(m)
     far = 1 + _log_uniform(rng, 1e-9, 1e6, m)
     collapsing = rng.uniform(1.0, ROUNDS + 1.0, m)
-    return np.where(kind < 0.02, rng.uniform(0.5, 1.0, m), np.where(kind < 0.4, collapsing, far))
+    below = _log_uniform(rng, 0.05, 1.0, m)
+    return np.where(kind < 0.02, below, np.where(kind < 0.4, collapsing, far))
 
 
 def _families(index: NDArray[np.int_]) -> tuple[Any, Any]:

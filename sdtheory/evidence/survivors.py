@@ -29,10 +29,6 @@ class Explanation:
     true: bool
 
 
-_ANY_ROTATION = (
-    "the gap is versine (w_j^2 + w_k^2)/c, whatever the sine: every direction with a positive "
-    "versine satisfies the claim"
-)
 _OTHER_TRIAL = "another trial of the same claim, which holds for all of them"
 _GUARD = "the guard decides what stands in where G is singular, which a hypothesis excludes"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
@@ -43,14 +39,6 @@ _NOT_SHARP = (
 
 #: Statement -> reason -> beginnings of the names of mutants.
 TRUE: dict[str, dict[str, tuple[str, ...]]] = {
-    "prop-minimum": {
-        _ANY_ROTATION: (
-            "_minimum: w[:, :, lower] * versine + w[:, :, upper] * sine -> w[:, :, upper] * sine",
-            "_minimum: 2 * a",
-            "_minimum: 1 + tangent",
-            "_minimum: tangent ** 2",
-        )
-    },
     "prop-morozov": {_OTHER_TRIAL: ("_discrepancy: c / 2 -> c / 3",)},
     "lem-one-round": {
         "says h(r) <= r, which is plain": ("_one_round: i.excess[:, :-1] -> i.excess[:, 1:]",)
@@ -86,11 +74,6 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
     "prop-length-falls-at-most": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
     "prop-length-falls-slowly": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
     "thm-rounds-limit": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
-    "thm-sparsification-all-rounds": {
-        "decides from which gap on floats count as two eigenvalues; the claim needs no gap": (
-            "_distinct: ",
-        )
-    },
 }
 
 OPEN: dict[str, dict[str, tuple[str, ...]]] = {

@@ -10,9 +10,6 @@ from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, sl
 
 PROPOSITION_1 = "Mobahi et al. (2020), Prop. 1; as restated here"
 
-#: Half-angle tangents of the rotations that carry the residual to other admissible residuals.
-_HALF_ANGLES = (1 / 64, -1 / 64)
-
 
 def _stationarity(i: Instance) -> Values:
     c = np.where(i.alive, i.c, 1)[..., None, None]
@@ -25,23 +22,21 @@ def _decomposition(i: Instance) -> Values:
 
 
 def _dual_feasible(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)
-    return slack(0 * c, c)
+    # the price 1/c of the constraint, which after the collapse is none; strictly positive
+    price = np.where(i.alive, 1 / np.where(i.alive, i.c, 1), 0)
+    return np.where((price > 0).astype(bool), slack(0 * price, price), -1.0)
 
 
 def _minimum(i: Instance) -> Values:
-    d, f, w = i.d[:, None, :, None], i.path.z[:, 1:], i.residual
-    lower, upper = slice(None, -1), slice(1, None)
-    margins = []
-    for tangent in _HALF_ANGLES:
-        versine, sine = (2 * a / (1 + tangent**2) for a in (tangent**2, tangent))
-        change_lower = w[:, :, lower] * versine + w[:, :, upper] * sine
-        change_upper = w[:, :, upper] * versine - w[:, :, lower] * sine
-        # <f, h - f> over the two eigendirections, multiplied by both eigenvalues
-        inner_lower = np.sum(f[:, :, lower] * d[:, :, upper] * change_lower, axis=-1)
-        inner_upper = np.sum(f[:, :, upper] * d[:, :, lower] * change_upper, axis=-1)
-        margins.append(slack(-inner_lower, inner_upper))
-    return np.concatenate(margins, axis=-1)
+    # h has the residual of f with the parts in two neighbouring eigendirections exchanged:
+    # as long, so that h is admissible too
+    f, w = i.path.z[:, 1:], i.residual
+    d_j, d_k = i.d[:, None, :-1], i.d[:, None, 1:]
+    change = w[:, :, :-1] - w[:, :, 1:]
+    # <f, h - f> over the two eigendirections, multiplied by both eigenvalues
+    inner_j = np.sum(f[:, :, :-1] * change, axis=-1) * d_k
+    inner_k = np.sum(f[:, :, 1:] * change, axis=-1) * d_j
+    return slack(inner_k, inner_j)
 
 
 def _energy(i: Instance) -> Values:
@@ -106,7 +101,6 @@ STATEMENTS = (
         r"R(h) \ge R(f_t) + R(h - f_t), \qquad h \text{ admissible}",
         source=THIS_BOOK,
         margin=_minimum,
-        hypotheses=(non_trivial,),
         rests_on=("prop-stationarity",),
         equations=("eq-minimum",),
     ),

@@ -12,7 +12,11 @@ RECURSION = "Mobahi et al. (2020), the self-distillation recursion; as restated 
 
 
 def _recursion(i: Instance) -> Values:
-    return slack(i.A[..., None] * i.path.z[:, :-1], i.path.z[:, 1:])
+    # A_t from the multiplier; a round after the collapse leaves nothing
+    c = np.where(i.alive, i.c, 1)[..., None]
+    share = np.where(i.alive[..., None], i.d[:, None] / (c + i.d[:, None]), 0)
+    labels = slack(share[..., None] * i.path.z[:, :-1], i.path.z[:, 1:])
+    return np.concatenate([labels, slack(share, i.A)[..., None]], axis=-1)
 
 
 def _product(i: Instance) -> Values:

@@ -74,7 +74,7 @@ def _dominated(i: Instance) -> Values:
     with np.errstate(invalid="ignore"):  # infinity / infinity, if G is singular
         crude = slack(start + offset, term + kappa * t)
     # at most r_0 - t, or at most 0: the larger of two margins
-    steps, vacuous = slack(term + t, start + offset), (offset - term) / start
+    steps, vacuous = slack(term + t, start + offset), slack(term, offset)
     return np.stack([crude, (steps + vacuous + np.abs(steps - vacuous)) / 2], axis=-1)
 
 

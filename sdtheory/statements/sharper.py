@@ -67,20 +67,9 @@ def _leaves_data(i: Instance) -> Values:
     return np.stack([slack(previous, distance), slack(distance, steps)], axis=-1)
 
 
-def _distinct(i: Instance) -> Values:
-    return (i.d[:, None, 1:] > i.d[:, None, :-1] * (1 + 2**-20)).astype(bool)
-
-
-distinct = Hypothesis(
-    id="distinct",
-    words=r"$d_j < d_k$ by more than rounding",
-    needed_for="at equal eigenvalues both sides are 1 and their logarithms are rounding errors",
-    holds=lambda i: _distinct(i) & i.alive[..., None],
-)
-
-
 def _log_ratio_of_round(c: Values, d_j: Values, d_k: Values) -> Values:
-    return np.log1p(c / d_j) - np.log1p(c / d_k)
+    """Return log((1 + c/d_j)/(1 + c/d_k)), without cancellation."""
+    return np.log1p(c * (d_k - d_j) / (d_j * (c + d_k)))
 
 
 def _sparsify(i: Instance) -> Values:
@@ -97,14 +86,12 @@ def _sparsify(i: Instance) -> Values:
     d_min = i.d_min[:, None, None]
     round_by_round = np.cumsum(_log_ratio_of_round(d_min / q, d_j, d_k), axis=1)
     first_round = count * _log_ratio_of_round(c[:, :1], d_j, d_k)
-    sum_c = np.cumsum(c, axis=1)
-    exponential = sum_c / d_j - sum_c / d_k
-    cap = count * (np.log(d_k) - np.log(d_j))
+    apart = (d_k - d_j) / d_j
+    exponential = np.cumsum(c, axis=1) / d_k * apart
+    cap = count * np.log1p(apart)
     pairs = ((round_by_round, ratio), (first_round, ratio), (ratio, exponential), (ratio, cap))
-    apart = _distinct(i)
-    return np.stack(
-        [slack(np.where(apart, lhs, 0), np.where(apart, rhs, 0)) for lhs, rhs in pairs], axis=-1
-    )
+    margin = np.stack([slack(*pair) for pair in pairs], axis=-1)
+    return np.where(alive[..., None, None], margin, np.nan)
 
 
 STATEMENTS = (
@@ -180,7 +167,7 @@ STATEMENTS = (
         r"\qquad q_i = \sqrt{r_0^2 - i} - 1",
         source=THIS_BOOK,
         margin=_sparsify,
-        hypotheses=(non_trivial, regular, distinct),
+        hypotheses=(non_trivial, regular),
         rests_on=("prop-multiplier-bounds", "cor-rounds-any-kernel", "prop-multiplier-grows"),
         equations=("eq-sparsification-all-rounds",),
         attained=r"$t = 1$ (in $c_0$); $\varepsilon \to 0$ at fixed $\sum c_i$ (the exponential)",
