@@ -116,7 +116,7 @@ def _simple_top(i: Instance) -> Values:
 simple_top = Hypothesis(
     id="simple-top",
     words=r"$d_{\max}$ is a simple eigenvalue, $n \ge 2$, and the labels have a part on it",
-    needed_for=r"the path has no last direction, and $\gamma = 0$ or $\eta_0 = \infty$",
+    needed_for=r"the bound is infinite, as $\gamma = 0$ or $\eta_0 = \infty$",
     holds=_simple_top,
 )
 
@@ -225,13 +225,13 @@ STATEMENTS = (
         chapter="exact_rounds",
         slogan="A round wastes path only while the labels are bent away from the last direction.",
         tex=r"L(y_t) - L(y_{t+1}) - \rho \le (1 + K) \Bigl(\frac{c_t}{d_{\min}}\Bigr)^2 \|q_t\|, "
-        r"\qquad q_t = y_t \text{ without its part on } d_{\max}",
+        r"\qquad q_t = y_t - (v^\top y_t)\, v, \quad G v = d_{\max} v",
         source=THIS_BOOK,
         margin=_loss_of_a_round,
         hypotheses=(non_trivial, regular),
         rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
         equations=("eq-loss-of-a-round",),
-        attained=r"all label energy on $d_{\max}$",
+        attained=r"all label energy along $v$",
     ),
     Statement(
         id="thm-bounded-loss",

@@ -8,12 +8,12 @@ says what follows at the one that matches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
+from sdtheory.filters import tikhonov
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import (
@@ -26,163 +26,15 @@ from sdtheory.statements.statement import (
     slack,
 )
 
-#: Eigenvalues count as distinct from this relative distance on.
-_APART = 1 + 2**-20
 #: Most places on a spectrum at which the two filters are made to meet.
 _PLACES = 5
 
-
-@dataclass(frozen=True)
-class _Meeting:
-    """F after each round, and the single round T that meets it at given places.
-
-    Shapes are (m, T, places, n); entries with d = 0 are zero in F, T and gap.
-
-    Attributes
-    ----------
-    F, T : array
-        The two filters.
-    gap : array
-        T - F, without that subtraction; exactly zero at the place itself and for one round.
-    F_off, T_off : array
-        1 - F and 1 - T, likewise.
-    u : array
-        1/d; where d = 0, that of the largest eigenvalue.
-    v : array
-        1 over the place.
-    c, p : array
-        Multiplier of T, and the common value at the place; last axis of length 1.
-    """
-
-    F: Values
-    T: Values
-    gap: Values
-    F_off: Values
-    T_off: Values
-    u: Values
-    v: Values
-    c: Values
-    p: Values
-
-
-def _positive(i: Instance) -> Values:
-    return (i.d > 0).astype(bool)
-
-
-def _meet(i: Instance, place: Values, own: Values | None = None) -> _Meeting:
-    """Return the single rounds that meet F at the given places.
-
-    With u = 1/d, P(u) = 1/F = prod (1 + c_i u) and m = Q(u) = (P(u) - 1)/u. Both, and
-    their differences between u and v, grow by terms of one sign in every round.
-
-    Parameters
-    ----------
-    i : Instance
-    place : array of shape (m, places)
-        Positive.
-    own : array of bool of shape (m, places, n), optional
-        Where an eigenvalue *is* the place, so that their difference is exactly zero.
-    """
-    positive = _positive(i)[:, None]
-    d = np.where(positive, i.d[:, None], i.d_max[:, None, None])
-    place = place[..., None]
-    apart = (place - d) / (place * d)
-    apart = apart if own is None else np.where(own, 0, apart)
-    u, v = 1 / d, 1 / place
-    P_u, P_v, Q_u, Q_v, P_gap, Q_gap = 1 + 0 * u, 1 + 0 * v, 0 * u, 0 * v, 0 * apart, 0 * apart
-    rows = []
-    # row 0 is no round at all: it gives a chain without rounds its shapes, and is dropped
-    for t in range(-1, i.c.shape[-1]):
-        c = np.where(i.alive[:, t], i.c[:, t], 1)[:, None, None] if t >= 0 else 0
-        Q_gap = Q_gap + c * P_gap
-        Q_u, Q_v = Q_u + c * P_u, Q_v + c * P_v
-        P_gap = (1 + c * u) * P_gap + c * apart * P_v
-        P_u, P_v = P_u * (1 + c * u), P_v * (1 + c * v)
-        F, T = 1 / P_u, 1 / (1 + Q_v * u)
-        row = F, T, F * T * u * Q_gap, F * u * Q_u, T * u * Q_v
-        kept = [np.where(positive, value, 0) for value in row[:3]]
-        lost = [np.where(positive, value, 1) for value in row[3:]]
-        rows.append((*np.broadcast_arrays(*kept, *lost), Q_v, 1 / P_v))
-    columns = (np.stack(column, axis=1)[:, 1:] for column in zip(*rows, strict=True))
-    F, T, gap, F_off, T_off, c, p = columns
-    return _Meeting(F, T, gap, F_off, T_off, u[:, None], v[:, None], c, p)
-
-
-def _meet_at_ends(i: Instance) -> _Meeting:
-    """Meet at the largest and at the smallest positive eigenvalue."""
-    n = i.n
-    first = np.argmax(_positive(i), axis=-1)[:, None]
-    index = np.concatenate([np.full_like(first, n - 1), first], axis=-1)
-    own = index[..., None] == np.arange(n)
-    return _meet(i, np.take_along_axis(i.d, index, axis=-1), own)
-
-
-def _chosen(i: Instance) -> Values:
-    return np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))
-
-
-def _meet_at_eigenvalues(i: Instance) -> _Meeting:
-    places = np.where(_positive(i), i.d, i.d_max[:, None])[:, _chosen(i)]
-    own = np.broadcast_to(np.eye(i.n, dtype=bool)[_chosen(i)], (*places.shape, i.n))
-    return _meet(i, places, own)
-
-
-def _meet_between(i: Instance) -> _Meeting:
-    """Meet between neighbouring eigenvalues, and beyond the largest."""
-    d = np.where(_positive(i), i.d, i.d_max[:, None])
-    following = np.concatenate([d[:, 1:], 3 * d[:, -1:]], axis=-1)
-    return _meet(i, np.sqrt(d * following)[:, _chosen(i)])
-
-
-def _weight(i: Instance) -> Values:
-    return i.energy[:, :1][:, None]
-
-
-def _sum(values: Values) -> Values:
-    return np.sum(values, axis=-1)
-
-
-def _where_defined(i: Instance, margin: Values, *, positive: bool = False) -> Values:
-    """Blank what belongs to rounds after the collapse, and on request to d = 0."""
-    defined = i.alive.reshape(*i.alive.shape, *(1,) * (margin.ndim - 2))
-    if positive:
-        own = _positive(i)[:, None]
-        defined = defined & own.reshape(*own.shape, *(1,) * (margin.ndim - 3))
-    return np.where(defined, margin, np.nan)
-
-
-def _strictly(difference: Values, size: Values) -> Values:
-    """Return difference / size where the difference is positive, else -1: no equality."""
-    return np.where((difference > 0).astype(bool), difference / size, -1.0)
-
-
-def _crossing(i: Instance) -> Values:
-    meet, e = _meet_at_ends(i), _weight(i)
-    F, T, F_off, T_off, u = meet.F, meet.T, meet.F_off, meet.T_off, meet.u
-    # at the largest eigenvalue T keeps more than F, at the smallest less
-    gap = meet.gap * np.array([1, -1])[:, None]
-    pairs = (
-        (_sum(e * gap * (F + T)), _sum(e * (F**2 + T**2))),
-        (_sum(e * gap * (F_off + T_off)), _sum(e * (F_off**2 + T_off**2))),
-        (_sum(e * gap * (F + T) * u), _sum(e * (F**2 + T**2) * u)),
-        (_sum(gap), _sum(F + T)),
-    )
-    return np.stack([_strictly(*pair) for pair in pairs], axis=-1)
-
-
-def _spread(i: Instance, carries: Values) -> Values:
-    """Return whether two distinct positive eigenvalues are among those marked, shape (m,)."""
-    marked = _positive(i) & carries
-    n = i.n
-    low = np.argmax(marked, axis=-1)[:, None]
-    high = n - 1 - np.argmax(marked[:, ::-1], axis=-1)[:, None]
-    d_low, d_high = (np.take_along_axis(i.d, k, axis=-1)[:, 0] for k in (low, high))
-    return np.any(marked, axis=-1) & (d_high > d_low * _APART).astype(bool)
-
-
-def _two_energies(i: Instance) -> Values:
-    return _spread(i, (i.energy[:, 0] > 0).astype(bool))
-
+positive = Hypothesis(
+    id="positive",
+    words="$d > 0$",
+    needed_for=r"in the kernel of $G$ nothing is kept, and slopes and reciprocals are undefined",
+    holds=lambda i: (i.d > 0).astype(bool)[:, None],
+)
 
 several_rounds = Hypothesis(
     id="several-rounds",
@@ -191,126 +43,210 @@ several_rounds = Hypothesis(
     holds=lambda i: i.alive & (i.t >= 1),
 )
 
-two_energies = Hypothesis(
-    id="two-energies",
-    words="the labels have energy at two distinct positive eigenvalues",
-    needed_for="with all energy in one eigenspace, t rounds are one round with another tolerance",
-    holds=_two_energies,
-)
 
-spread = Hypothesis(
-    id="spread",
-    words="the labels have energy at two distinct positive eigenvalues (for the degrees of "
-    "freedom: there are two such eigenvalues)",
-    needed_for="with all energy in one eigenspace, t rounds are one round with another tolerance",
-    holds=lambda i: np.stack(
-        [_two_energies(i)] * 3 + [_spread(i, np.ones(i.d.shape, dtype=bool))], axis=-1
-    )[:, None, None],
-)
-
-positive = Hypothesis(
-    id="positive",
-    words="$d > 0$",
-    needed_for=r"in the kernel of $G$ nothing is kept, and slopes and reciprocals are undefined",
-    holds=lambda i: _positive(i)[:, None],
-)
+def _multipliers(i: Instance) -> Values:
+    """Return c of shape (m, T, 1); 1 after the collapse."""
+    return np.where(i.alive, i.c, 1)[..., None]
 
 
-def _rounds_of(i: Instance) -> tuple[Values, Values]:
-    """Return c of shape (m, T, 1) and d of shape (m, 1, n), both positive."""
-    c = np.where(i.alive, i.c, 1)[..., None]
-    return c, np.where(_positive(i), i.d, i.d_max[:, None])[:, None]
+def _eigenvalues(i: Instance) -> Values:
+    """Return d of shape (m, n), with the largest eigenvalue in place of zeros."""
+    return np.where((i.d > 0).astype(bool), i.d, i.d_max[:, None])
+
+
+def _inverse(i: Instance) -> Values:
+    """Return 1/d of shape (m, 1, n), zero where d = 0."""
+    return np.where((i.d > 0).astype(bool), 1 / _eigenvalues(i), 0)[:, None]
+
+
+def _where_defined(i: Instance, margin: Values, *, kernel: bool = True) -> Values:
+    """Blank what belongs to rounds after the collapse, and on request what to d = 0."""
+    trailing = margin.ndim - 2
+    margin = np.where(i.alive.reshape(*i.alive.shape, *(1,) * trailing), margin, np.nan)
+    if kernel:
+        return margin
+    own = (i.d > 0).astype(bool)[:, None]
+    return np.where(own.reshape(*own.shape, *(1,) * (trailing - 1)), margin, np.nan)
+
+
+def _meeting(i: Instance, place: Values) -> tuple[Values, Values]:
+    """Return m and F at a place of shape (m, 1), after each round; shapes (m, T, 1)."""
+    place = place[:, None]
+    log_F = -np.cumsum(np.log1p(_multipliers(i) / place), axis=1)
+    return place * np.expm1(-log_F), np.exp(log_F)
+
+
+def _places(i: Instance) -> list[Values]:
+    """Return places between neighbouring eigenvalues, and one beyond the largest."""
+    d = _eigenvalues(i)
+    following = np.concatenate([d[:, 1:], 3 * d[:, -1:]], axis=-1)
+    between = np.sqrt(d * following)
+    return [between[:, k : k + 1] for k in np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))]
+
+
+def _single(i: Instance, c: Values) -> tuple[Values, Values]:
+    """Return T and 1 - T."""
+    d = i.d[:, None]
+    return tikhonov(d, c), c / (c + d)
+
+
+def _lost(i: Instance) -> Values:
+    """Return 1 - F without that subtraction: 1 - A B = (1 - A) + A (1 - B)."""
+    c, d = _multipliers(i), i.d
+    lost = [0 * d]
+    for t in range(c.shape[1]):
+        lost.append((c[:, t] + d * lost[-1]) / (c[:, t] + d))
+    return np.stack(lost, axis=1)[:, 1:]
+
+
+def _sum(values: Values) -> Values:
+    return np.sum(values, axis=-1)
+
+
+def _measures(i: Instance, kept: Values, lost: Values) -> tuple[Values, ...]:
+    """Return size, minus residual, roughness, degrees of freedom: all rise with the filter."""
+    e = i.energy[:, :1]
+    return (
+        _sum(e * kept**2),
+        -_sum(e * lost**2),
+        _sum(e * kept**2 * _inverse(i)),
+        _sum(kept),
+    )
+
+
+def _crossing(i: Instance) -> Values:
+    first = np.argmax((i.d > 0).astype(bool), axis=-1)[:, None]
+    F = _measures(i, i.B, _lost(i))
+    weaker, stronger = (
+        _measures(i, *_single(i, _meeting(i, place)[0]))
+        for place in (i.d[:, -1:], np.take_along_axis(i.d, first, axis=-1))
+    )
+    margins = [
+        slack(*pair) for pair in (*zip(F, weaker, strict=True), *zip(stronger, F, strict=True))
+    ]
+    return _where_defined(i, np.stack(margins, axis=-1))
 
 
 def _steepness(i: Instance) -> Values:
-    c, d = _rounds_of(i)
+    c, d = _multipliers(i), _eigenvalues(i)[:, None]
     log_p = -np.cumsum(np.log1p(c / d), axis=1)
     slope = np.cumsum(c / (c + d), axis=1)
     t = (i.t + 1)[:, None]
     equal = -np.expm1(log_p / t) * t
     chain = -np.expm1(log_p), slope, equal, -log_p
     margin = np.stack([slack(*pair) for pair in pairwise(chain)], axis=-1)
-    return _where_defined(i, margin, positive=True)
+    return _where_defined(i, margin, kernel=False)
 
 
 def _majorises(i: Instance) -> Values:
-    meet = _meet_between(i)
-    top_F, top_T = (np.cumsum(phi[..., ::-1], axis=-1) for phi in (meet.F, meet.T))
-    excess = -_sum(meet.gap)[..., None]
-    # min(0, excess), which balls cannot decide where the sums agree
-    shortfall = (excess - np.abs(excess)) / 2
-    margin = slack(top_T + shortfall, top_F)
-    return _where_defined(i, margin)
+    margins = []
+    for place in _places(i):
+        T, _ = _single(i, _meeting(i, place)[0])
+        top_F, top_T = (np.cumsum(phi[..., ::-1], axis=-1) for phi in (i.B, T))
+        excess = (_sum(i.B) - _sum(T))[..., None]
+        # min(0, excess), which balls cannot decide where the sums agree
+        sides = top_T + (excess - np.abs(excess)) / 2, top_F
+        margins.append(slack(*(np.where(i.alive[..., None], side, 1) for side in sides)))
+    return _where_defined(i, np.stack(margins, axis=-1))
 
 
 def _variance(i: Instance) -> Values:
-    meet = _meet_between(i)
-    F, T, p = meet.F, meet.T, meet.p[..., 0]
-    margin = slack(_sum(T**2) + 2 * p * _sum(F), _sum(F**2) + 2 * p * _sum(T))
-    return _where_defined(i, margin)
+    margins = []
+    for place in _places(i):
+        c, p = _meeting(i, place)
+        T, _ = _single(i, c)
+        squares_F, squares_T = _sum(i.B**2), _sum(T**2)
+        p = p[..., 0]
+        margins.append(slack(squares_T + 2 * p * _sum(i.B), squares_F + 2 * p * _sum(T)))
+    return _where_defined(i, np.stack(margins, axis=-1))
+
+
+def _cost(i: Instance, c: Values, kept: Values, lost: Values) -> Values:
+    """Return n times residual plus c R(f)."""
+    return _sum(i.energy[:, :1] * (lost**2 + c * _inverse(i) * kept**2))
 
 
 def _lagrangian(i: Instance) -> Values:
-    meet, e = _meet_between(i), _weight(i)
-    cost_F, cost_T = _costs(meet, e)
-    margin = slack(cost_T + _sum(e * (1 + meet.c * meet.u) * np.square(meet.gap)), cost_F)
-    return _where_defined(i, margin)
+    margins = []
+    for place in _places(i):
+        c, _ = _meeting(i, place)
+        T, T_lost = _single(i, c)
+        excess = _sum(i.energy[:, :1] * (1 + c * _inverse(i)) * np.square(i.B - T))
+        costs = _cost(i, c, T, T_lost) + excess, _cost(i, c, i.B, _lost(i))
+        margins.append(slack(*costs))
+    return _where_defined(i, np.stack(margins, axis=-1))
 
 
-def _costs(meet: _Meeting, e: Values) -> tuple[Values, Values]:
-    """Return n times residual plus c R(f), for F and for T."""
-    penalty = meet.c * meet.u
-    return (
-        _sum(e * (meet.F_off**2 + penalty * meet.F**2)),
-        _sum(e * (meet.T_off**2 + penalty * meet.T**2)),
-    )
+def _pairs(i: Instance) -> Values:
+    """Return the sum of products of two different multipliers, shape (m, T, 1)."""
+    c = _multipliers(i)
+    total = np.cumsum(c, axis=1)
+    before = np.concatenate([0 * c[:, :1], total[:, :-1]], axis=1)[:, : c.shape[1]]
+    return np.cumsum(c * before, axis=1)
+
+
+def _distance(i: Instance, place: Values) -> Values:
+    """Return n times the lower bound of the excess cost, without the pairs' sum squared."""
+    u = _inverse(i)
+    T, _ = _single(i, _meeting(i, place)[0])
+    return _sum(i.energy[:, :1] * i.B**2 * T * np.square(u * (u - 1 / place[:, None])))
 
 
 def _off_front(i: Instance) -> Values:
-    meet, e = _meet_at_eigenvalues(i), _weight(i)
-    cost_F, cost_T = _costs(meet, e)
-    return _strictly(_sum(e * (1 + meet.c * meet.u) * np.square(meet.gap)), cost_F + cost_T)
+    margins = []
+    for place in _places(i):
+        c, _ = _meeting(i, place)
+        bound = np.square(_pairs(i)[..., 0]) * _distance(i, place)
+        costs = _cost(i, c, *_single(i, c)), _cost(i, c, i.B, _lost(i))
+        margins.append(slack(costs[0] + bound, costs[1]))
+    return _where_defined(i, np.stack(margins, axis=-1))
+
+
+def _always_off_front(i: Instance) -> Values:
+    """Return 1 where the excess cost is positive at the single round that meets F at d_max."""
+    # for that round the largest eigenvalue itself contributes exactly nothing
+    others = np.where(np.arange(i.n) < i.n - 1, i.energy[:, :1], 0)
+    T, _ = _single(i, _meeting(i, i.d[:, -1:])[0])
+    excess = _sum(others * np.square(i.B - T))
+    return np.where((excess > 0).astype(bool), 1.0, -1.0)
 
 
 def _equal_norm(i: Instance) -> Values:
-    meet, e = _meet_between(i), _weight(i)
-    u, v = meet.u, meet.v[..., 0]
-    rough_F, rough_T = (_sum(e * u * phi**2) for phi in (meet.F, meet.T))
-    norm_F, norm_T = (_sum(e * phi**2) for phi in (meet.F, meet.T))
-    margin = slack(rough_F + v * norm_T, rough_T + v * norm_F)
-    return _where_defined(i, margin)
+    e, u = i.energy[:, :1], _inverse(i)
+    margins = []
+    for place in _places(i):
+        T, _ = _single(i, _meeting(i, place)[0])
+        rough_F, rough_T = (_sum(e * u * phi**2) for phi in (i.B, T))
+        size_F, size_T = (_sum(e * phi**2) / place for phi in (i.B, T))
+        margins.append(slack(rough_F + size_T, rough_T + size_F))
+    return _where_defined(i, np.stack(margins, axis=-1))
 
 
 def _equal_residual(i: Instance) -> Values:
-    meet, e = _meet_between(i), _weight(i)
-    p, p_off = meet.p[..., 0], (meet.p * meet.v * meet.c)[..., 0]
-    norm_F, norm_T = (_sum(e * phi**2) for phi in (meet.F, meet.T))
-    left_F, left_T = (_sum(e * lost**2) for lost in (meet.F_off, meet.T_off))
-    margin = slack(p_off * norm_T + p * left_T, p_off * norm_F + p * left_F)
-    return _where_defined(i, margin)
+    e = i.energy[:, :1]
+    margins = []
+    for place in _places(i):
+        c, _ = _meeting(i, place)
+        T, T_lost = _single(i, c)
+        size_F, size_T = (_sum(e * phi**2) for phi in (i.B, T))
+        left_F, left_T = (_sum(e * lost**2) for lost in (_lost(i), T_lost))
+        # p / (1 - p)
+        odds = (place[:, None] / c)[..., 0]
+        margins.append(slack(size_T + odds * left_T, size_F + odds * left_F))
+    return _where_defined(i, np.stack(margins, axis=-1))
 
 
 def _duality(i: Instance) -> Values:
-    c, d = _rounds_of(i)
+    c, d = _multipliers(i), _eigenvalues(i)[:, None]
     c_dual, d_dual = 1 / c, 1 / d
     dual = -np.expm1(-np.cumsum(np.log1p(d_dual / c_dual), axis=1))
-    margin = slack(_lost(c, d), dual)
-    return _where_defined(i, margin, positive=True)
-
-
-def _lost(c: Values, d: Values) -> Values:
-    """Return 1 - F without that subtraction: 1 - A B = (1 - A) + A (1 - B)."""
-    lost = [0 * d[:, 0]]
-    for t in range(c.shape[1]):
-        lost.append((c[:, t] + d[:, 0] * lost[-1]) / (c[:, t] + d[:, 0]))
-    return np.stack(lost, axis=1)[:, 1:]
+    return _where_defined(i, slack(_lost(i), dual), kernel=False)
 
 
 def _qualification(i: Instance) -> Values:
-    c, d = _rounds_of(i)
-    s, lost = np.cumsum(c, axis=1), _lost(c, d)
+    s, d, lost = np.cumsum(_multipliers(i), axis=1), i.d[:, None], _lost(i)
     margin = np.stack([slack(s, lost * (s + d)), slack(lost * d, s)], axis=-1)
-    return _where_defined(i, margin, positive=True)
+    return _where_defined(i, margin, kernel=False)
 
 
 _OFF_FRONT = (
@@ -321,14 +257,14 @@ STATEMENTS = (
     Statement(
         id="thm-crossing",
         chapter="filters",
-        slogan="Whatever one round has in common with several, their filters cross inside.",
-        tex=r"M(T_{m(d_{\max})}) > M(F) > M(T_{m(d_{\min})}), \qquad "
-        r"M(F) = M(T_c) \implies m(d_{\max}) < c < m(d_{\min})",
+        slogan="Whichever of four measures two filters share, they cross inside the spectrum.",
+        tex=r"M(T_{m(d_{\max})}) \ge M(F) \ge M(T_{m(d_{\min})})",
         source=THIS_BOOK,
         margin=_crossing,
-        hypotheses=(several_rounds, spread),
+        hypotheses=(non_trivial,),
         rests_on=("thm-no-filter",),
         equations=("eq-crossing",),
+        attained="one round; all label energy at one end of the spectrum",
     ),
     Statement(
         id="prop-steepness",
@@ -354,7 +290,7 @@ STATEMENTS = (
         hypotheses=(non_trivial,),
         rests_on=("thm-no-filter",),
         equations=("eq-majorises",),
-        attained=r"one round; $l = n$ with fewer degrees of freedom",
+        attained=r"one round with $c = c_0$; $l = n$ with at most as many degrees of freedom",
     ),
     Statement(
         id="cor-variance",
@@ -386,12 +322,15 @@ STATEMENTS = (
         id="thm-off-front",
         chapter="filters",
         slogan="With the same residual, one round has the smaller R(f).",
-        tex=_OFF_FRONT,
+        tex=r"J_c(F) - J_c(T_c) \ge \frac1n \Bigl(\sum_{i<l<t} c_i c_l\Bigr)^2 \sum_k z_k^2\, "
+        r"\frac{F(d_k)^2\, T_c(d_k)}{d_k^2} \Bigl(\frac{1}{d_k} - \frac{1}{d^*}\Bigr)^2, "
+        r"\qquad c = m(d^*)",
         source=THIS_BOOK,
         margin=_off_front,
-        hypotheses=(several_rounds, two_energies),
+        hypotheses=(non_trivial,),
         rests_on=("prop-lagrangian", "thm-no-filter"),
         equations=("eq-off-front",),
+        attained="two rounds; one round",
     ),
     Statement(
         id="claim-always-off-front",
@@ -399,7 +338,7 @@ STATEMENTS = (
         slogan="With the same residual, one round has the smaller R(f), whatever the labels.",
         tex=_OFF_FRONT + r", \ \text{any labels}",
         source="an earlier draft of this book",
-        margin=_off_front,
+        margin=_always_off_front,
         hypotheses=(several_rounds,),
         equations=("eq-claim-off-front",),
         counterexample=Counterexample(

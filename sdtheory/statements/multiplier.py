@@ -103,7 +103,7 @@ STATEMENTS = (
     Statement(
         id="prop-newton-concave",
         chapter="multiplier",
-        slogan="In mu = 1/c the reciprocal of the residual is concave: Newton never overshoots.",
+        slogan="In mu = 1/c the reciprocal of the residual is concave: Newton climbs to the root.",
         tex=r"\phi(\mu) = \|(I + \mu G)^{-1} y\|^{-1} \text{ is concave and increasing}, \qquad "
         r"\mu + \frac{1/\rho - \phi(\mu)}{\phi'(\mu)} \le \mu_* = \frac1c",
         source="the trust-region problem (Mor\u00e9 and Sorensen 1983)",
@@ -111,7 +111,7 @@ STATEMENTS = (
         hypotheses=(non_trivial,),
         rests_on=("prop-secular",),
         equations=("eq-newton-concave", "eq-newton-step"),
-        attained=r"exactly if $y$ lies in one eigenspace of $G$: $\phi$ is then affine",
+        attained=r"at $\mu \ne 1/c$ exactly if $y$ lies in one eigenspace of $G$",
     ),
     Statement(
         id="prop-morozov",

@@ -125,12 +125,12 @@ STATEMENTS = (
         hypotheses=(regular,),
         rests_on=("prop-norm-bound", "prop-collapse"),
         equations=("eq-rounds-bound",),
-        attained=r"in $N$ exactly if $\kappa = 1$ and $r_0$ is an integer",
+        attained=r"in $N$, with $r_0 > 1$: exactly if $\kappa = 1$ and $r_0$ is an integer",
     ),
     Statement(
         id="cor-step-dominates",
         chapter="rounds",
-        slogan="Steps of equal length say more than the condition number does, everywhere.",
+        slogan="Steps of equal length say at least as much as the condition number, everywhere.",
         tex=r"r_0 - \kappa t \;\le\; u_t \;\le\; \max(r_0 - t,\, 0) \;\le\; r_t, \qquad "
         r"u_t = a^t r_0 - b\,\frac{a^t-1}{a-1}",
         source=THIS_BOOK,
