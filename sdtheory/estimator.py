@@ -463,6 +463,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if not np.any(scaled):
             return np.zeros(0), True, None
         tolerance = self.epsilon_ * total / spectrum.n
+        if not tolerance > 0:
+            raise InvalidInputError(
+                f"epsilon = {self.epsilon!r} is too small against the labels: the tolerance "
+                f"underflows. Choose a larger one."
+            )
         most = _most_rounds(scaled)
         asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
         if asked is None or asked > most:
