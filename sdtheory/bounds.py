@@ -88,8 +88,8 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
 
     evaluated as t steps of the line, which also holds at a = 1 (that is,
     kappa = 1). A step is taken as ``a (r - 1) - (b - a)``, since a and b
-    nearly cancel as r_0 approaches 1. It bounds r_t for every t, also after the
-    collapse: then it is not positive.
+    nearly cancel as r_0 approaches 1. It bounds r_t for every t; once the
+    labels are zero it is not positive.
 
     Parameters
     ----------
