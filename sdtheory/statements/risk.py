@@ -247,7 +247,7 @@ STATEMENTS = (
         source=THIS_BOOK,
         margin=_second_helps,
         hypotheses=(non_trivial,),
-        rests_on=("prop-oracle",),
+        rests_on=("prop-oracle", "prop-risk"),
         equations=("eq-second-round",),
         attained=r"$\theta_k^2/d_k$ constant",
     ),
