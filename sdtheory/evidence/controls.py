@@ -73,6 +73,9 @@ def control(
 ) -> Control:
     """Look for a failure without a hypothesis: in a sample, then by search.
 
+    Where the margin is somewhere not a number, the claim has no meaning without
+    the hypothesis, and nothing is searched for.
+
     Parameters
     ----------
     statement : Statement
@@ -107,8 +110,10 @@ def control(
             index = int(np.argmax(measured.undefined))
             witness = Witness.of(instance, index, chunk.origin(index))
         undefined += int(measured.undefined.sum())
+    if witness is not None:
+        return Control(hypothesis, tried, False, undefined, None, witness)
     searched = search(dropped, seed=seed, budget=budget)
     tried += searched.evaluations
     if searched.found:
         return Control(hypothesis, tried, True, undefined, searched.best, searched.witness)
-    return Control(hypothesis, tried, False, undefined, None, witness)
+    return Control(hypothesis, tried, False, undefined, None, None)

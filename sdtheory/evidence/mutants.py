@@ -65,8 +65,9 @@ _BUDGET = 900
 #: Annotations are not evaluated: their names may be imported for type checkers only.
 _POSTPONED = import_module("__future__").annotations.compiler_flag
 #: Modules whose functions are part of a formula. The definition of the margin's scale,
-#: `sdtheory.statements.statement`, is the measure itself and is left alone.
-_FORMULAS = ("sdtheory.statements", "sdtheory.bounds", "sdtheory.filters", "sdtheory.path_length")
+#: `sdtheory.statements.statement`, is the measure itself and is left alone; so is the quadrature
+#: of `sdtheory.path_length`, which computes a quantity and is tested against enclosures by Arb.
+_FORMULAS = ("sdtheory.statements", "sdtheory.bounds", "sdtheory.filters")
 _MEASURE = "sdtheory.statements.statement"
 
 #: Names that a mutant exchanges.

@@ -22,9 +22,10 @@ def _decomposition(i: Instance) -> Values:
 
 
 def _dual_feasible(i: Instance) -> Values:
-    # the price 1/c of the constraint, which after the collapse is none; strictly positive
-    price = np.where(i.alive, 1 / np.where(i.alive, i.c, 1), 0)
-    return np.where((price > 0).astype(bool), slack(0 * price, price), -1.0)
+    c = np.where(i.alive, i.c, 1)
+    # both inequalities are strict, and after the collapse c is infinite
+    inside = ((i.c > 0) & (i.c < np.inf)).astype(bool)
+    return np.where(inside, slack(0 * c, c), -1.0)
 
 
 def _minimum(i: Instance) -> Values:

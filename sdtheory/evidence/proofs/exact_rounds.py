@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sympy
+import z3
 
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
 
@@ -240,11 +241,147 @@ def _rounds_limit() -> tuple[Proof, ...]:
     )
 
 
+def _loss_of_a_round() -> tuple[Proof, ...]:
+    c, h, low = reals("c h h_1")
+    before, after, rho, length, speed = reals("L(y) L(y') rho l(Hy') <Hy,Hy'>/|Hy|")
+    there, rest, own, size, q, d, factor = reals("m(Hy') m(delta) m(Hy) |.| |q| d_min K")
+    x, y, w = positive("c h z")
+    return (
+        Proof(
+            r"The component of $\delta = Hy - Hy'$ is $hz - \frac{hz}{1+ch} = "
+            r"\frac{ch}{1+ch} hz$.",
+            Identity(
+                y * w - y * w / (1 + x * y), x * y / (1 + x * y) * y * w, wrong=(x * y * y * w,)
+            ),
+            r"Nothing more.",
+        ),
+        Proof(
+            r"Per eigenvalue $h \ge h_1 \ge 0$ gives $0 \le \frac{ch}{1+ch} - "
+            r"\frac{ch_1}{1+ch_1} \le ch$.",
+            Implication(
+                given=(c >= 0, low >= 0, h >= low),
+                claim=z3.And(
+                    c * h / (1 + c * h) - c * low / (1 + c * low) >= 0,
+                    c * h / (1 + c * h) - c * low / (1 + c * low) <= c * h,
+                ),
+                wrong=(
+                    c * h / (1 + c * h) - c * low / (1 + c * low) <= c * h / 2,
+                    c * low / (1 + c * low) - c * h / (1 + c * h) >= 0,
+                ),
+            ),
+            r"Summing over the eigenvalues: $\|\delta - \theta Hy\| \le "
+            r"\frac{c}{d_{\min}^2} \|q_t\|$.",
+        ),
+        Proof(
+            r"$L(y) - L(y') \le c\,\ell(Hy')$, $\rho \ge c\,\frac{\langle Hy, "
+            r"Hy'\rangle}{\|Hy\|}$, $m(Hy) = 0$ and $m(\delta) \le (1+K) "
+            r"\frac{c}{d_{\min}^2}\|q_t\|$ add up to the bound.",
+            Implication(
+                given=(
+                    c > 0,
+                    d > 0,
+                    factor >= 0,
+                    before - after <= c * length,
+                    rho >= c * speed,
+                    there == speed - length,
+                    there == own - rest,
+                    own == 0,
+                    rest <= (1 + factor) * size,
+                    size * d**2 <= c * q,
+                ),
+                claim=before - after - rho <= (1 + factor) * (c / d) ** 2 * q,
+                wrong=(
+                    before - after - rho <= factor * (c / d) ** 2 * q,
+                    before - after - rho <= (1 + factor) * (c / d) * q,
+                ),
+            ),
+            r"The functional $\ell$ that supports $L$ at $y$, and $|m| \le (1+K)\|\cdot\|$.",
+        ),
+    )
+
+
+def _bounded_loss() -> tuple[Proof, ...]:
+    c, low, high, d, r, kappa = reals("c h_1 h_2 d_min r kappa")
+    start, factor, rho, count, rounds, bends = reals("L(y_0) K rho T N W")
+    end, decay, growth, u = reals("L(y_T) e^-u e^(gamma/2) u")
+    x, a, b, s, gamma = positive("c h_1 h_2 s gamma")
+    return (
+        Proof(
+            r"One round changes $\eta$ by at most $\frac{1+ch_1}{1+ch_2} = 1 - "
+            r"\frac{c(h_2-h_1)}{1+ch_2}$.",
+            Identity(
+                (1 + x * a) / (1 + x * b),
+                1 - x * (b - a) / (1 + x * b),
+                wrong=(1 - x * (b - a),),
+            ),
+            r"$1 - v \le e^{-v}$, and the product over the rounds.",
+        ),
+        Proof(
+            r"Where $c \ge \frac{d_{\min}}{r}$ and $d_{\min} h_2 \le 1 \le r$, "
+            r"$\frac{c(h_2-h_1)}{1+ch_2} \ge \frac{\gamma}{r}$ with $\gamma = "
+            r"\frac{d_{\min}}{2}(h_2 - h_1)$.",
+            Implication(
+                given=(d > 0, r >= 1, low > 0, high >= low, d * high <= 1, c * r >= d),
+                claim=c * (high - low) / (1 + c * high) >= d * (high - low) / (2 * r),
+                wrong=(c * (high - low) / (1 + c * high) >= d * (high - low) / r,),
+            ),
+            r"$c_t \ge \frac{d_{\min}}{r_t-1}$.",
+        ),
+        Proof(
+            r"Where $r \ge 2$, $\frac{c}{d_{\min}} \le \frac{\kappa}{r-1} \le "
+            r"\frac{2\kappa}{r}$.",
+            Implication(
+                given=(r >= 2, d > 0, kappa >= 1, c * (r - 1) <= kappa * d),
+                claim=c / d <= 2 * kappa / r,
+                wrong=(c / d < 2 * kappa / r, c / d <= kappa / r),
+            ),
+            r"$c_t \le \frac{d_{\max}}{r_t-1}$, and $\|q_t\| \le \eta_t r_t \rho$.",
+        ),
+        Proof(
+            r"$-\frac1\gamma e^{-\gamma s}$ is an antiderivative of $e^{-\gamma s}$.",
+            Identity(
+                sympy.diff(-sympy.exp(-gamma * s) / gamma, s),
+                sympy.exp(-gamma * s),
+                wrong=(gamma * sympy.exp(-gamma * s),),
+            ),
+            r"That the intervals from $S_t$ to $S_{t+1}$ do not overlap.",
+        ),
+        Proof(
+            r"So with $u = \frac{\gamma}{r} \le \frac\gamma2$, $\frac1r \le e^{\gamma/2} "
+            r"\frac{1 - e^{-u}}{\gamma}$, multiplied by $\gamma$: $u \le e^{\gamma/2} "
+            r"(1 - e^{-u})$.",
+            Implication(
+                given=(u >= 0, decay > 0, decay * (1 + u) <= 1, growth * decay >= 1),
+                claim=u <= growth * (1 - decay),
+                wrong=(u < growth * (1 - decay), u <= 1 - decay),
+            ),
+            r"$e^u \ge 1 + u$ and $e^{\gamma/2 - u} \ge 1$; the factor $e^{-\gamma S_t}$.",
+        ),
+        Proof(
+            r"$T \le N$ rounds that use up $T\rho + W\rho$ in all, and $L(y_T) \le 2K\rho$: "
+            r"$\frac{L(y_0)}{\rho} - N \le 2K + W$.",
+            Implication(
+                given=(
+                    rho > 0,
+                    count <= rounds,
+                    start - end <= count * rho + bends * rho,
+                    end <= 2 * factor * rho,
+                ),
+                claim=start / rho - rounds <= 2 * factor + bends,
+                wrong=(start / rho - rounds <= factor + bends,),
+            ),
+            r"Adding up the rounds with $r_t \ge 2$; $r_T < 2$ and $L(y) \le K\|y\|$.",
+        ),
+    )
+
+
 PROOFS = {
     "thm-length-falls": _length_falls(),
     "prop-length-bounds": _length_bounds(),
     "prop-length-falls-at-most": _falls_at_most(),
     "prop-length-falls-slowly": _falls_slowly(),
     "thm-rounds-limit": _rounds_limit(),
+    "prop-loss-of-a-round": _loss_of_a_round(),
+    "thm-bounded-loss": _bounded_loss(),
     "prop-singular-first-step": _singular(),
 }

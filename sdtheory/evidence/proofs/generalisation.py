@@ -10,7 +10,6 @@ from sdtheory.evidence.proofs.arguments import (
     Identity,
     Implication,
     Proof,
-    Sign,
     positive,
     reals,
 )
@@ -155,45 +154,52 @@ def _balls() -> tuple[Proof, ...]:
 
 
 def _rademacher() -> tuple[Proof, ...]:
-    s, u = positive("s u")
-    mean, second, root = reals("E(X) E(X^2) E(sqrt(X))")
-    m, scale = reals("m u")
-    gap = s**4 - 3 * u**2 * s**2 + 2 * u**3 * s
+    mean, root = reals("E(X^2) E(X)")
+    n, h, flipped, size, weight = reals("n h(s) sum_h(s^k) |S| h_S")
+    second, energy = reals("E(h^2) E(hNh)")
     return (
         Proof(
-            r"Above: $2 m s \le s^2 + m^2$ for the mean $m$ of $s = \sqrt X$ gives $m^2 \le "
-            r"\mathbb{E} X$, in the mean over the signs.",
-            Implication(given=(2 * m * root <= mean + m**2, m == root), claim=root**2 <= mean),
+            r"Above: $2 m X \le X^2 + m^2$ for the mean $m$ of $X$ gives $m^2 \le "
+            r"\mathbb{E} X^2$, in the mean over the signs.",
+            Implication(
+                given=(2 * root * root <= mean + root**2,),
+                claim=root**2 <= mean,
+                wrong=(root**2 < mean,),
+            ),
             r"Taking means; $\mathbb{E}\,\sigma_j\sigma_k = 0$ for $j \ne k$, so that "
             r"$\mathbb{E}\,\sigma^\top G \sigma = \operatorname{tr} G$.",
         ),
         Proof(
-            r"Below, for each sign vector: $s^4 - 3u^2 s^2 + 2u^3 s = s(s-u)^2(s+2u)$.",
-            Identity(gap, s * (s - u) ** 2 * (s + 2 * u), wrong=(s * (s - u) ** 2 * (s + u),)),
-            r"Nothing more.",
-        ),
-        Proof(
-            r"So $s \ge \frac{3u^2s^2 - s^4}{2u^3}$ for all $s, u > 0$.",
-            Sign(
-                s - (3 * u**2 * s**2 - s**4) / (2 * u**3),
-                wrong=(s - (4 * u**2 * s**2 - s**4) / (2 * u**3),),
-            ),
-            r"The case $s = 0$.",
-        ),
-        Proof(
-            r"In the mean, with $u^2 = 3\,\mathbb{E}X$ and $\mathbb{E}X^2 \le 3 (\mathbb{E}X)^2$: "
-            r"$(\mathbb{E}\sqrt X)^2 \ge \frac13 \mathbb{E}X$.",
+            r"Below: $\sum_k h(\sigma^{(k)}) \ge (n-2)\, h(\sigma)$ gives "
+            r"$\frac12 \sum_k (h(\sigma) - h(\sigma^{(k)})) \le h(\sigma)$.",
             Implication(
-                given=(
-                    scale**2 == 3 * mean,
-                    second <= 3 * mean**2,
-                    2 * scale**3 * root >= 3 * scale**2 * mean - second,
-                ),
-                claim=root**2 >= mean / 3,
-                wrong=(root**2 > mean / 3,),
+                given=(flipped >= (n - 2) * h,),
+                claim=(n * h - flipped) / 2 <= h,
+                wrong=((n * h - flipped) / 2 < h,),
             ),
-            r"$\mathbb{E}(\sigma^\top G \sigma)^2 \le 3(\operatorname{tr} G)^2$ for positive "
-            r"semidefinite $G$; the supremum over the ball is "
+            r"The triangle inequality for the seminorm $h(\sigma) = \sqrt{\sigma^\top G \sigma}$; "
+            r"taking means: $\mathbb{E}\, h\,\mathcal N h \le \mathbb{E}\, h^2$.",
+        ),
+        Proof(
+            r"For each set of signs with $|S| \ge 2$: $|S|\, \hat h_S^2 \ge 2 \hat h_S^2$.",
+            Implication(
+                given=(size >= 2,),
+                claim=size * weight**2 >= 2 * weight**2,
+                wrong=(size * weight**2 >= 3 * weight**2,),
+            ),
+            r"The expansion of $h$ in products of signs; odd $|S|$ do not occur as $h$ is even; "
+            r"summing: $\mathbb{E}\, h\,\mathcal N h \ge 2(\mathbb{E}\, h^2 - m^2)$.",
+        ),
+        Proof(
+            r"$2(\mathbb{E}\, h^2 - m^2) \le D$ and $D \le \mathbb{E}\, h^2$ with "
+            r"$m = \mathbb{E}\, h$, $D = \mathbb{E}\, h\,\mathcal N h$: "
+            r"$\mathbb{E}\, h^2 \le 2 m^2$.",
+            Implication(
+                given=(2 * (second - root**2) <= energy, energy <= second),
+                claim=second <= 2 * root**2,
+                wrong=(second < 2 * root**2, second <= root**2),
+            ),
+            r"The supremum over the ball is "
             r"$\frac{\Lambda}{n}\sqrt{n\,\sigma^\top G\sigma}$.",
         ),
     )
