@@ -59,14 +59,14 @@ def _inverse(i: Instance) -> Values:
     return np.where((i.d > 0).astype(bool), 1 / _eigenvalues(i), 0)[:, None]
 
 
-def _where_defined(i: Instance, margin: Values, *, kernel: bool = True) -> Values:
-    """Blank what belongs to rounds after the collapse, and on request what to d = 0."""
-    trailing = margin.ndim - 2
-    margin = np.where(i.alive.reshape(*i.alive.shape, *(1,) * trailing), margin, np.nan)
-    if kernel:
-        return margin
-    own = (i.d > 0).astype(bool)[:, None]
-    return np.where(own.reshape(*own.shape, *(1,) * (trailing - 1)), margin, np.nan)
+def _while_alive(i: Instance, margin: Values) -> Values:
+    """Blank what belongs to rounds after the collapse."""
+    return np.where(i.alive.T, margin.T, np.nan).T
+
+
+def _off_kernel(i: Instance, margin: Values) -> Values:
+    """Blank what belongs to eigenvalues that are zero."""
+    return np.where((i.d > 0).astype(bool)[:, None].T, margin.T, np.nan).T
 
 
 def _meeting(i: Instance, place: Values) -> tuple[Values, Values]:
@@ -77,11 +77,9 @@ def _meeting(i: Instance, place: Values) -> tuple[Values, Values]:
 
 
 def _places(i: Instance) -> list[Values]:
-    """Return places between neighbouring eigenvalues, and one beyond the largest."""
+    """Return some of the positive eigenvalues, each of shape (m, 1)."""
     d = _eigenvalues(i)
-    following = np.concatenate([d[:, 1:], 3 * d[:, -1:]], axis=-1)
-    between = np.sqrt(d * following)
-    return [between[:, k : k + 1] for k in np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))]
+    return [d[:, [k]] for k in np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))]
 
 
 def _single(i: Instance, c: Values) -> tuple[Values, Values]:
@@ -124,7 +122,7 @@ def _crossing(i: Instance) -> Values:
     margins = [
         slack(*pair) for pair in (*zip(F, weaker, strict=True), *zip(stronger, F, strict=True))
     ]
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _steepness(i: Instance) -> Values:
@@ -135,30 +133,30 @@ def _steepness(i: Instance) -> Values:
     equal = -np.expm1(log_p / t) * t
     chain = -np.expm1(log_p), slope, equal, -log_p
     margin = np.stack([slack(*pair) for pair in pairwise(chain)], axis=-1)
-    return _where_defined(i, margin, kernel=False)
+    return _off_kernel(i, _while_alive(i, margin))
 
 
 def _majorises(i: Instance) -> Values:
     margins = []
     for place in _places(i):
-        T, _ = _single(i, _meeting(i, place)[0])
+        T = tikhonov(i.d[:, None], _meeting(i, place)[0])
         top_F, top_T = (np.cumsum(phi[..., ::-1], axis=-1) for phi in (i.B, T))
         excess = (_sum(i.B) - _sum(T))[..., None]
         # min(0, excess), which balls cannot decide where the sums agree
         sides = top_T + (excess - np.abs(excess)) / 2, top_F
         margins.append(slack(*(np.where(i.alive[..., None], side, 1) for side in sides)))
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _variance(i: Instance) -> Values:
     margins = []
     for place in _places(i):
         c, p = _meeting(i, place)
-        T, _ = _single(i, c)
+        T = tikhonov(i.d[:, None], c)
         squares_F, squares_T = _sum(i.B**2), _sum(T**2)
         p = p[..., 0]
         margins.append(slack(squares_T + 2 * p * _sum(i.B), squares_F + 2 * p * _sum(T)))
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _cost(i: Instance, c: Values, kept: Values, lost: Values) -> Values:
@@ -174,7 +172,7 @@ def _lagrangian(i: Instance) -> Values:
         excess = _sum(i.energy[:, :1] * (1 + c * _inverse(i)) * np.square(i.B - T))
         costs = _cost(i, c, T, T_lost) + excess, _cost(i, c, i.B, _lost(i))
         margins.append(slack(*costs))
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _pairs(i: Instance) -> Values:
@@ -188,7 +186,7 @@ def _pairs(i: Instance) -> Values:
 def _distance(i: Instance, place: Values) -> Values:
     """Return n times the lower bound of the excess cost, without the pairs' sum squared."""
     u = _inverse(i)
-    T, _ = _single(i, _meeting(i, place)[0])
+    T = tikhonov(i.d[:, None], _meeting(i, place)[0])
     return _sum(i.energy[:, :1] * i.B**2 * T * np.square(u * (u - 1 / place[:, None])))
 
 
@@ -199,14 +197,14 @@ def _off_front(i: Instance) -> Values:
         bound = np.square(_pairs(i)[..., 0]) * _distance(i, place)
         costs = _cost(i, c, *_single(i, c)), _cost(i, c, i.B, _lost(i))
         margins.append(slack(costs[0] + bound, costs[1]))
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _always_off_front(i: Instance) -> Values:
     """Return 1 where the excess cost is positive at the single round that meets F at d_max."""
     # for that round the largest eigenvalue itself contributes exactly nothing
     others = np.where(np.arange(i.n) < i.n - 1, i.energy[:, :1], 0)
-    T, _ = _single(i, _meeting(i, i.d[:, -1:])[0])
+    T = tikhonov(i.d[:, None], _meeting(i, i.d[:, -1:])[0])
     excess = _sum(others * np.square(i.B - T))
     return np.where((excess > 0).astype(bool), 1.0, -1.0)
 
@@ -215,11 +213,11 @@ def _equal_norm(i: Instance) -> Values:
     e, u = i.energy[:, :1], _inverse(i)
     margins = []
     for place in _places(i):
-        T, _ = _single(i, _meeting(i, place)[0])
+        T = tikhonov(i.d[:, None], _meeting(i, place)[0])
         rough_F, rough_T = (_sum(e * u * phi**2) for phi in (i.B, T))
         size_F, size_T = (_sum(e * phi**2) / place for phi in (i.B, T))
         margins.append(slack(rough_F + size_T, rough_T + size_F))
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _equal_residual(i: Instance) -> Values:
@@ -233,20 +231,20 @@ def _equal_residual(i: Instance) -> Values:
         # p / (1 - p)
         odds = (place[:, None] / c)[..., 0]
         margins.append(slack(size_T + odds * left_T, size_F + odds * left_F))
-    return _where_defined(i, np.stack(margins, axis=-1))
+    return _while_alive(i, np.stack(margins, axis=-1))
 
 
 def _duality(i: Instance) -> Values:
     c, d = _multipliers(i), _eigenvalues(i)[:, None]
     c_dual, d_dual = 1 / c, 1 / d
     dual = -np.expm1(-np.cumsum(np.log1p(d_dual / c_dual), axis=1))
-    return _where_defined(i, slack(_lost(i), dual), kernel=False)
+    return _off_kernel(i, _while_alive(i, slack(_lost(i), dual)))
 
 
 def _qualification(i: Instance) -> Values:
     s, d, lost = np.cumsum(_multipliers(i), axis=1), i.d[:, None], _lost(i)
     margin = np.stack([slack(s, lost * (s + d)), slack(lost * d, s)], axis=-1)
-    return _where_defined(i, margin, kernel=False)
+    return _off_kernel(i, _while_alive(i, margin))
 
 
 _OFF_FRONT = (

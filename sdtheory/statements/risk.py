@@ -60,8 +60,8 @@ def _eigenvalues(i: Instance) -> Values:
 
 
 def _while_alive(i: Instance, margin: Values) -> Values:
-    alive = i.alive.reshape(*i.alive.shape, *(1,) * (margin.ndim - 2))
-    return np.where(alive, margin, np.nan)
+    """Blank what belongs to rounds after the collapse."""
+    return np.where(i.alive.T, margin.T, np.nan).T
 
 
 def _two_point_noise(i: Instance) -> Values:
