@@ -146,8 +146,8 @@ class _Chain:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the fit after the last one computed is the zero function."""
-        return self.outcome in (Outcome.TRIVIAL, Outcome.COLLAPSED) or bool(self.r[-1] <= 1)
+        """Whether the fit after the last one computed is the zero function, to rounding."""
+        return self.outcome is not Outcome.COMPLETED
 
     @property
     def c_interval(self) -> Array:
@@ -292,15 +292,16 @@ def distill_krylov(
     tolerance = _as_tolerance(tolerance)
     max_products = as_rounds(max_products, "max_products")
     start = _Start.checked(labels, epsilon, rounds)
-    if start.excess <= 0:
+    near = abs(start.excess) <= 2 * n * _ULP * start.r * (1 + start.r) * start.rho2
+    if start.excess <= 0 or near:
         none = np.empty(0)
         return KrylovDistillation(
             epsilon=epsilon,
             c=none,
             c_error=none,
             r=np.array([start.r]),
-            outcome=Outcome.TRIVIAL,
-            n_rounds_range=(0, 0),
+            outcome=Outcome.NEAR_COLLAPSE if near else Outcome.TRIVIAL,
+            n_rounds_range=(0, int(near)),
             products=0,
             y_error=np.zeros(1),
             _labels=labels,
@@ -440,7 +441,8 @@ class SplineDistillation(_Chain):
     """A chain of smoothing splines.
 
     `c_error` is an estimate, not a bound: what sweeping the points in the
-    other direction changes, and one machine epsilon in the residual energy.
+    other direction, in every round, changes; and one machine epsilon in the
+    residual energy.
 
     Attributes
     ----------
@@ -559,15 +561,20 @@ def distill_spline(
     rho2, excess = start.rho2, start.excess
     unit = sum(curve.shape) * _ULP
     tangent = np.zeros_like(at_knots)  # dy_t / dlog rho
-    carried = 0.0  # error of y_t that is not along it, over rho
+    # the same chain swept from the other side, which tells the error of this one
+    mirror, mirrored, mirrored_excess = curve.mirrored(), at_knots[::-1], excess
     fits, c, errors, conditions, r = [], [], [], [], [start.r]
     near = []  # rounds whose labels are within rounding of the tolerance
     while True:
         t = len(fits)
         slope = float(np.sum(weights * at_knots * tangent)) / rho2 / r[t] if r[t] > 0 else 0.0
-        doubt = unit * (r[t] + abs(slope - r[t])) + carried
-        if abs(excess) <= doubt * (1 + r[t]) * rho2:
+        doubt = unit * (r[t] + abs(slope - r[t])) * (1 + r[t]) * rho2
+        if abs(excess) <= doubt + 2 * abs(excess - mirrored_excess):
             near.append(t)
+        # unknown labels at the end of a chain have no multiplier that shows it
+        lost = abs(excess - mirrored_excess) / (excess + rho2) if excess + rho2 > 0 else 0.0
+        if lost > tolerance:
+            raise _inaccurate(f"||y_{t}||^2", t, r[t], lost)
         if excess <= 0 or t == start.limit:
             break
         slack = rho2 - (missed if t == 0 else 0.0)
@@ -575,29 +582,26 @@ def distill_spline(
             raise start.infeasible(missed)
         try:
             root = spline.solve(curve, at_knots, excess, slack, c[-1] if c else None)
+            other = spline.solve(mirror, mirrored, mirrored_excess, slack, root.c)
+            error = root.error + abs(other.c / root.c - 1)
         except spline.NoRootError:
-            root = None
-        if root is None or root.error > tolerance:
-            found = (
-                "is lost in rounding" if root is None else f"has relative error {root.error:.1g}"
-            )
-            raise AccuracyError(
-                f"the multiplier of round {t}, with r_{t} = {r[t]:.6g}, {found}. Choose another "
-                f"epsilon, or a larger tolerance."
-            )
+            root, other, error = None, None, np.inf
+        if root is None or other is None or error > tolerance:
+            if t in near and abs(excess) <= tolerance * rho2:
+                break
+            raise _inaccurate(f"c_{t}", t, r[t], error)
         w = root.fit.residual
         flat = root.resolvent.fit(tangent).values  # A tangent
         steepness = slack / root.condition
         through = float(np.sum(weights * w * (tangent - flat)))
         tangent = flat - root.shrunk * ((rho2 - through) / steepness)
-        carried += unit * r[t]
-        carried += root.error * float(np.sqrt(np.sum(weights * root.shrunk**2) / rho2))
         fits.append(root.fit)
         c.append(root.c)
-        errors.append(root.error)
+        errors.append(error)
         conditions.append(root.condition * rho2 / slack)
-        at_knots = root.fit.values
+        at_knots, mirrored = root.fit.values, other.fit.values
         excess = _excess(at_knots, weights, knots.n, start.epsilon)
+        mirrored_excess = _excess(mirrored, weights[::-1], knots.n, start.epsilon)
         r.append(float(np.sqrt(max(1 + excess / rho2, 0.0))))
 
     count = len(fits)
@@ -620,6 +624,15 @@ def distill_spline(
         _labels=labels,
         _knots=knots,
         _fits=tuple(Fit(f.values * scale, f.residual * scale, f.curvature * scale) for f in fits),
+    )
+
+
+def _inaccurate(what: str, t: int, r: float, error: float) -> AccuracyError:
+    found = f"has a relative error of about {error:.1g}" if np.isfinite(error) else "is lost"
+    return AccuracyError(
+        f"in round {t}, with r_{t} = {r:.6g}, {what} {found}, by rounding. "
+        f"Pass a larger tolerance, fewer rounds or another epsilon; inputs whose distances differ "
+        f"by many powers of ten cost the most digits."
     )
 
 
