@@ -185,7 +185,7 @@ STATEMENTS = (
     Statement(
         id="thm-beyond-cap",
         chapter="early_stopping",
-        slogan="Near the end of its life self-distillation passes the cap of every such filter.",
+        slogan="Close enough to its collapse, self-distillation passes the cap of every filter.",
         tex=r"(r_0 - 1)(r_{t-1} - 1) < \frac{d_{\min}^2}{d_j d_k} \implies "
         r"\frac{B_{t-1}[k]}{B_{t-1}[j]} > \frac{d_k}{d_j}, \qquad d_k > d_j, \ 2 \le t \le N",
         source=THIS_BOOK,

@@ -129,7 +129,7 @@ STATEMENTS = (
         slogan="Every round lowers the equivalent eigenvalues, the small ones most.",
         tex=r"d_t^+ \le d_{t-1}^+ \le d, \qquad "
         r"d_t^+ \le \frac{c_0}{\sum_{i \le t} c_i}\, d \le \frac{d}{t+1}, \qquad "
-        r"d_j \le d_k \implies d_j^+/d_j \le d_k^+/d_k",
+        r"0 < d_j \le d_k \implies d_j^+/d_j \le d_k^+/d_k",
         source=THIS_BOOK,
         margin=_shrinks,
         hypotheses=(non_trivial,),
@@ -166,7 +166,7 @@ STATEMENTS = (
         id="thm-risk-bound",
         chapter="generalisation",
         slogan="Over a ball fixed in advance, risk exceeds training loss by little more than the "
-        "ball's complexity.",
+        "ball's complexity (checked: symmetrisation and trace).",
         tex=r"\mathbb{E} \sup_f \bigl( L(f) - L_n(f) \bigr) \le "
         r"2\, \mathbb{E} \sup_f \frac1n \sum_k \sigma_k \ell_f(x_k, y_k) "
         r"\le 4 M \Lambda \sqrt{\gamma/n}",

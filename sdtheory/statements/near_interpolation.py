@@ -80,14 +80,22 @@ def _fixed_rounds(i: Instance) -> Values:
     )
 
 
+def _least(logarithms: Values) -> Values:
+    """Return the minimum over neighbours; 0 where there are none."""
+    if not logarithms.shape[-1]:
+        return np.zeros(logarithms.shape[:-1])
+    return np.min(logarithms, axis=-1)
+
+
 def _floor_grows(i: Instance) -> Values:
     t = i.t + 1
     step = i.kappa[:, None] * t
-    return slack(_log_bounds(i, step, t), _log_bounds(i, starting_excess(i), t))
+    return slack(*(_least(_log_bounds(i, excess, t)) for excess in (step, starting_excess(i))))
 
 
 def _index_below_limit(i: Instance) -> Values:
-    return slack(np.cumsum(log_ratios(i), axis=1), log_near_interpolation_limits(i.d)[:, None])
+    index, limits = np.cumsum(log_ratios(i), axis=1), log_near_interpolation_limits(i.d)
+    return slack(_least(index), _least(limits)[:, None])
 
 
 def _index_below_own_limit(i: Instance) -> Values:
@@ -137,7 +145,7 @@ STATEMENTS = (
     Statement(
         id="thm-near-interpolation",
         chapter="near_interpolation",
-        slogan="Near interpolation the guaranteed rounds guarantee more, up to a limit.",
+        slogan="At tolerances with a whole number of them, guaranteed rounds guarantee more.",
         tex=r"b_t = \min_k \left(\frac{\kappa t + d_{\min}/d_k}{\kappa t + d_{\min}/d_{k+1}}"
         r"\right)^t \text{ increases with } t \text{ to } b_\infty = \exp\Bigl("
         r"\frac{d_{\min}}{\kappa} \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}\bigr)\Bigr), "
@@ -153,7 +161,7 @@ STATEMENTS = (
         chapter="near_interpolation",
         slogan="At a fixed number of rounds the bound falls with the tolerance, to nothing.",
         tex=r"\left(\frac{r_0 - 1 + d_{\min}/d_j}{r_0 - 1 + d_{\min}/d_k}\right)^t "
-        r"\text{ decreases in } r_0, \text{ and its logarithm is at most } "
+        r"\text{ decreases in } r_0 > 1, \text{ and its logarithm is at most } "
         r"\frac{t\,d_{\min}}{r_0 - 1 + d_{\min}/d_k} \Bigl(\frac1{d_j} - \frac1{d_k}\Bigr)",
         source=THIS_BOOK,
         margin=_fixed_rounds,
@@ -236,11 +244,12 @@ STATEMENTS = (
     Statement(
         id="thm-index-limit",
         chapter="near_interpolation",
-        slogan="The index is the exponential of a time, and tends to more than its bound does.",
+        slogan="The index is the exponential of a time, and tends to at least its bound's limit.",
         tex=r"\frac{\tau_t}{1+q_{t-1}} \Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr) \le "
         r"\log\frac{B_{t-1}[k+1]}{B_{t-1}[k]} \le "
         r"\tau_t \Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr), \qquad "
-        r"S_{B_{t-1}} \to \exp\Bigl(s^* \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}\bigr)\Bigr)",
+        r"S_{B_{t-1}} \to \exp\Bigl(s^* \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}\bigr)\Bigr)"
+        r"\text{ along } t = (r_0 - 1)/\kappa \to \infty,\ \kappa > 1",
         source=THIS_BOOK,
         margin=_index_by_flow,
         hypotheses=(regular, non_trivial),

@@ -143,11 +143,11 @@ STATEMENTS = (
         chapter="sparsification",
         slogan="No round multiplies a ratio by more than the quotient of the eigenvalues.",
         tex=r"1 \le \frac{B_{t-1}[k]}{B_{t-1}[j]} \le \Bigl(\frac{d_k}{d_j}\Bigr)^t, "
-        r"\qquad d_k \ge d_j > 0",
+        r"\qquad d_k \ge d_j > 0, \quad 1 \le t \le N",
         source=THIS_BOOK,
         margin=_cap,
         rests_on=("lem-ratio",),
         equations=("eq-sparsification-cap",),
-        attained=r"approached as $c_i/d_k \to \infty$ in every round",
+        attained=r"$d_j = d_k$; approached as $c_i/d_k \to \infty$ in every round",
     ),
 )
