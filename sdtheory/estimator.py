@@ -129,11 +129,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     Attributes
     ----------
     n_rounds_ : int
-        Number of non-trivial fits that were made. Where more were asked for,
+        Number T of non-trivial fits that were made. Where more were asked for,
         `predict` is the zero function.
-    multipliers_ : ndarray of shape (n_rounds_,)
+    multipliers_ : ndarray of shape (T,)
         Ridge multiplier of each round.
-    shrinkage_ : ndarray of shape (n_rounds_, n)
+    shrinkage_ : ndarray of shape (T, n)
         Diagonals of B_t; eigenvalues ascending.
     eigenvalues_ : ndarray of shape (n,)
         Eigenvalues of G, ascending.
@@ -148,7 +148,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     criterion_ : ndarray of shape (rounds tried,)
         Value of the criterion by round; longer than `multipliers_` where
         ``rounds="auto"`` left the chain early.
-    training_loss_ : ndarray of shape (n_rounds_,)
+    training_loss_ : ndarray of shape (T,)
         Mean squared distance of each round's fitted values to the labels,
         summed over outputs.
 
