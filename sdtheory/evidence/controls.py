@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sdtheory.evidence.certified import Verdict, rejudge
-from sdtheory.evidence.families import Chunk
+from sdtheory.evidence.families import Chunk, drawn
 from sdtheory.evidence.floating import measure
 from sdtheory.evidence.searched import BUDGET, search
 from sdtheory.evidence.witness import Witness
@@ -97,7 +97,7 @@ def control(
     tried = undefined = 0
     witness = None
     for chunk in chunks:
-        instance = chunk.draw()
+        instance = drawn(chunk)
         measured = measure(dropped, instance)
         tried += chunk.size
         for index in measured.suspects[:_JUDGED_PER_CHUNK]:

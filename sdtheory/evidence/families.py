@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _singular(rng: Generator, m: int, n: int) -> Array:
 def _separated(rng: Generator, m: int, n: int) -> Array:
     # 40 decades at most: then ROUNDS factors 1 + c/d stay within the range of floats
     decades = np.minimum(rng.uniform(1.0, 2.0, (m, 1)), 40 / n)
-    return 10.0 ** (-decades * np.arange(n))
+    return np.power(10.0, -decades * np.arange(n), dtype=float)
 
 
 #: Spectra by name; one positive eigenvalue at least.
@@ -201,6 +202,12 @@ class Chunk:
         return Instance.of(
             d * _log_uniform(rng, 1e-6, 1e6, m)[:, None], z, epsilon, ROUNDS, outputs=True
         )
+
+
+@lru_cache(maxsize=32)
+def drawn(chunk: Chunk) -> Instance:
+    """Return `Chunk.draw`, kept with all that is computed from it for the next statement."""
+    return chunk.draw()
 
 
 def _feasible(d: Array, z: Array, r_0: Array, share: Array) -> Array:

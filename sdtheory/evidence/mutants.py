@@ -20,7 +20,10 @@ A mutant is *killed* if, on one fixed sample,
 A mutant that is not killed is *implied* if its margin is nowhere on the sample
 below the statement's, and somewhere above it: it claims less, so that no test
 of truth can tell it from a true statement. The others survive;
-`sdtheory.evidence.survivors` says why each of them may. The kill rate leaves
+`sdtheory.evidence.survivors` says why each of them may.
+
+A function that several formulas share is one function: its mutant is one
+mutant, and killed if any statement kills it (`distinct`). The kill rate leaves
 out mutants that no test could kill: those implied, and survivors that are
 explained to be true. Their numbers are published beside it.
 """
@@ -33,7 +36,7 @@ import inspect
 import textwrap
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
@@ -42,7 +45,7 @@ from typing import Any
 import numpy as np
 
 from sdtheory.evidence.certified import Verdict, rejudge
-from sdtheory.evidence.families import chunks
+from sdtheory.evidence.families import chunks, drawn
 from sdtheory.evidence.floating import Measured, measure
 from sdtheory.evidence.searched import search
 from sdtheory.evidence.survivors import explain
@@ -93,10 +96,13 @@ class Mutant:
         ``function: original -> changed``, unique within its statement.
     statement : Statement
         The changed statement.
+    place : str
+        Where the change is: the statement for its own margin, else the function's module.
     """
 
     name: str
     statement: Statement
+    place: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,8 @@ class Fate:
         nothing is declared.
     true : bool
         Whether the explanation is that the mutant is a true statement.
+    place : str
+        As in `Mutant`.
     """
 
     name: str
@@ -123,6 +131,12 @@ class Fate:
     implied: bool
     explanation: str
     true: bool
+    place: str = ""
+
+    @property
+    def noticeable(self) -> bool:
+        """Whether it is killed, or no reason is known why it could not be."""
+        return bool(self.killed) or not (self.implied or self.true)
 
 
 @dataclass(frozen=True)
@@ -150,7 +164,7 @@ class Mutation:
     @property
     def noticeable(self) -> int:
         """Number of mutants that are neither implied nor explained to be true."""
-        return sum(not (fate.implied or fate.true) for fate in self.fates)
+        return sum(fate.noticeable for fate in self.fates)
 
     @property
     def survivors(self) -> tuple[Fate, ...]:
@@ -161,6 +175,30 @@ class Mutation:
     def unexplained(self) -> tuple[Fate, ...]:
         """Survivors for which no explanation is declared."""
         return tuple(fate for fate in self.survivors if not fate.explanation)
+
+
+def distinct(mutations: Mapping[str, Mutation]) -> list[tuple[str, Fate]]:
+    """Return the mutants of several statements, each once, with a statement and its fate there.
+
+    It is one that kills the mutant, where there is one, else one that should have noticed it.
+
+    Parameters
+    ----------
+    mutations : mapping of str to Mutation
+        By id of the statement.
+    """
+    found: dict[tuple[str, str], tuple[str, Fate]] = {}
+    for id_, mutation in mutations.items():
+        for fate in mutation.fates:
+            key = (fate.place or id_, fate.name)
+            before = found.get(key, (id_, fate))[1]
+            if key not in found or _telling(fate) > _telling(before):
+                found[key] = id_, fate
+    return list(found.values())
+
+
+def _telling(fate: Fate) -> tuple[bool, bool]:
+    return bool(fate.killed), fate.noticeable
 
 
 def mutate(statement: Statement) -> Iterator[Mutant]:
@@ -183,7 +221,8 @@ def mutate(statement: Statement) -> Iterator[Mutant]:
                 name += f" (occurrence {seen[name]})"
             body = _compiled(changed, function)
             margin = _transplanted(statement.margin, function, body, {})
-            yield Mutant(name, replace(statement, margin=margin))
+            place = statement.id if function is statement.margin else function.__module__
+            yield Mutant(name, replace(statement, margin=margin), place)
 
 
 def judge_mutants(statement: Statement) -> Mutation:
@@ -199,7 +238,7 @@ def judge_mutants(statement: Statement) -> Mutation:
     Mutation
     """
     # few points first: there a verdict is cheap
-    sample = sorted((c.draw() for c in chunks(SEED, INSTANCES)), key=lambda i: i.n)
+    sample = sorted((drawn(c) for c in chunks(SEED, INSTANCES)), key=lambda i: i.n)
     originals = [measure(statement, instance) for instance in sample]
     _check_source(statement, sample[0], originals[0])
     fates = []
@@ -215,7 +254,7 @@ def judge_mutants(statement: Statement) -> Mutation:
             killed = "is certainly false"
         found = None if killed or implied else explain(statement.id, mutant.name)
         words, true = ("", False) if found is None else (found.words, found.true)
-        fates.append(Fate(mutant.name, killed, implied, words, true))
+        fates.append(Fate(mutant.name, killed, implied, words, true, mutant.place))
     return Mutation(tuple(fates))
 
 

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdtheory.evidence.boxes import BoxProof
 from sdtheory.evidence.certified import Certificate, Verdict
 from sdtheory.evidence.controls import Control
-from sdtheory.evidence.mutants import KILL_RATE, Fate, Mutation
+from sdtheory.evidence.mutants import KILL_RATE, Fate, Mutation, distinct
 from sdtheory.evidence.points import Certified
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.searched import Searched
@@ -228,28 +229,23 @@ class Report:
 
     @property
     def kill_rate(self) -> float | None:
-        """Share of the noticeable mutants that are killed; None without mutants."""
-        mutations = [m for row in self.rows if (m := row.evidence.mutation) is not None]
-        noticeable = sum(m.noticeable for m in mutations)
-        return sum(m.killed for m in mutations) / noticeable if noticeable else None
+        """Share of the distinct noticeable mutants that are killed; None without mutants."""
+        noticeable = [fate for _, fate in self.mutants if fate.noticeable]
+        return sum(bool(f.killed) for f in noticeable) / len(noticeable) if noticeable else None
+
+    @cached_property
+    def mutants(self) -> tuple[tuple[str, Fate], ...]:
+        """Every mutant once, with the statement that kills it or should have."""
+        mutations = {row.statement.id: m for row in self.rows if (m := row.evidence.mutation)}
+        return tuple(distinct(mutations))
 
     @property
     def survivors(self) -> tuple[tuple[str, Fate], ...]:
-        """Statement id and fate of every mutant that was not noticed."""
-        return tuple(
-            (row.statement.id, fate)
-            for row in self.rows
-            if row.evidence.mutation is not None
-            for fate in row.evidence.mutation.survivors
-        )
+        """Statement id and fate of every mutant that no statement notices."""
+        return tuple((id_, fate) for id_, fate in self.mutants if not (fate.killed or fate.implied))
 
     def _mutant_words(self) -> str:
-        fates = [
-            fate
-            for row in self.rows
-            if row.evidence.mutation is not None
-            for fate in row.evidence.mutation.fates
-        ]
+        fates = [fate for _, fate in self.mutants]
         killed, implied, true = (
             sum(bool(getattr(fate, name)) for fate in fates)
             for name in ("killed", "implied", "true")

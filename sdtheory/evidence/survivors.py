@@ -35,6 +35,11 @@ _OTHER_ROTATION = (
 _REFLECTION = "_norms: k * combinations - 2 * np.sum(combinations, axis=-1, keepdims=True)"
 _OTHER_TRIAL = "another trial of the same claim, which holds for all of them"
 _GUARD = "the guard decides what stands in where G is singular, which a hypothesis excludes"
+_STAND_IN = "decides what stands in for a zero eigenvalue, whose entries are blanked"
+_SCALE = "multiplies both sides of the inequality"
+_OTHER_SIGNAL = "another signal; the claim is for all of them"
+_OTHER_NOISE = "another noise level; the claim is for all of them"
+_OTHER_LABELS = "other labels; the claim is for all of them"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
 _NOT_SHARP = (
     "claims more, and nothing in the budget contradicts it: the error term of the statement is "
@@ -105,10 +110,50 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         "log(1 + x) <= x gives the bound above for it too, and below it claims less; the ratio "
         "itself is pinned by lem-ratio": ("log_ratios: c + d_k -> d_k",)
     },
-    "thm-no-filter": {
-        "decides what stands in for a zero eigenvalue, whose entries are blanked": (
-            "_matching: i.d_max -> i.d_min",
-        )
+    "prop-multiplier-lower": {_SCALE: ("_multiplier_lower: i.d_min -> i.d_max",)},
+    "prop-smoother": {
+        _SCALE: ("_smoother: i.d_min -> i.d_max",),
+        "then the cost is the squared norm, which falls too, and the quotients are 1": (
+            "_smoother: i.d_min[:, None, None] / i.d[:, None] -> i.d_min[:, None, None]",
+        ),
+    },
+    "thm-no-filter": {_STAND_IN: ("_matching: i.d_max -> i.d_min",)},
+    "thm-crossing": {
+        "another measure that rises with the filter; the proof is for all of them": (
+            "_measures: ",
+            "_inverse: ",
+        ),
+        _STAND_IN: ("_eigenvalues: i.d_max -> i.d_min",),
+    },
+    "prop-steepness": {_STAND_IN: ("_eigenvalues: i.d_max -> i.d_min",)},
+    "prop-duality": {_STAND_IN: ("_eigenvalues: i.d_max -> i.d_min",)},
+    "prop-lagrangian": {"another multiplier c; the claim is for all of them": ("_meeting: ",)},
+    "prop-equal-norm": {_OTHER_LABELS: ("_equal_norm: i.energy[",)},
+    "prop-equal-residual": {_OTHER_LABELS: ("_equal_residual: i.energy[",)},
+    "prop-risk": {_OTHER_SIGNAL: ("_energy: ",), _OTHER_NOISE: ("_noise: ",)},
+    "prop-oracle": {_OTHER_NOISE: ("_noise: ",)},
+    "thm-one-more-round": {_OTHER_SIGNAL: ("_energy: ",), _OTHER_NOISE: ("_noise: ",)},
+    "thm-one-round-suffices": {
+        "another signal with theta^2/d non-increasing": ("_rough_signal: ", "_energy: "),
+        _OTHER_NOISE: ("_suffices: np.sum(c, axis=-1, keepdims=True) * _total(i) -> ",),
+    },
+    "thm-second-round-helps": {
+        "another signal with theta^2/d non-decreasing": ("_second_helps: _total(i) *", "_energy: "),
+        _OTHER_NOISE: ("_second_helps: _multipliers(i) * _total(i) -> ",),
+        "another positive weight; the inequality holds at every eigenvalue": (
+            "_second_helps: ratio * d",
+            "_second_helps: (theta2 + sigma2) * ",
+            "_second_helps: theta2 + sigma2",
+            "_second_helps: c / (c + d)",
+            "_second_helps: c + d",
+            "_second_helps: weight * side",
+        ),
+    },
+    "prop-single-floor": {
+        _OTHER_SIGNAL: ("_energy: ",),
+        _OTHER_NOISE: ("_noise: ",),
+        "the least risk is a summand on both sides": ("_least: ",),
+        "another filter that does not rise with c; the claim is for all of them": ("tikhonov: ",),
     },
     "prop-outputs-rotation": {
         _OTHER_ROTATION: (
@@ -132,14 +177,13 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 OPEN: dict[str, dict[str, tuple[str, ...]]] = {
-    "prop-length-falls-slowly": {_NOT_SHARP: ("_falls_slowly: ", "path_length_factor: ")},
-    "thm-rounds-limit": {_NOT_SHARP: ("_rounds_lower: ", "path_length_factor: ")},
     "prop-length-bounds": {
         "K is not sharp in its constants; only its growth with kappa is": ("path_length_factor: ",)
     },
-    "prop-length-falls-at-most": {
-        "K is not sharp in its constants; only its growth with kappa is": ("path_length_factor: ",)
-    },
+    "prop-length-falls-slowly": {_NOT_SHARP: ("_falls_slowly: ",)},
+    "thm-rounds-limit": {_NOT_SHARP: ("_rounds_lower: ",)},
+    "prop-loss-of-a-round": {_NOT_SHARP: ("_loss_of_a_round: ",)},
+    "thm-bounded-loss": {_NOT_SHARP: ("_bounded_loss: ",)},
 }
 
 

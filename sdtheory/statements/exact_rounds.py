@@ -59,9 +59,7 @@ def _falls_at_most(i: Instance) -> Values:
 def _falls_slowly(i: Instance) -> Values:
     kappa, excess = _finite_kappa(i), i.excess[:, :-1]
     rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(kappa)
-    # multiplied by 2 (r - 1)
-    before, after = (2 * excess * lengths for lengths in (i.length[:, :-1], i.length[:, 1:]))
-    return slack(before, after + rho * (2 * excess + (1 + K) * kappa))
+    return slack(i.length[:, :-1], i.length[:, 1:] + rho * (1 + (1 + K) * kappa / (2 * excess)))
 
 
 def _rounds_lower(i: Instance) -> Values:
@@ -84,33 +82,30 @@ def _loss_of_a_round(i: Instance) -> Values:
     rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(kappa)
     # 0 rho: a sum over no eigenvalues is an integer, which has no root as a ball
     rest = np.sqrt(np.sum(i.energy[:, :-1, :-1], axis=-1) + 0 * rho)
-    return slack(i.length[:, :-1], i.length[:, 1:] + rho + (1 + K) * (c / d_min) ** 2 * rest)
+    margin = slack(i.length[:, :-1], i.length[:, 1:] + rho + (1 + K) * (c / d_min) ** 2 * rest)
+    return np.where(i.alive, margin, np.nan)
 
 
 def _bounded_loss(i: Instance) -> Values:
     length = i.length[:, :1] / np.sqrt(i.rho2)[:, None]
     kappa = _finite_kappa(i)
     K = path_length_factor(kappa)
-    one = 1 + 0 * kappa
-    simple = _simple_top(i)
-    eta = np.sqrt(
-        np.where(simple, np.sum(i.energy[:, :1, :-1], axis=-1), one)
-        / np.where(simple, i.energy[:, :1, -1], one)
-    )
+    one, simple = 1 + 0 * kappa, _simple_top(i)
+    bent, last = np.sum(i.energy[:, :1, :-1] + 0 * K[..., None], axis=-1), i.energy[:, :1, -1]
+    eta = np.sqrt(bent / np.where(simple, last, one))
     second = i.d[:, -2:-1] if i.n > 1 else i.d
-    gap = np.where(simple, 1 / np.where(second > 0, second, one) - 1 / i.d[:, -1:], one)
-    gamma = gap * np.where(simple, i.d[:, :1], one) / 2
+    gamma = i.d[:, :1] / second * ((i.d[:, -1:] - second) / i.d[:, -1:]) / 2
+    gamma = np.where(simple, gamma, one)
     loss = 4 * (1 + K) * kappa**2 * eta * np.exp(gamma / 2) / gamma + 2 * K
-    return slack(length, np.sum(i.alive, axis=-1)[:, None] + loss)
+    return np.where(simple, slack(length, np.sum(i.alive, axis=-1)[:, None] + loss), np.nan)
 
 
 def _simple_top(i: Instance) -> Values:
-    """Whether the largest eigenvalue is simple and excited, and G regular with n > 1, (m, 1)."""
+    """Whether the largest eigenvalue is simple and excited, and n > 1, shape (m, 1)."""
     if i.n == 1:
         return (i.d < 0).astype(bool)
-    apart = i.d[:, -1:] > i.d[:, -2:-1] * (1 + 2**-20)
-    excited = i.energy[:, :1, -1] > 0
-    return (apart & excited & (i.d_min > 0)[:, None]).astype(bool)
+    apart, excited = i.d[:, -1:] > i.d[:, -2:-1], i.energy[:, :1, -1] > 0
+    return (apart & excited).astype(bool)
 
 
 simple_top = Hypothesis(
@@ -183,7 +178,7 @@ STATEMENTS = (
         tex=r"L(y_t) - L(y_{t+1}) \le K \rho",
         source=THIS_BOOK,
         margin=_falls_at_most,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(regular,),
         rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
         equations=("eq-length-falls-at-most",),
         attained=r"all label energy on one eigenvalue and $\kappa = 1$",
