@@ -39,14 +39,14 @@ import scipy.linalg
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
-from sdtheory.validation import Array, InvalidInputError, as_inputs, as_real_array
+from sdtheory.validation import Array, InvalidInputError, as_inputs
 
 #: Ritz values up to this size, relative to the largest, are zero.
 _ROUNDING = 16 * float(np.finfo(float).eps)
 #: Q^T G Q further from symmetric than this, relative to its size, is no rounding.
 _ASYMMETRY = 1e-10
 #: Rows and columns of a tile: its temporaries stay in the cache.
-_TILE = 512
+_TILE = 256
 
 
 class KernelOperator(LinearOperator):
@@ -66,8 +66,7 @@ class KernelOperator(LinearOperator):
     ------
     InvalidInputError
         If the inputs are unusable or the kernel is not callable; in a
-        product, if the kernel returns another shape or values that are not
-        finite.
+        product, if the kernel returns another shape or other than numbers.
     """
 
     def __init__(self, kernel: Callable[[Any, Any], Any], x: ArrayLike) -> None:
@@ -100,12 +99,11 @@ class KernelOperator(LinearOperator):
 
     def _tile(self, rows: slice, columns: slice) -> Array:
         expected = (rows.stop - rows.start, columns.stop - columns.start)
-        tile = as_real_array(
-            self.kernel(self.x[rows], self.x[columns]),
-            "kernel(X, Y)",
-            ndim=(2,),
-            remedy="Check the kernel, its parameters and the inputs' scale.",
-        )
+        tile = np.asarray(self.kernel(self.x[rows], self.x[columns]))
+        if tile.dtype.kind not in "fiub":
+            raise InvalidInputError(
+                f"kernel returned values of dtype {tile.dtype}. It must return real numbers."
+            )
         if tile.shape != expected:
             raise InvalidInputError(
                 f"kernel returned shape {tile.shape} instead of {expected}. "
@@ -130,6 +128,9 @@ class Lanczos:
         ``Q^T G Q``.
     blocks : int
         Products with a block of at most q columns so far.
+    skew : float
+        By how much Q^T G Q was found not to be symmetric: the rounding of the
+        products.
     """
 
     def __init__(self, product: Callable[[Array], Array], y: Array) -> None:
@@ -142,6 +143,7 @@ class Lanczos:
         self._last = 0
         self.T = np.zeros((0, 0))
         self.blocks = 0
+        self.skew = 0.0
 
     @property
     def exhausted(self) -> bool:
@@ -198,6 +200,7 @@ class Lanczos:
                 f"(largest {size:.3g}). A Gram matrix is symmetric; check the product, and that "
                 f"it is computed in double precision."
             )
+        self.skew = max(self.skew, skew)
         T[start:, start:] = (own + own.T) / 2
         self.T = T
         self.blocks += 1
@@ -232,6 +235,7 @@ class Lanczos:
         nodes, V = scipy.linalg.eigh(T, driver="evd")
         nodes[:width] = 0.0
         return Quadrature(
+            rounding=max(self.skew, float(np.finfo(float).eps) * size),
             nodes=np.where(theta > _ROUNDING * size, theta, 0.0),
             roots=U[: len(self._labels)].T @ self._labels,
             vectors=U,
@@ -257,6 +261,8 @@ class Quadrature:
         What couples each eigenvector to the next block: the residual of
         (c I + G) a = y at a = Q U zeta is ``-tail @ zeta``.
     radau_nodes, radau_roots : ndarray of shape (k + p,), (k + p, q)
+    rounding : float
+        Estimate of the error of the products, in the norm of G.
     """
 
     nodes: Array
@@ -265,6 +271,7 @@ class Quadrature:
     tail: Array
     radau_nodes: Array
     radau_roots: Array
+    rounding: float
 
     def enclose(self, c: float, low: Array, high: Array) -> tuple[float, float]:
         """Return bounds on the residual energy of a round at c.

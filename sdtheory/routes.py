@@ -172,7 +172,8 @@ class KrylovDistillation(_Chain):
 
     `c_error` is half of the width of an enclosure by Gauss and Gauss-Radau
     quadrature, proved for exact products, and an estimate of the effect of
-    rounding in G: condition * machine epsilon * d_max / c.
+    their rounding: condition / c times the asymmetry that the products showed,
+    at least machine epsilon * d_max.
 
     Attributes
     ----------
@@ -383,8 +384,8 @@ def _enclosed(rule: Quadrature, start: _Start, tolerance: float, *, exact: bool)
         path = trajectory(rule.nodes, rule.roots, rho2 / len(rule.nodes), rounds, outputs=True)
         for t in range(len(low), len(path.c)):
             c = float(path.c[t])
-            rounding = float(path.condition[t]) * _ULP * float(rule.nodes[-1]) / c
-            ends = _around(rule, c, (low, high), rho2, tolerance)
+            rounding = float(path.condition[t]) * rule.rounding / c
+            ends = _around(rule, c, (low, high), rho2, tolerance - rounding)
             if (
                 t > 0
                 and abs(path.excess[t]) <= tolerance
@@ -430,9 +431,9 @@ def _around(
             if (bounds[1] < rho2) if sign < 0 else (bounds[0] > rho2):
                 ends.append(end)
                 break
-            if width > tolerance:
-                return None
             width *= 2
+            if not width <= tolerance:
+                return None
     return ends[0], ends[1]
 
 
