@@ -109,9 +109,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     epsilon_unit : {"energy", "absolute", "noise"}, default="energy"
         What `epsilon` multiplies. "energy": the mean square of the labels that
         the kernel can reach, on top of the part that no function can fit, so
-        that every epsilon in (0, 1) has a non-trivial fit; directions with
-        eigenvalues up to 100 n machine epsilon of the largest count as
-        unreachable. "absolute": 1.
+        that every epsilon in (0, 1) has a non-trivial fit, unless rounding
+        hides it behind that part; directions with eigenvalues up to 100 n
+        machine epsilon of the largest count as unreachable. "absolute": 1.
         "noise": the noise variance, estimated by the ridge of smallest
         generalised cross-validation (epsilon = 1 is then Morozov's principle).
     c : float or sequence of float, optional
