@@ -283,7 +283,7 @@ def _definitions(
             "Mutants",
             (
                 f"{m.killed} of {len(m.fates)} killed, {m.implied} claim less, "
-                f"{len(m.survivors)} survive."
+                f"{len(m.survivors)} not noticed here."
             ),
         )
     if e.proved is not None:

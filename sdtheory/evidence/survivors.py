@@ -174,6 +174,10 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
     "prop-length-falls-at-most": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
     "prop-length-falls-slowly": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
     "thm-rounds-limit": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
+    "prop-loss-of-a-round": {
+        _GUARD: ("_finite_kappa: i.d_min -> i.d_max", "_loss_of_a_round: i.d_max -> i.d_min")
+    },
+    "thm-bounded-loss": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
 }
 
 OPEN: dict[str, dict[str, tuple[str, ...]]] = {
