@@ -4,6 +4,7 @@ import pickle
 import warnings
 from fractions import Fraction
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -19,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sdtheory import InfeasibleToleranceError, InvalidInputError, SimplySupportedBeam, distill, gram
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
+from sdtheory.plotting import DistillationDisplay
 
 Regressor, Classifier = SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
 EPS = np.finfo(float).eps
@@ -513,3 +515,35 @@ def test_the_spectrum_of_the_training_inputs():
     np.testing.assert_array_equal(model.spectrum().d, model.eigenvalues_)
     with pytest.raises(NotFittedError):
         Regressor().spectrum()
+
+
+@pytest.mark.parametrize("rounds", [1, 3, "auto", None])
+def test_the_display_shows_the_fitted_numbers(rounds):
+    X, y = sample(n=20)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=rounds).fit(X, y)
+    display = DistillationDisplay.from_estimator(model)
+    multipliers, spectrum, loss = display.axes_
+    np.testing.assert_array_equal(multipliers.lines[0].get_ydata(), model.multipliers_)
+    for line, B in zip(spectrum.lines, model.shrinkage_, strict=False):
+        np.testing.assert_array_equal(line.get_ydata(), B[model.eigenvalues_ > 0])
+    np.testing.assert_array_equal(loss.lines[0].get_ydata(), model.training_loss_)
+    np.testing.assert_array_equal(loss.lines[1].get_ydata(), model.criterion_)
+    display.figure_.canvas.draw()
+    plt.close(display.figure_)
+
+
+def test_the_display_takes_axes_and_classifiers_and_refuses_the_rest():
+    X = np.arange(6.0)[:, None]
+    model = Classifier(epsilon=0.2).fit(X, [0, 0, 0, 1, 1, 1])
+    figure, axes = plt.subplots(1, 3)
+    display = DistillationDisplay.from_estimator(model, axes=axes)
+    assert display.figure_ is figure
+    with pytest.raises(InvalidInputError, match="axes must be three, but are 2"):
+        display.plot(axes=axes[:2])
+    with pytest.raises(InvalidInputError, match="estimator has no multipliers_"):
+        DistillationDisplay.from_estimator(Regressor())
+    with pytest.warns(ConvergenceWarning):
+        zero = Regressor(epsilon=2.0).fit(X, X[:, 0])
+    DistillationDisplay.from_estimator(zero, axes=axes)
+    figure.canvas.draw()
+    plt.close(figure)
