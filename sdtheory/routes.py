@@ -582,7 +582,8 @@ def distill_spline(
         if slack <= 0:
             raise start.infeasible(missed)
         try:
-            root = spline.solve(curve, at_knots, excess, slack, c[-1] if c else None)
+            first = spline.guess(curve, at_knots, slack, c[-1] if c else None)
+            root = spline.solve(curve, at_knots, excess, slack, first)
             other = spline.solve(mirror, mirrored, mirrored_excess, slack, root.c)
             error = root.error + abs(other.c / root.c - 1)
         except spline.NoRootError:
