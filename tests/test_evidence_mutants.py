@@ -7,7 +7,7 @@ import numpy as np
 import planted
 import pytest
 
-from sdtheory.evidence.mutants import Fate, Mutation, judge_mutants, mutate
+from sdtheory.evidence.mutants import Fate, Mutation, distinct, judge_mutants, mutate
 from sdtheory.evidence.report import plain
 from sdtheory.evidence.survivors import OPEN, TRUE
 from sdtheory.statements import STATEMENTS, Instance, Kind, slack
@@ -181,3 +181,31 @@ def test_a_true_survivor_does_not_count_and_an_open_one_does():
     assert mutation.survivors == (true, left)
     assert mutation.unexplained == ()
     assert Mutation((replace(left, explanation=""),)).unexplained
+
+
+def test_a_shared_function_is_changed_once_and_killed_by_any_statement():
+    def fate(killed, place, **fields):
+        return Fate(
+            "f: a -> b",
+            killed,
+            **{"implied": False, "true": False, **fields},
+            explanation="",
+            place=place,
+        )
+
+    killed, missed, implied = (
+        fate("is loose", "shared"),
+        fate("", "shared"),
+        fate("", "shared", implied=True),
+    )
+    assert distinct({"x": Mutation((missed,)), "y": Mutation((killed,))}) == [("y", killed)]
+    assert distinct({"x": Mutation((implied,)), "y": Mutation((missed,))}) == [("y", missed)]
+    # the margin of a statement is its own, whatever its name
+    own = {name: Mutation((fate("", name),)) for name in ("x", "y")}
+    assert [name for name, _ in distinct(own)] == ["x", "y"]
+
+
+def test_mutants_say_where_they_are():
+    places = {m.name.split(":")[0]: m.place for m in mutate(STATEMENTS["prop-multiplier-bounds"])}
+    assert places["_bounds"] == "prop-multiplier-bounds"
+    assert places["multiplier_bounds"] == "sdtheory.bounds"

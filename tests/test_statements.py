@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sdtheory.evidence.certified import Verdict, certify
+from sdtheory.evidence.certified import certify
 from sdtheory.evidence.families import chunks
 from sdtheory.evidence.floating import measure
 from sdtheory.evidence.points import points
@@ -83,9 +83,6 @@ def test_a_margin_has_the_batch_as_its_leading_axis(statement):
 def test_a_margin_is_written_for_balls_and_equal_eigenvalues(statement):
     point = next(p for p in points() if "stepped" in p.words and "5/2" in p.words)
     certificate = certify(statement, point.d, point.z, point.epsilon, point.rounds)
-    assert certificate.verdict in (
-        Verdict.HOLDS,
-        Verdict.CONSISTENT,
-        Verdict.NOT_APPLICABLE,
-        *([Verdict.FAILS] if statement.refuted else []),
-    )
+    assert "not written" not in certificate.reason
+    # a refuted claim may fail here; a strict one is not decided at equality
+    assert certificate.cleared or statement.refuted
