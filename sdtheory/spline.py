@@ -426,7 +426,9 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
             gap = relative / (1 + math.sqrt(1 + relative))
             step = gap * (1 + relative) / steepness
         else:
-            step = math.expm1(0.5 * math.log1p(relative) * (1 + relative) / steepness)
+            step = -1.0  # out of the bracket, where the residual has vanished
+            if relative > -1:
+                step = math.expm1(0.5 * math.log1p(relative) * (1 + relative) / steepness)
         if abs(step) <= _NEAR:
             # d fit / d log mu = shrunk: to first order, which leaves step^2
             moved = (

@@ -189,6 +189,21 @@ def test_no_wrong_digit_passes_silently(seed):
     assert np.all(found.c_error <= 1e-8)
 
 
+@ORDERS
+@pytest.mark.parametrize("near", [5e-324, 1e-300, 1e-16, 0.5 + 2.0**-53, 1 - 2.0**-53])
+@pytest.mark.parametrize("epsilon", [0.1, 0.6, 1.0, 2.2])
+def test_inputs_at_rounding_distance(order, near, epsilon):
+    x, y = [near, 0.5], np.array([[1.0], [2.0]])
+    try:
+        found = distill_spline(KERNELS[order], x, y, epsilon, 3)
+    except (AccuracyError, InfeasibleToleranceError):
+        assert epsilon < 1.1  # half of the energy of either label: their mean, or one, fits
+        return
+    c, rows = chain(CHAINS[order], x, y, epsilon, 3)
+    assert_allclose(found.c, c, rtol=1e-8)
+    assert_allclose(found.y, rows, rtol=0, atol=1e-8)
+
+
 def test_errors_of_clusters_are_seen():
     x = [0.2, 0.2000001, 0.2000002, 0.7, 0.70001, 0.999999]
     y = np.random.default_rng(5).standard_normal((6, 1))
