@@ -125,17 +125,6 @@ def _singular(i: Instance) -> Values:
     return slack(moving, after + np.sqrt(i.rho2[:, None] - unreachable))
 
 
-def _first_round(i: Instance) -> Values:
-    return i.alive[:, :1]
-
-
-first_non_trivial = Hypothesis(
-    id="first-non-trivial",
-    words=r"$\|y_0\|^2 > n\varepsilon$",
-    needed_for="without a first round there is no step whose length is known",
-    holds=_first_round,
-)
-
 collapsed = Hypothesis(
     id="collapsed",
     words="the chain was run to its collapse",
@@ -249,7 +238,6 @@ STATEMENTS = (
         tex=r"\|y_1\| \ge \|P_+ y_0\| - \sqrt{\rho^2 - \|P_0 y_0\|^2}",
         source=THIS_BOOK,
         margin=_singular,
-        hypotheses=(first_non_trivial,),
         rests_on=("prop-active", "thm-recursion"),
         equations=("eq-singular-first-step",),
         attained=r"all reachable label energy on one eigenvalue",

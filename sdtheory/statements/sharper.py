@@ -30,7 +30,8 @@ def _multiplier_upper(i: Instance) -> Values:
     energy = i.energy[:, :-1]
     c = np.where(i.alive, i.c, 1)
     total = np.sum(energy, axis=-1)
-    return slack(c * i.excess[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
+    margin = slack(c * i.excess[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
+    return np.where(i.alive, margin, np.nan)
 
 
 def _multiplier_grows(i: Instance) -> Values:
@@ -45,7 +46,7 @@ def _smoother(i: Instance) -> Values:
     costs = slack(cost[:, 1:], cost[:, :-1])
     # the Rayleigh quotient of G^{-1}, multiplied out
     quotients = slack(cost[:, 1:] * size[:, :-1], cost[:, :-1] * size[:, 1:])
-    return np.stack([costs, quotients], axis=-1)
+    return np.stack([costs, np.where(i.alive, quotients, np.nan)], axis=-1)
 
 
 def _removed(i: Instance) -> Values:
@@ -151,7 +152,6 @@ STATEMENTS = (
         tex=r"\|y_t - y_0\| \le \|y_{t+1} - y_0\| \le (t+1)\,\rho",
         source=THIS_BOOK,
         margin=_leaves_data,
-        hypotheses=(non_trivial,),
         rests_on=("prop-active", "thm-product"),
         equations=("eq-leaves-data",),
         attained=r"all label energy on one eigenvalue (the upper bound)",
