@@ -64,7 +64,7 @@ SEED = 1
 
 _SUSPECTS = 3
 #: Instances that a search evaluates against a mutant that the sample does not kill.
-_BUDGET = 900
+BUDGET = 900
 #: Annotations are not evaluated: their names may be imported for type checkers only.
 _POSTPONED = import_module("__future__").annotations.compiler_flag
 #: Modules whose functions are part of a formula. The definition of the margin's scale,
@@ -250,7 +250,7 @@ def judge_mutants(statement: Statement) -> Mutation:
             or _loose_or_trivial(measured, originals)
         )
         implied = not killed and _implied(statement, measured, originals)
-        if not (killed or implied) and search(mutant.statement, budget=_BUDGET).found:
+        if not (killed or implied) and search(mutant.statement, budget=BUDGET).found:
             killed = "is certainly false"
         found = None if killed or implied else explain(statement.id, mutant.name)
         words, true = ("", False) if found is None else (found.words, found.true)

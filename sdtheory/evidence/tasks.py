@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import Any
 
 from sdtheory.evidence import sampled
-from sdtheory.evidence.boxes import FAR_RANGES, BoxProof, prove_on_box
+from sdtheory.evidence.boxes import DEFAULT_BOXES, FAR_RANGES, BoxProof, prove_on_box
 from sdtheory.evidence.certified import Verdict
 from sdtheory.evidence.controls import control
 from sdtheory.evidence.families import ROUNDS, SIZES, Chunk, chunks
+from sdtheory.evidence.mutants import BUDGET as MUTANT_BUDGET
+from sdtheory.evidence.mutants import INSTANCES as MUTANT_INSTANCES
 from sdtheory.evidence.mutants import judge_mutants
-from sdtheory.evidence.points import certify_points, certify_refutation
+from sdtheory.evidence.points import certify_points, certify_refutation, points
 from sdtheory.evidence.report import Evidence
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.searched import search
@@ -60,9 +62,14 @@ class Effort:
             "instances": self.instances,
             "rounds": ROUNDS,
             "largest n": max(SIZES),
+            "controls": f"{min(self.instances, CONTROL_INSTANCES)} instances, then a search",
             "search": f"{self.seconds:g} seconds" if timed else f"{self.budget} instances",
-            "certify": self.certify,
-            "mutants": self.mutants,
+            "certify": f"{sum(1 for _ in points())} points, {DEFAULT_BOXES} boxes"
+            if self.certify
+            else "no",
+            "mutants": f"{MUTANT_INSTANCES} instances, then a search of {MUTANT_BUDGET}"
+            if self.mutants
+            else "no",
         }
 
 
