@@ -97,5 +97,5 @@ def measure(statement: Statement, instance: Instance) -> Measured:
         margin = np.asarray(statement.margin(instance), dtype=float)
         applies = statement.applies(instance, margin)
     if statement.kind is Kind.IDENTITY:
-        margin = -np.abs(margin)
+        margin = 0.0 - np.abs(margin)  # no negative zero, which a table would show
     return Measured(margin, applies, threshold(instance))
