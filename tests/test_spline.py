@@ -164,6 +164,18 @@ def test_chain_to_fifty_digits(order, x):
         assert_allclose(found.y, rows, rtol=0, atol=1e-11)
 
 
+@ORDERS
+def test_dual_is_the_residual_and_keeps_its_digits_near_collapse(order):
+    x = [0.1, 0.35, 0.4, 0.62, 0.81, 0.97]
+    y = np.cos(np.arange(6.0))
+    for share in (0.03, 1 - 1e-7):
+        epsilon = float(np.mean(y**2)) * share
+        c, _ = chain(CHAINS[order], x, y[:, None], epsilon, 1)
+        found = distill_spline(KERNELS[order], x, y, epsilon, 1)
+        assert_allclose(found.c, c, rtol=1e-11 if share < 0.5 else 1e-9)
+        assert_allclose(y - found.c[0] * found.dual(0), found.y[1], rtol=0, atol=1e-13)
+
+
 def awkward(seed):
     """Return a kernel's order, clustered inputs, labels and a tolerance."""
     rng = np.random.default_rng(seed)
