@@ -1,4 +1,4 @@
-"""`sdtheory verify` and `sdtheory check`, and the functions behind them."""
+"""`sdtheory verify`, and the functions behind it and behind `sdtheory explain`."""
 
 import json
 from dataclasses import replace
@@ -261,26 +261,9 @@ def test_the_command_lists_statements(capsys):
         (("verify", "nothing"), "is unknown"),
         (("verify", "prop-step", "--json", "no/such/folder/report.json"), "no folder"),
         (("verify", "prop-step", "--instances", "0"), "instances must be"),
-        (("check", "nothing.csv", "--kernel", "beam", "--target", "y", "--epsilon", "1"), "cannot"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments, message, capsys):
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert message in err
-
-
-def test_the_command_checks_a_csv_file(capsys, tmp_path):
-    path = tmp_path / "data.csv"
-    path.write_text("x,y\n0.1,1\n0.4,2\n0.7,-1\n")
-    known = ("check", path, "--kernel", "bridge", "--epsilon", "0.1")
-    code, out, _ = run(capsys, *known, "--target", "y")
-    assert code == 0
-    assert out.startswith("n = 3")
-    code, _, err = run(capsys, *known, "--target", "z")
-    assert code == 2
-    assert "Its columns are x, y" in err
-    path.write_text("x,y\n0.1,one\n")
-    code, _, err = run(capsys, *known, "--target", "y")
-    assert code == 2
-    assert "line 2: column 'y' holds 'one'" in err

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sdtheory.cli import check, explain, fit, notebooks, predict, run, verify
+from sdtheory.cli import explain, fit, notebooks, predict, run, verify
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = (
@@ -31,12 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="sdtheory",
-        description="Verify and rerun the companion to 'Self-Distillation Amplifies "
-        "Regularization in Hilbert Space'.",
+        description="Companion to 'Self-Distillation Amplifies Regularization in Hilbert Space': "
+        "verify its statements, rerun its chapters, fit and explain your own data.",
         epilog=_EPILOG,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (verify, check, run, notebooks, fit, predict, explain):
+    for command in (verify, run, notebooks, fit, predict, explain):
         command.add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         print(
-            f"sdtheory: error: {error}. Pass a folder that you may write to as --output.",
+            f"sdtheory: error: {error}. Name a place that you may write to (--output, --save, --json).",
             file=sys.stderr,
         )
         return 2
