@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         print(
-            f"sdtheory: error: {error}. Name a place that you may write to (--output, --save, --json).",
+            f"sdtheory: error: {error}. Name a place that you may write to (--output, --save, "
+            f"--json).",
             file=sys.stderr,
         )
         return 2
