@@ -25,8 +25,14 @@ Value = bool | int | float | str
 
 #: What nbclient says of a kernel that did not start, as opposed to one that died at work.
 _NO_START = ("Kernel died before replying to kernel_info", "Kernel didn't respond in")
-#: Makes two runs alike: no date of today in figures, one order of sets of strings.
-_KERNEL_ENVIRONMENT = {"SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}
+#: Makes two runs alike: no date of today in figures, one order of sets of strings, one order of
+#: sums. A single thread also keeps chapters that run side by side out of each other's way.
+_KERNEL_ENVIRONMENT = {
+    "SOURCE_DATE_EPOCH": "0",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 class ChapterFailedError(RuntimeError):
