@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sdtheory.chapters import list_chapters
 from sdtheory.evidence.report import Report, Row
-from sdtheory.statements import Statement
+from sdtheory.statements import STATEMENTS, Statement
 
 _ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
 
@@ -303,7 +303,7 @@ def legend() -> str:
     return f'<ul class="ledger-legend">{items}</ul>'
 
 
-_WIDTH, _LABEL, _NODE, _HEIGHT, _GAP, _LINE = 760, 116, 204, 26, 10, 58
+_WIDTH, _LABEL, _NODE, _HEIGHT, _GAP, _LINE = 688, 110, 185, 26, 10, 58
 
 
 def graph(ledger: list[Entry]) -> str:
@@ -326,22 +326,32 @@ def graph(ledger: list[Entry]) -> str:
                 y += _LINE
             places[entry.id] = (_LABEL + number % across * (_NODE + _GAP), y)
         y += _LINE
-    nodes = "".join(_node(entry, places) for entry in ledger)
-    count = sum(len(e.statement.rests_on) for e in ledger if e.statement is not None)
+    edges = [
+        (entry.id, base)
+        for entry in ledger
+        if entry.statement is not None
+        for base in entry.statement.rests_on
+        if base in places
+    ]
+    # lines lie under the nodes, so that a rule for each node has to find its own
+    lines = "".join(_line(edge, edges, places) for edge in edges)
+    rules = "".join(
+        f".statement-graph:has(#node-{e.id}:is(:hover,:focus-within)) .from-{e.id}"
+        "{stroke:var(--pst-color-link);stroke-opacity:1;stroke-width:2}"
+        for e in ledger
+    )
+    nodes = "".join(_node(entry, places[entry.id]) for entry in ledger)
     return (
         f'<div class="table-scroll" tabindex="0" role="region" aria-label="Dependency graph">'
         f'<svg class="statement-graph" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" role="group" '
-        f'aria-label="Graph of {len(ledger)} statements and {count} dependencies; the same in '
-        f'words stands in the table below it">{"".join(texts)}{nodes}</svg></div>'
+        f'aria-label="Graph of {len(ledger)} statements and {len(edges)} dependencies; the same '
+        f'in words stands in the table below it"><style>{rules}</style>{"".join(texts)}{lines}'
+        f"{nodes}</svg></div>"
     )
 
 
-def _node(entry: Entry, places: Mapping[str, tuple[float, float]]) -> str:
-    x, y = places[entry.id]
-    edges = []
-    for base in entry.statement.rests_on if entry.statement is not None else ():
-        if base in places:
-            edges.append(f'<path d="{_curve((x, y), places[base])}"/>')
+def _node(entry: Entry, place: tuple[float, float]) -> str:
+    x, y = place
     kind = entry.standing
     corner = {"proved": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
     label = html.escape(entry.id)
@@ -349,22 +359,33 @@ def _node(entry: Entry, places: Mapping[str, tuple[float, float]]) -> str:
     title = f"{entry.id}: {entry.status}" + (f"; rests on {bases}" if bases else "")
     target = f"{entry.chapter}.html#{label}" if entry.chapter else f"#ledger-{label}"
     return (
-        f'<g class="node status-{kind}">{"".join(edges)}'
+        f'<g class="node status-{kind}" id="node-{label}">'
         f'<a href="{target}" aria-label="{html.escape(title, quote=True)}">'
         f"<title>{html.escape(title)}</title>"
         f'<rect x="{x}" y="{y}" width="{_NODE}" height="{_HEIGHT}" rx="{corner}"/>'
-        f'<text x="{x + 8}" y="{y + 17}">{_SIGNS[kind]} {label}</text></a></g>'
+        f'<text x="{x + 7}" y="{y + 17}">{_SIGNS[kind]} {label}</text></a></g>'
     )
 
 
-def _curve(dependent: tuple[float, float], base: tuple[float, float]) -> str:
-    """Return the path from a node up to its base, or over the top to one beside it."""
-    (x, y), (base_x, base_y) = dependent, base
-    x, base_x = x + _NODE / 2, base_x + _NODE / 2
+def _line(
+    edge: tuple[str, str],
+    edges: list[tuple[str, str]],
+    places: Mapping[str, tuple[float, float]],
+) -> str:
+    """Return the path from a node up to its base, or over the top to one beside it.
+
+    The ends of a node's lines are spread over its width.
+    """
+    leaving = [e for e in edges if e[0] == edge[0]]
+    arriving = [e for e in edges if e[1] == edge[1]]
+    (x, y), (base_x, base_y) = places[edge[0]], places[edge[1]]
+    x += _NODE * (leaving.index(edge) + 1) / (len(leaving) + 1)
+    base_x += _NODE * (arriving.index(edge) + 1) / (len(arriving) + 1)
     beside = base_y == y
     end = y if beside else base_y + _HEIGHT
     bend = y - 26 if beside else (y + end) / 2
-    return f"M{x},{y} C{x},{bend} {base_x},{bend} {base_x},{end}"
+    curve = f"M{x:.1f},{y} C{x:.1f},{bend:.1f} {base_x:.1f},{bend:.1f} {base_x:.1f},{end}"
+    return f'<path class="from-{html.escape(edge[0])}" d="{curve}"/>'
 
 
 def dependencies(ledger: list[Entry]) -> str:
@@ -387,7 +408,6 @@ def dependencies(ledger: list[Entry]) -> str:
 
 def errata(ledger: list[Entry]) -> str:
     """Return the refuted claims in full, as HTML: claim, counterexample, what survives."""
-    tex = {e.id: e.statement for e in ledger if e.statement is not None}
     parts = []
     for entry in ledger:
         statement, row = entry.statement, entry.row
@@ -395,12 +415,10 @@ def errata(ledger: list[Entry]) -> str:
             continue
         x, judged = statement.counterexample, row.evidence.refuted
         survivors = "".join(
-            f"<li>{_link(i, tex[i].chapter)}: {html.escape(tex[i].slogan)} "
-            rf"\[{html.escape(tex[i].tex)}\]</li>"
-            for i in statement.repaired_by
-            if i in tex
+            f"<li>{_link(s.id, s.chapter)}: {html.escape(s.slogan)} \\[{html.escape(s.tex)}\\]</li>"
+            for s in (STATEMENTS[i] for i in statement.repaired_by)
         )
-        dependents = [i for i, other in tex.items() if statement.id in other.rests_on]
+        dependents = [s.id for s in STATEMENTS.values() if statement.id in s.rests_on]
         certified = (
             "not judged"
             if judged is None
@@ -412,7 +430,7 @@ def errata(ledger: list[Entry]) -> str:
             rf"<dt>As restated</dt><dd>\[{html.escape(statement.tex)}\] "
             f"{html.escape(statement.source)}. In the book: {_link(entry.id, entry.chapter)}.</dd>"
             f"<dt>Counterexample, exact</dt><dd>Eigenvalues {', '.join(map(str, x.d))}; rotated "
-            f"labels {', '.join(map(str, x.z))}; tolerance {x.epsilon}. {_inline(x.words)}.</dd>"
+            f"labels {', '.join(map(str, x.z))}; tolerance {x.epsilon}: {_inline(x.words)}.</dd>"
             f"<dt>Certified</dt><dd>{html.escape(certified)}. "
             f"{_badge(entry)}</dd>"
             f"<dt>What survives</dt><dd><ul>{survivors}</ul></dd>"

@@ -90,8 +90,15 @@ def test_html_is_balanced_and_links_to_the_pages(report, part):
     parser = Balance()
     parser.feed(getattr(ledger, part)(ledger.entries(report, PAGES)))
     assert parser.open == []
-    assert set(parser.links) <= {f"{page}.html#{label}" for label, page in PAGES.items()}
+    known = {s.id: s.chapter for s in STATEMENTS.values()} | PAGES
     assert parser.links
+    assert set(parser.links) <= {f"{page}.html#{label}" for label, page in known.items()}
+
+
+def test_an_erratum_says_what_survives(report):
+    html = ledger.errata(ledger.entries(report, PAGES))
+    assert "near_interpolation.html#thm-near-interpolation" in html
+    assert STATEMENTS["thm-near-interpolation"].slogan in html
 
 
 def test_cards_have_one_target_each(report):
