@@ -252,7 +252,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.jobs < 1:
         parser.error(f"--jobs is {arguments.jobs}. Run at least 1 chapter at a time.")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         root = find_book(arguments.book or Path(__file__).parent)
         html = build(root, arguments.output or root / "_build", arguments.jobs)

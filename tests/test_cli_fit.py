@@ -493,6 +493,8 @@ def test_a_real_interrupt_while_reading(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("x,y\n" + "0.5,2\n" * 2_000_000, encoding="utf-8")
     script = (
+        # a shell that runs the tests in the background has them ignore the signal
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from sdtheory.cli import main, fit, training; from sdtheory import estimator\n"
         "print('ready', flush=True); sys.exit(main(sys.argv[1:]))"
     )

@@ -9,7 +9,7 @@ import pickle
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.kernel_ridge import KernelRidge
@@ -364,6 +364,8 @@ def test_any_chain_is_finite_and_keeps_the_constraint(n, q, seed, size, level):
         epsilon = chain.epsilon
         level = n * epsilon / float(np.sum(y**2))
     assert np.isfinite(chain.y).all()
+    # at level 1 the last digit of epsilon decides
+    assume(abs(level - 1) > 1e-12)
     assert (level >= 1) == (chain.n_rounds == 0)
     moved = np.sqrt(np.sum(np.diff(chain.y / np.ldexp(1.0, size), axis=0) ** 2, axis=(1, 2)))
     rho = np.sqrt(n * epsilon) / np.ldexp(1.0, size)

@@ -45,16 +45,19 @@ def test_a_violation_far_below_double_precision_is_found():
     assert -1e-39 < certificate.worst < 0
 
 
+#: r_0 - t <= r_t, with equality at kappa = 1.
+ATTAINED = planted.statement(lambda i: slack(i.r[:, :1], i.r[:, 1:] + i.t + 1), non_trivial)
+
+
 def test_equality_is_called_consistent_not_proved():
-    # kappa = 1: r_t = r_0 - t exactly
-    certificate = certify(planted.TRUE, (2, 2), (1, 1), Fraction(1, 10), 2)
+    certificate = certify(ATTAINED, (2, 2), (1, 1), Fraction(1, 10), 2)
     assert certificate.verdict is Verdict.CONSISTENT
     assert certificate.equal == certificate.cases == 2
     assert "not proved" in certificate.reason
 
 
 def test_what_the_precision_does_not_decide_is_undecided():
-    assert verdict(planted.TRUE, (2, 2), (1, 1), Fraction(1, 10), limit=128) is Verdict.UNDECIDED
+    assert verdict(ATTAINED, (2, 2), (1, 1), Fraction(1, 10), limit=128) is Verdict.UNDECIDED
 
 
 def test_a_false_hypothesis_is_not_applicable():

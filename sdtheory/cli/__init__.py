@@ -48,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except ImportError as error:
+        # what lacks an extra of its own says so
+        print(f"sdtheory: error: {error}", file=sys.stderr)
+        return 2
     except (InvalidInputError, InfeasibleToleranceError) as error:
         print(f"sdtheory: error: {error}", file=sys.stderr)
         return 2
