@@ -261,9 +261,9 @@ def answer(request, address: str) -> tuple[int, str]:
 
 def links_inside_the_site_lead_somewhere(visit):
     problems = []
-    for link in visit.run(
-        "return [...new Set(all('a[href]').map(e => new URL(e.getAttribute('href'), document.baseURI).href))]"
-    ):
+    # an SVG's links have no text as their href
+    resolved = "new URL(e.getAttribute('href'), document.baseURI).href"
+    for link in visit.run(f"return [...new Set(all('a[href]').map(e => {resolved}))]"):
         address, fragment = urldefrag(link)
         if not address.startswith(visit.base):
             if urlsplit(link).scheme not in ("http", "https", "mailto"):
