@@ -95,6 +95,48 @@ def glue(name: str, text: str) -> None:
     )
 
 
+def html_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    caption: str,
+    *,
+    words: Sequence[bool] | None = None,
+) -> str:
+    """Return a table that scrolls by itself, as HTML.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        Column headers, in plain text; the first column holds row headers.
+    rows : iterable of sequence of str
+        Cells, in HTML.
+    caption : str
+        In plain text.
+    words : sequence of bool, optional
+        Which columns hold running text, whose width is theirs to claim.
+
+    Returns
+    -------
+    str
+    """
+    marks = [' class="words"' if long else "" for long in words or [False] * len(headers)]
+    head = "".join(
+        f'<th scope="col"{mark}>{html.escape(header)}</th>'
+        for header, mark in zip(headers, marks, strict=True)
+    )
+    body = []
+    for row in rows:
+        (first, mark), *others = zip(row, marks, strict=True)
+        cells = "".join(f"<td{mark}>{cell}</td>" for cell, mark in others)
+        body.append(f'<tr><th scope="row"{mark}>{first}</th>{cells}</tr>')
+    return (
+        '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
+        f'aria-label="{html.escape(caption, quote=True)}"><table>'
+        f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> None:
     r"""Show a table.
 
@@ -132,22 +174,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
                     f"f'{{value:.3g}}'."
                 )
     long = [any(len(row[k]) > _WORDS for row in body) for k in range(len(headers))]
-    marks = [' class="words"' if words else "" for words in long]
-    lines = [
-        '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
-        f'aria-label="{html.escape(caption, quote=True)}">',
-        f"<table><caption>{html.escape(caption)}</caption><thead><tr>",
-        *(
-            f'<th scope="col"{mark}>{html.escape(header)}</th>'
-            for header, mark in zip(headers, marks, strict=True)
-        ),
-        "</tr></thead><tbody>",
-    ]
-    for row in body:
-        (first, mark), *others = zip(row, marks, strict=True)
-        lines.append(f'<tr><th scope="row"{mark}>{html.escape(first)}</th>')
-        lines.extend(f"<td{mark}>{html.escape(cell)}</td>" for cell, mark in others)
-        lines.append("</tr>")
-    lines.append("</tbody></table></div>")
+    escaped = [[html.escape(cell) for cell in row] for row in body]
+    layout = html_table(headers, escaped, caption, words=long)
     plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])
-    display({"text/html": "\n".join(lines), "text/plain": plain}, raw=True)
+    display({"text/html": layout, "text/plain": plain}, raw=True)

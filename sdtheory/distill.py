@@ -32,7 +32,7 @@ from sdtheory.validation import (
 )
 
 #: More rounds than this must be asked for by number.
-_MAX_ROUNDS = 100_000
+MAX_ROUNDS = 100_000
 
 
 @dataclass(frozen=True)
@@ -363,7 +363,7 @@ def distill(
     z = spectrum.rotate(labels)
     if limit is None:
         r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
-        if r_0 > _MAX_ROUNDS:
+        if r_0 > MAX_ROUNDS:
             raise InvalidInputError(
                 f"rounds must be given: at this epsilon the labels survive at least "
                 f"{r_0 - 1:.3g} rounds (r_0 - 1, each round moves them by sqrt(n epsilon)). "

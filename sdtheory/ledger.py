@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdtheory.chapters import list_chapters
+from sdtheory.display import html_table
 from sdtheory.evidence.report import Report, Row
 from sdtheory.statements import STATEMENTS, Statement
 
@@ -119,21 +120,6 @@ def _badge(entry: Entry) -> str:
     )
 
 
-def _table(caption: str, headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table whose cells are HTML, as `sdtheory.display.table` lays out plain ones."""
-    head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headers)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
-        for first, *others in rows
-    )
-    return (
-        '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
-        f'aria-label="{html.escape(caption, quote=True)}"><table>'
-        f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
 def overview(ledger: list[Entry]) -> str:
     """Return the table of all statements, as HTML: one row each, kinds of evidence apart."""
 
@@ -158,8 +144,7 @@ def overview(ledger: list[Entry]) -> str:
             + ("" if b is None else f"; box {b.proved:.0%}"),
         ]
 
-    return _table(
-        "Every statement, and what speaks for it",
+    return html_table(
         (
             "Statement",
             "Status",
@@ -171,6 +156,7 @@ def overview(ledger: list[Entry]) -> str:
             "Certified",
         ),
         map(cells, ledger),
+        "Every statement, and what speaks for it",
     )
 
 
@@ -403,7 +389,7 @@ def dependencies(ledger: list[Entry]) -> str:
         ]
         for entry in ledger
     ]
-    return _table("What rests on what", ("Statement", "Rests on", "Used by"), rows)
+    return html_table(("Statement", "Rests on", "Used by"), rows, "What rests on what")
 
 
 def errata(ledger: list[Entry]) -> str:

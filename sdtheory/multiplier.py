@@ -51,7 +51,7 @@ _CANCELLING = 2.0**-42
 _UNRESOLVED = 2.0**43
 #: Relative to the largest eigenvalue, or to the labels' squared size; below it intermediate
 #: results would leave the float range.
-_SMALLEST = 2.0**-400
+SMALLEST = 2.0**-400
 _LARGEST_TOLERANCE = 2.0**400
 
 
@@ -252,17 +252,17 @@ def _as_points(n: object) -> int:
 
 def _check_range(d: Array, scaled_d: Array, z: Array, epsilon: Array, tolerance: Array) -> None:
     """Refuse what would underflow."""
-    for i in np.flatnonzero(np.any((scaled_d < _SMALLEST) & (d > 0), axis=-1))[:1]:
+    for i in np.flatnonzero(np.any((scaled_d < SMALLEST) & (d > 0), axis=-1))[:1]:
         smallest = d[i][d[i] > 0].min()
         raise InvalidInputError(
-            f"d spans more than {-np.log10(_SMALLEST):.0f} decades, from {smallest:.6g} to "
+            f"d spans more than {-np.log10(SMALLEST):.0f} decades, from {smallest:.6g} to "
             f"{d[i].max():.6g}: its smallest positive eigenvalues would underflow against its "
             f"largest. Set them to zero, as Spectrum.from_gram does."
         )
-    for i in np.flatnonzero((tolerance < _SMALLEST) & np.any(z != 0, axis=-1))[:1]:
+    for i in np.flatnonzero((tolerance < SMALLEST) & np.any(z != 0, axis=-1))[:1]:
         raise InvalidInputError(
             f"epsilon ({epsilon[i]:.6g}) is too small against the labels (up to "
-            f"{np.abs(z[i]).max():.6g}): below {_SMALLEST:.0e} of their squared size floating "
+            f"{np.abs(z[i]).max():.6g}): below {SMALLEST:.0e} of their squared size floating "
             f"point cannot hold the residual. Choose a larger epsilon."
         )
 
@@ -386,7 +386,7 @@ def _corrected(
                 break
         # what the errors are relative to: the target, and rho^2 unless it was formed exactly
         scale = target.high + np.where(target.high < _CANCELLING * rho2, 0.0, rho2)
-        resolved = (scale < _UNRESOLVED * steepness) & (target.high > _SMALLEST)
+        resolved = (scale < _UNRESOLVED * steepness) & (target.high > SMALLEST)
         return c, resolved & (np.abs(delta) <= _NEAR)
 
 

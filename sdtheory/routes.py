@@ -19,9 +19,10 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from sdtheory import double_double as dd
 from sdtheory import spline
-from sdtheory.distill import Outcome, Trajectory, trajectory
+from sdtheory.distill import MAX_ROUNDS, Outcome, Trajectory, trajectory
 from sdtheory.kernels import BrownianBridge, GreensFunction, SimplySupportedBeam
 from sdtheory.krylov import Lanczos, Quadrature
+from sdtheory.multiplier import SMALLEST
 from sdtheory.spline import Fit, Knots, Spline
 from sdtheory.validation import (
     Array,
@@ -35,12 +36,8 @@ from sdtheory.validation import (
     as_rounds,
 )
 
-#: More rounds than this must be asked for by number.
-_MAX_ROUNDS = 100_000
 _MAX_PRODUCTS = 500
 _ULP = float(np.finfo(float).eps)
-#: Of epsilon against the labels' squared size; below it a residual would underflow.
-_SMALLEST = 2.0**-400
 
 
 class AccuracyError(ArithmeticError):
@@ -67,7 +64,7 @@ class _Start:
         # a larger tolerance is as trivial as the cap
         with np.errstate(over="ignore"):
             scaled = min(float(np.ldexp(epsilon, -2 * exponent)), 2.0**400)
-        if np.any(y != 0) and scaled < _SMALLEST:
+        if np.any(y != 0) and scaled < SMALLEST:
             raise InvalidInputError(
                 f"epsilon ({epsilon:.6g}) is too small against the labels (up to "
                 f"{np.abs(y).max():.6g}): floating point cannot hold the residual. Choose a "
@@ -77,7 +74,7 @@ class _Start:
         excess = _excess(columns, np.ones((len(columns), 1)), len(columns), scaled)
         r2 = 1 + excess / rho2
         if limit is None:
-            if r2 > _MAX_ROUNDS**2:
+            if r2 > MAX_ROUNDS**2:
                 raise InvalidInputError(
                     f"rounds must be given: at this epsilon the labels survive at least "
                     f"{np.sqrt(r2) - 1:.3g} rounds (r_0 - 1, each round moves them by "

@@ -62,11 +62,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    try:
-        from sdtheory import verification
-    except ImportError as error:
-        print(f"sdtheory: error: {error}", file=sys.stderr)
-        return 2
+    from sdtheory import verification
+
     statements = verification.find(arguments.ids)
     if arguments.list:
         width = max(len(s.id) for s in statements)

@@ -29,6 +29,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
+from flint import arb, ctx, fmpq
 from numpy.typing import ArrayLike
 
 from sdtheory.distill import Trajectory
@@ -40,13 +41,6 @@ from sdtheory.validation import (
     as_real_array,
     as_rounds,
 )
-
-try:
-    from flint import arb, ctx, fmpq
-except ImportError as error:
-    raise ImportError(
-        "certified evidence needs python-flint; install it with: pip install 'sdtheory[certify]'"
-    ) from error
 
 #: Bits of the first attempt, and the most that are tried before giving up.
 START_BITS = 128

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
@@ -25,6 +24,7 @@ from sdtheory.evidence.points import Certified
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.searched import Searched
 from sdtheory.evidence.witness import Witness
+from sdtheory.files import replacing
 from sdtheory.statements import Statement
 from sdtheory.validation import InvalidInputError
 
@@ -279,16 +279,9 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, all or nothing."""
-        partial = path.with_name(path.name + ".partial")
-        try:
-            text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+        text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+        with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
-            os.replace(partial, path)
-        except OSError as error:
-            raise InvalidInputError(
-                f"the report cannot be written to {path} ({error.strerror}). Name a file in a "
-                f"folder that exists."
-            ) from error
 
     def __str__(self) -> str:
         head = (
