@@ -214,7 +214,8 @@ STATEMENTS = (
         chapter="risk",
         slogan="One more round pays where the midpoint of its shares is above Wiener's.",
         tex=r"n \bigl(R(B_t) - R(B_{t-1})\bigr) = 2 \sum_k (\theta_k^2 + \sigma^2)\, "
-        r"(B_{t-1}[k] - B_t[k]) \Bigl(w_k - \frac{B_{t-1}[k] + B_t[k]}{2}\Bigr)",
+        r"(B_{t-1}[k] - B_t[k]) \Bigl(w_k - \frac{B_{t-1}[k] + B_t[k]}{2}\Bigr), "
+        r"\qquad \sigma > 0",
         source=THIS_BOOK,
         margin=_one_more,
         kind=Kind.IDENTITY,
@@ -228,7 +229,7 @@ STATEMENTS = (
         slogan="Where the signal decays no faster than the spectrum, one round is enough.",
         tex=r"\frac{\theta_k^2}{d_k} \text{ non-increasing in } d_k \implies "
         r"R(T_c) \le R(F), \qquad c = \max_k \min\Bigl\{ m(d_k), "
-        r"\frac{\sigma^2 d_k}{\theta_k^2} \Bigr\}",
+        r"\frac{\sigma^2 d_k}{\theta_k^2} \Bigr\}, \quad \sigma > 0",
         source=THIS_BOOK,
         margin=_suffices,
         hypotheses=(non_trivial,),
@@ -255,7 +256,7 @@ STATEMENTS = (
         id="prop-single-floor",
         chapter="risk",
         slogan="What no single round can reach.",
-        tex=r"a \le c \le b: \quad n R(T_c) \ge n R(w) + \sum_k (\theta_k^2 + \sigma^2) \Bigl( "
+        tex=r"0 < a \le c \le b, \ \sigma > 0: \quad n R(T_c) \ge n R(w) + \sum_k (\theta_k^2 + \sigma^2) \Bigl( "
         r"\bigl((T_b(d_k) - w_k)^+\bigr)^2 + \bigl((T_a(d_k) - w_k)^-\bigr)^2 \Bigr)",
         source=THIS_BOOK,
         margin=_single_floor,
