@@ -256,7 +256,8 @@ STATEMENTS = (
         id="prop-single-floor",
         chapter="risk",
         slogan="What no single round can reach.",
-        tex=r"0 < a \le c \le b, \ \sigma > 0: \quad n R(T_c) \ge n R(w) + \sum_k (\theta_k^2 + \sigma^2) \Bigl( "
+        tex=r"0 < a \le c \le b, \ \sigma > 0: \quad n R(T_c) \ge n R(w) + "
+        r"\sum_k (\theta_k^2 + \sigma^2) \Bigl( "
         r"\bigl((T_b(d_k) - w_k)^+\bigr)^2 + \bigl((T_a(d_k) - w_k)^-\bigr)^2 \Bigr)",
         source=THIS_BOOK,
         margin=_single_floor,
