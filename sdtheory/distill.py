@@ -363,14 +363,7 @@ def distill(
     z = spectrum.rotate(labels)
     if limit is None:
         r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
-        if r_0 > MAX_ROUNDS:
-            raise InvalidInputError(
-                f"rounds must be given: at this epsilon the labels survive at least "
-                f"{r_0 - 1:.3g} rounds (r_0 - 1, each round moves them by sqrt(n epsilon)). "
-                f"Pass rounds, or a larger epsilon."
-            )
-        # ||y_{t+1}||^2 <= ||y_t||^2 - rho^2 ends every chain by then
-        limit = int(r_0**2) + 2
+        limit = most_rounds(r_0)
     path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
     y_rows = np.stack([labels, *(spectrum.V.T @ row for row in path.z[1:])])
     low, high = _rounds_within_rounding(path, spectrum.n)
@@ -381,6 +374,24 @@ def distill(
     else:
         outcome = Outcome.COLLAPSED if len(path.c) else Outcome.TRIVIAL
     return Distillation(spectrum, path, y_rows, outcome, (low, high))
+
+
+def most_rounds(r_0: float) -> int:
+    """Return a number of rounds by which the labels have collapsed, if it need not be asked for.
+
+    Raises
+    ------
+    InvalidInputError
+        If that may take more than MAX_ROUNDS.
+    """
+    if r_0 > MAX_ROUNDS:
+        raise InvalidInputError(
+            f"rounds must be given: at this epsilon the labels survive at least "
+            f"{r_0 - 1:.3g} rounds (r_0 - 1, each round moves them by sqrt(n epsilon)). "
+            f"Pass rounds, or a larger epsilon."
+        )
+    # ||y_{t+1}||^2 <= ||y_t||^2 - rho^2 ends every chain by then
+    return int(r_0**2) + 2
 
 
 def _rounds_within_rounding(path: Trajectory, n: int) -> tuple[int, int]:

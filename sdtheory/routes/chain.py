@@ -1,0 +1,90 @@
+"""What every route returns, and the error of one that cannot give its digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sdtheory.distill import Outcome
+from sdtheory.validation import Array, InvalidInputError, as_number
+
+#: Machine epsilon.
+ULP = float(np.finfo(float).eps)
+
+
+class AccuracyError(ArithmeticError):
+    """A route cannot give a multiplier to the accuracy asked for; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a route returns.
+
+    Attributes
+    ----------
+    epsilon : float
+        Tolerance on the mean squared residual.
+    c : ndarray of shape (T,)
+        Multiplier of each round.
+    c_error : ndarray of shape (T,)
+        Relative error of c; what stands behind it, the route says.
+    r : ndarray of shape (T+1,)
+        ||y_t|| / sqrt(n epsilon).
+    outcome : Outcome
+        How the chain ended.
+    n_rounds_range : tuple of int
+        Smallest and largest number of non-trivial fits consistent with the
+        errors; equal unless `outcome` is NEAR_COLLAPSE.
+    """
+
+    epsilon: float
+    c: Array
+    c_error: Array
+    r: Array
+    outcome: Outcome
+    n_rounds_range: tuple[int, int]
+
+    @property
+    def n_rounds(self) -> int:
+        """Number of non-trivial fits that were computed, T."""
+        return len(self.c)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the fit after the last one computed is the zero function, to rounding."""
+        return self.outcome is not Outcome.COMPLETED
+
+    @property
+    def c_interval(self) -> Array:
+        """Where c lies, shape (T, 2): c (1 -+ c_error)."""
+        return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
+
+    def _known(self, t: int) -> bool:
+        """Return whether round t was run, not whether it lies past the collapse."""
+        if not isinstance(t, (int, np.integer)) or t < 0:
+            raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
+        if t >= self.n_rounds and not self.collapsed:
+            raise InvalidInputError(
+                f"round t = {t} was not run: this chain has rounds 0 to {self.n_rounds - 1}. "
+                f"Ask for rounds={t + 1} or more."
+            )
+        return bool(t < self.n_rounds)
+
+
+def as_tolerance(tolerance: Any) -> float:
+    """Return the largest relative error of a multiplier.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no number between 4 machine epsilons and 1.
+    """
+    value = as_number(tolerance, "tolerance")
+    if not 4 * ULP <= value < 1:
+        raise InvalidInputError(
+            f"tolerance must lie between {4 * ULP:.1g} and 1, but is {value!r}. It is the largest "
+            f"relative error of a multiplier."
+        )
+    return value

@@ -1,0 +1,313 @@
+"""The chain from products with G: Gauss quadrature from one block Lanczos run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+from sdtheory.distill import Outcome, Trajectory, trajectory
+from sdtheory.krylov import Lanczos, Quadrature
+from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
+from sdtheory.routes.start import Start
+from sdtheory.validation import (
+    Array,
+    InvalidInputError,
+    as_epsilon,
+    as_gram,
+    as_labels,
+    as_real_array,
+    as_rounds,
+)
+
+_MAX_PRODUCTS = 500
+
+
+@dataclass(frozen=True)
+class KrylovDistillation(Chain):
+    """A chain from a Lanczos run.
+
+    `c_error` is half of the width of an enclosure by Gauss and Gauss-Radau
+    quadrature, proved for exact products, and an estimate of the effect of
+    their rounding: condition / c times the asymmetry that the products showed,
+    at least machine epsilon * d_max.
+
+    Attributes
+    ----------
+    products : int
+        Products of G with a block of labels.
+    y_error : ndarray of shape (T+1,)
+        Bound on ||y_t - its exact value||, from the residuals of (c I + G);
+        labels converge with the square root of what c does.
+    """
+
+    products: int
+    y_error: Array
+    _labels: Array
+    _basis: Array  # (n, k): Ritz vectors
+    _d: Array  # (k,)
+    _z: Array  # (T+1, k, q)
+
+    @property
+    def y(self) -> Array:
+        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
+        fits = [(self._basis @ z).reshape(self._labels.shape) for z in self._z[1:]]
+        return np.stack([self._labels, *fits])
+
+    def dual(self, t: int) -> Array:
+        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
+
+        Parameters
+        ----------
+        t : int
+            Round, from 0; rounds after the collapse have alpha = 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If round t was not run.
+        """
+        if not self._known(t):
+            return np.zeros_like(self._labels)
+        d = self._d[:, None]
+        alpha = np.where(d > 0, self._z[t] / (self.c[t] + d), 0.0)
+        return (self._basis @ alpha).reshape(self._labels.shape)
+
+    def predict(self, g_x: Any, t: int) -> Array:
+        """Evaluate the fit of round t at new inputs.
+
+        Parameters
+        ----------
+        g_x : array_like of shape (m, n), or operator
+            Kernel between new and training inputs, divided by n.
+        t : int
+            Round, from 0.
+
+        Returns
+        -------
+        ndarray of shape (m,) or (m, q)
+        """
+        rows = g_x
+        if not isinstance(g_x, LinearOperator):
+            rows = as_real_array(g_x, "g_x", ndim=(2,), remedy="Pass gram(kernel, x, x_new).")
+        if rows.shape[1] != len(self._labels):
+            raise InvalidInputError(
+                f"g_x has {rows.shape[1]} columns, but there are {len(self._labels)} training "
+                f"points. Pass gram(kernel, x, x_new)."
+            )
+        return rows @ self.dual(t)
+
+
+def distill_krylov(
+    gram: Any,
+    y: ArrayLike,
+    epsilon: float,
+    rounds: int | None = None,
+    *,
+    tolerance: float = 1e-8,
+    max_products: int = _MAX_PRODUCTS,
+) -> KrylovDistillation:
+    """Run self-distillation from products with G.
+
+    One block Lanczos run from the labels serves every round. It stops when
+    the quadrature encloses the multiplier of every round to the tolerance.
+    The enclosures widen by up to a factor of four a round, so that this suits
+    chains of some ten rounds; for long ones, and for tolerances epsilon below
+    the noise, use `distill` or `distill_spline`.
+
+    Parameters
+    ----------
+    gram : array_like of shape (n, n), sparse matrix or LinearOperator
+        G with the paper's 1/n; `krylov.KernelOperator` never stores it.
+    y : array_like of shape (n,) or (n, q)
+        Labels; q outputs share one tolerance and one multiplier.
+    epsilon : float
+        Tolerance on the mean squared residual (summed over outputs).
+    rounds : int, optional
+        Number of fits. By default the chain runs until its labels collapse.
+    tolerance : float, default=1e-8
+        Largest relative error of a multiplier.
+    max_products : int, default=500
+        Products of G with a block of labels to try; each stores another n by q.
+
+    Returns
+    -------
+    KrylovDistillation
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is unusable, or products show that G is not symmetric
+        or not positive semidefinite.
+    InfeasibleToleranceError
+        If no function meets epsilon.
+    AccuracyError
+        If the enclosure of some multiplier does not close.
+    """
+    epsilon = as_epsilon(epsilon)
+    product, n = _as_product(gram)
+    labels = as_labels(y, n)
+    tolerance = as_tolerance(tolerance)
+    max_products = as_rounds(max_products, "max_products")
+    start = Start.checked(labels, epsilon, rounds)
+    near = abs(start.excess) <= 2 * n * ULP * start.r * (1 + start.r) * start.rho2
+    if start.excess <= 0 or near:
+        none = np.empty(0)
+        return KrylovDistillation(
+            epsilon=epsilon,
+            c=none,
+            c_error=none,
+            r=np.array([start.r]),
+            outcome=Outcome.NEAR_COLLAPSE if near else Outcome.TRIVIAL,
+            n_rounds_range=(0, int(near)),
+            products=0,
+            y_error=np.zeros(1),
+            _labels=labels,
+            _basis=np.empty((n, 0)),
+            _d=none,
+            _z=np.empty((1, 0, start.labels.shape[1])),
+        )
+
+    run = Lanczos(product, start.labels)
+    due = 1
+    while True:
+        run.extend()
+        last = run.exhausted or run.blocks >= max_products
+        if run.blocks < due and not last:
+            continue
+        due = run.blocks + 1 + run.blocks // 8
+        rule = run.quadrature()
+        try:
+            chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
+            break
+        except _OpenError as error:
+            if last or error.final:
+                raise AccuracyError(
+                    f"after {run.blocks} product(s) {error}. Pass a larger tolerance, fewer "
+                    f"rounds, a larger epsilon or more max_products; or use distill or, in one "
+                    f"dimension, distill_spline."
+                ) from None
+
+    count = len(chain.low)
+    c = chain.path.c[:count]
+    scale = 2.0**start.exponent
+    return KrylovDistillation(
+        epsilon=epsilon,
+        c=c,
+        c_error=np.maximum(chain.high - c, c - chain.low) / c,
+        r=chain.path.r[: count + 1],
+        outcome=chain.outcome,
+        n_rounds_range=(count, count + (chain.outcome is Outcome.NEAR_COLLAPSE)),
+        products=run.blocks,
+        y_error=chain.y_error * scale,
+        _labels=labels,
+        _basis=run.basis @ rule.vectors,
+        _d=rule.nodes,
+        _z=chain.path.z[: count + 1] * scale,
+    )
+
+
+class _OpenError(Exception):
+    """An enclosure does not close; `final` says that no more products will close it."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+@dataclass(frozen=True)
+class _Enclosed:
+    """A chain with bounds on its multipliers, and how it ends."""
+
+    path: Trajectory
+    low: Array
+    high: Array
+    y_error: Array
+    outcome: Outcome
+
+
+def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) -> _Enclosed:
+    """Enclose every multiplier, or raise for the first round that does not close."""
+    rho2, rho = start.rho2, float(np.sqrt(start.rho2))
+    unreachable = float(np.sum(rule.roots[rule.nodes == 0] ** 2))
+    if unreachable >= rho2:
+        if exact:
+            raise start.infeasible(unreachable)
+        raise _OpenError("the labels' part in the kernel of gram is not known well enough")
+    low, high, y_error = np.empty(0), np.empty(0), [0.0]
+    rounds = 1
+    while True:  # twice as many rounds each time: an early failure ends it early
+        rounds = min(rounds, start.limit)
+        path = trajectory(rule.nodes, rule.roots, rho2 / len(rule.nodes), rounds, outputs=True)
+        for t in range(len(low), len(path.c)):
+            c = float(path.c[t])
+            rounding = float(path.condition[t]) * rule.rounding / c
+            ends = _around(rule, c, (low, high), rho2, tolerance - rounding)
+            if (
+                t > 0
+                and abs(path.excess[t]) <= tolerance
+                and (ends is None or rounding > tolerance)
+            ):
+                return _Enclosed(path, low, high, np.array(y_error), Outcome.NEAR_COLLAPSE)
+            if rounding > tolerance:
+                # the first c only falls from here on: Gauss's rule bounds it from above
+                raise _OpenError(
+                    f"rounding alone leaves c_{t}, near {c:.3g} with eigenvalues up to "
+                    f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
+                    f"feasible at all",
+                    final=t == 0 and rounding > 16 * tolerance,
+                )
+            if ends is None:
+                raise _OpenError(f"c_{t}, near {c:.3g}, is not enclosed to {tolerance:.1g}")
+            low = np.append(low, ends[0] * (1 - rounding))
+            high = np.append(high, ends[1] * (1 + rounding))
+            residual = rule.tail @ (path.z[t] / (c + rule.nodes[:, None]))
+            moved = rho * (high[t] / low[t] - 1)
+            y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
+        outcome = Outcome.COMPLETED
+        if path.excess[-1] <= 0:
+            energy = rule.enclose(np.inf, low, high)[1]
+            if energy > rho2 * (1 + tolerance):
+                raise _OpenError(f"it is open whether the labels collapse at round {len(low)}")
+            outcome = Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED
+        if path.excess[-1] <= 0 or rounds == start.limit:
+            return _Enclosed(path, low, high, np.array(y_error), outcome)
+        rounds *= 2
+
+
+def _around(
+    rule: Quadrature, c: float, earlier: tuple[Array, Array], rho2: float, tolerance: float
+) -> tuple[float, float] | None:
+    """Return an interval for the root near c, by the signs of the two bounds at its ends."""
+    ends = []
+    for sign in (-1, 1):
+        width = 4 * ULP
+        while True:
+            end = c * (1 + sign * width)
+            bounds = rule.enclose(end, *earlier)
+            if (bounds[1] < rho2) if sign < 0 else (bounds[0] > rho2):
+                ends.append(end)
+                break
+            width *= 2
+            if not width <= tolerance:
+                return None
+    return ends[0], ends[1]
+
+
+def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
+    if isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram):
+        operator = aslinearoperator(gram)
+        rows, columns = operator.shape
+        if rows != columns or rows == 0 or np.dtype(operator.dtype).kind not in "fiub":
+            raise InvalidInputError(
+                f"gram must be a square, real, non-empty operator, but has shape "
+                f"{operator.shape} and dtype {operator.dtype}. Pass products with G = k(x, x) / n."
+            )
+        return operator.matmat, rows
+    matrix = as_gram(gram)
+    return matrix.__matmul__, len(matrix)

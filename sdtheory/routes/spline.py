@@ -1,0 +1,217 @@
+"""The chain of smoothing splines: O(n) a round for two Green's functions on [0, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sdtheory import spline
+from sdtheory.distill import Outcome
+from sdtheory.kernels import BrownianBridge, GreensFunction, SimplySupportedBeam
+from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
+from sdtheory.routes.start import Start, excess_of
+from sdtheory.spline import Fit, Knots, Spline
+from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_labels
+
+
+@dataclass(frozen=True)
+class SplineDistillation(Chain):
+    """A chain of smoothing splines.
+
+    `c_error` is an estimate, not a bound: what sweeping the points in the
+    other direction, in every round, changes; and one machine epsilon in the
+    residual energy.
+
+    Attributes
+    ----------
+    kernel : BrownianBridge or SimplySupportedBeam
+    condition : ndarray of shape (T,)
+        Relative change of c_t per relative change of sqrt(n epsilon), at fixed
+        labels y_t.
+    """
+
+    kernel: BrownianBridge | SimplySupportedBeam
+    condition: Array
+    _labels: Array
+    _knots: Knots
+    _fits: tuple[Fit, ...]
+
+    @property
+    def y(self) -> Array:
+        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
+        fits = [self._knots.spread(f.values).reshape(self._labels.shape) for f in self._fits]
+        return np.stack([self._labels, *fits])
+
+    def dual(self, t: int) -> Array:
+        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
+
+        Parameters
+        ----------
+        t : int
+            Round, from 0; rounds after the collapse have alpha = 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If round t was not run.
+        """
+        if not self._known(t):
+            return np.zeros_like(self._labels)
+        alpha = self._knots.spread(self._fits[t].residual / self.c[t])
+        return alpha.reshape(self._labels.shape)
+
+    def predict(self, x_new: ArrayLike, t: int) -> Array:
+        """Evaluate the fit of round t at new inputs, O(log n) each.
+
+        Parameters
+        ----------
+        x_new : array_like of shape (m,) or (m, 1)
+            In [0, 1].
+        t : int
+            Round, from 0.
+
+        Returns
+        -------
+        ndarray of shape (m,) or (m, q)
+        """
+        points = self.kernel._points(x_new, "x_new")
+        shape = (len(points), *self._labels.shape[1:])
+        if not self._known(t):
+            return np.zeros(shape)
+        return spline.evaluate(self._knots.x, self._fits[t], points).reshape(shape)
+
+
+def distill_spline(
+    kernel: GreensFunction,
+    x: ArrayLike,
+    y: ArrayLike,
+    epsilon: float,
+    rounds: int | None = None,
+    *,
+    tolerance: float = 1e-8,
+) -> SplineDistillation:
+    """Run self-distillation in O(n) a round, for the two splines on [0, 1].
+
+    Parameters
+    ----------
+    kernel : BrownianBridge or SimplySupportedBeam
+    x : array_like of shape (n,) or (n, 1)
+        Training inputs in [0, 1], in any order. Repeated ones, and those at 0
+        and 1, leave a part of the labels that no function can fit.
+    y : array_like of shape (n,) or (n, q)
+        Labels; q outputs share one tolerance and one multiplier.
+    epsilon : float
+        Tolerance on the mean squared residual (summed over outputs).
+    rounds : int, optional
+        Number of fits. By default the chain runs until its labels collapse.
+    tolerance : float, default=1e-8
+        Largest relative error of a multiplier.
+
+    Returns
+    -------
+    SplineDistillation
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is unusable.
+    InfeasibleToleranceError
+        If no function meets epsilon.
+    AccuracyError
+        If rounding leaves a multiplier a larger error than the tolerance.
+    """
+    if not isinstance(kernel, BrownianBridge | SimplySupportedBeam):
+        raise InvalidInputError(
+            f"kernel must be BrownianBridge() or SimplySupportedBeam(), but is {kernel!r}. For "
+            f"another kernel use distill, or distill_krylov."
+        )
+    epsilon = as_epsilon(epsilon)
+    points = kernel._points(x, "x")
+    labels = as_labels(y, len(points))
+    tolerance = as_tolerance(tolerance)
+    start = Start.checked(labels, epsilon, rounds)
+    knots = Knots.from_inputs(points)
+    curve = Spline.through(knots, 1 if isinstance(kernel, BrownianBridge) else 2)
+    weights = knots.counts[:, None]
+    at_knots = knots.average(start.labels)
+    missed = float(np.sum((start.labels - knots.spread(at_knots)) ** 2))
+
+    rho2, excess = start.rho2, start.excess
+    unit = sum(curve.shape) * ULP
+    tangent = np.zeros_like(at_knots)  # dy_t / dlog rho
+    # the same chain swept from the other side, which tells the error of this one
+    mirror, mirrored, mirrored_excess = curve.mirrored(), at_knots[::-1], excess
+    fits, c, errors, conditions, r = [], [], [], [], [start.r]
+    near = []  # rounds whose labels are within rounding of the tolerance
+    while True:
+        t = len(fits)
+        slope = float(np.sum(weights * at_knots * tangent)) / rho2 / r[t] if r[t] > 0 else 0.0
+        doubt = unit * (r[t] + abs(slope - r[t])) * (1 + r[t]) * rho2
+        if abs(excess) <= doubt + 2 * abs(excess - mirrored_excess):
+            near.append(t)
+        # unknown labels at the end of a chain have no multiplier that shows it
+        lost = abs(excess - mirrored_excess) / (excess + rho2) if excess + rho2 > 0 else 0.0
+        if lost > tolerance:
+            raise _inaccurate(f"||y_{t}||^2", t, r[t], lost)
+        if excess <= 0 or t == start.limit:
+            break
+        slack = rho2 - (missed if t == 0 else 0.0)
+        if slack <= 0:
+            raise start.infeasible(missed)
+        try:
+            first = spline.guess(curve, at_knots, slack, c[-1] if c else None)
+            root = spline.solve(curve, at_knots, excess, slack, first)
+            other = spline.solve(mirror, mirrored, mirrored_excess, slack, root.c)
+            error = root.error + abs(other.c / root.c - 1)
+        except spline.NoRootError:
+            root, other, error = None, None, np.inf
+        if root is None or other is None or error > tolerance:
+            if t in near and abs(excess) <= tolerance * rho2:
+                break
+            raise _inaccurate(f"c_{t}", t, r[t], error)
+        w = root.fit.residual
+        flat = root.resolvent.fit(tangent).values  # A tangent
+        steepness = slack / root.condition
+        through = float(np.sum(weights * w * (tangent - flat)))
+        tangent = flat - root.shrunk * ((rho2 - through) / steepness)
+        fits.append(root.fit)
+        c.append(root.c)
+        errors.append(error)
+        conditions.append(root.condition * rho2 / slack)
+        at_knots, mirrored = root.fit.values, other.fit.values
+        excess = excess_of(at_knots, weights, knots.n, start.epsilon)
+        mirrored_excess = excess_of(mirrored, weights[::-1], knots.n, start.epsilon)
+        r.append(float(np.sqrt(max(1 + excess / rho2, 0.0))))
+
+    count = len(fits)
+    if near:
+        outcome = Outcome.NEAR_COLLAPSE
+    elif excess > 0:
+        outcome = Outcome.COMPLETED
+    else:
+        outcome = Outcome.COLLAPSED if count else Outcome.TRIVIAL
+    scale = 2.0**start.exponent
+    return SplineDistillation(
+        epsilon=epsilon,
+        c=np.array(c),
+        c_error=np.array(errors),
+        r=np.array(r),
+        outcome=outcome,
+        n_rounds_range=(min([count, *near]), max([count, *(t + 1 for t in near)])),
+        kernel=kernel,
+        condition=np.array(conditions),
+        _labels=labels,
+        _knots=knots,
+        _fits=tuple(Fit(f.values * scale, f.residual * scale, f.curvature * scale) for f in fits),
+    )
+
+
+def _inaccurate(what: str, t: int, r: float, error: float) -> AccuracyError:
+    found = f"has a relative error of about {error:.1g}" if np.isfinite(error) else "is lost"
+    return AccuracyError(
+        f"in round {t}, with r_{t} = {r:.6g}, {what} {found}, by rounding. "
+        f"Pass a larger tolerance, fewer rounds or another epsilon; inputs whose distances differ "
+        f"by many powers of ten cost the most digits."
+    )

@@ -1,0 +1,83 @@
+"""What a route starts from: labels and tolerance, scaled, and the ends that are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sdtheory import double_double as dd
+from sdtheory.distill import most_rounds
+from sdtheory.multiplier import SMALLEST
+from sdtheory.validation import Array, InfeasibleToleranceError, InvalidInputError, as_rounds
+
+
+@dataclass(frozen=True)
+class Start:
+    """Labels and tolerance, scaled by an exact power of two, and the ends that are known."""
+
+    labels: Array  # (n, q)
+    rho2: float
+    exponent: int
+    excess: float  # ||y||^2 - rho^2
+    r: float
+    limit: int
+
+    @classmethod
+    def checked(cls, y: Array, epsilon: float, rounds: int | None) -> Start:
+        """Scale and check.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n,) or (n, q)
+        epsilon : float
+        rounds : int or None
+
+        Raises
+        ------
+        InvalidInputError
+            If rounds is no number of rounds, or must be given, or epsilon is
+            too small against the labels.
+        """
+        limit = None if rounds is None else as_rounds(rounds)
+        columns = y if y.ndim == 2 else y[:, None]
+        exponent = int(np.frexp(np.max(np.abs(columns)))[1])
+        columns = np.ldexp(columns, -exponent)
+        # a larger tolerance is as trivial as the cap
+        with np.errstate(over="ignore"):
+            scaled = min(float(np.ldexp(epsilon, -2 * exponent)), 2.0**400)
+        if np.any(y != 0) and scaled < SMALLEST:
+            raise InvalidInputError(
+                f"epsilon ({epsilon:.6g}) is too small against the labels (up to "
+                f"{np.abs(y).max():.6g}): floating point cannot hold the residual. Choose a "
+                f"larger epsilon."
+            )
+        rho2 = len(columns) * scaled
+        excess = excess_of(columns, np.ones((len(columns), 1)), len(columns), scaled)
+        r = float(np.sqrt(max(1 + excess / rho2, 0.0)))
+        limit = most_rounds(r) if limit is None else limit
+        return cls(columns, rho2, exponent, excess, r, limit)
+
+    @property
+    def epsilon(self) -> float:
+        """Tolerance against the scaled labels."""
+        return self.rho2 / len(self.labels)
+
+    def infeasible(self, energy: float) -> InfeasibleToleranceError:
+        """Return the error for labels of which no fit reaches this energy."""
+        smallest, epsilon = (
+            float(np.ldexp(a / len(self.labels), 2 * self.exponent)) for a in (energy, self.rho2)
+        )
+        return InfeasibleToleranceError(epsilon, smallest)
+
+
+def excess_of(y: Array, weights: Array, n: int, epsilon: float) -> float:
+    """Return sum weights y^2 - n epsilon, rounded once."""
+    squares = dd.two_prod(y, y)
+    if np.any(weights != 1):
+        weights = np.broadcast_to(weights, y.shape)
+        squares = dd.multiply(squares, dd.DoubleDouble(weights, np.zeros_like(weights)))
+    energy = dd.total(dd.DoubleDouble(squares.high.ravel(), squares.low.ravel()))
+    rho2 = dd.two_prod(np.array(float(n)), np.array(epsilon))
+    difference = dd.add(energy, dd.negative(rho2))
+    return float(difference.high + difference.low)
