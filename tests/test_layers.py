@@ -17,7 +17,7 @@ LAYERS = (
     | {"krylov", "spline"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
     {"statements", "routes"},
-    {"evidence", "estimator"},
+    {"evidence", "estimator", "nn"},
     {"checks", "verification", "model_file"},
     {"chapters"},
     {"ledger"},
@@ -27,13 +27,16 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 TOP = {"__init__", "__main__"}
 #: Packages that only these modules may import.
 RESERVED = {
-    "sklearn": {"kernels", "datasets", "estimator"},
+    "sklearn": {"kernels", "datasets", "estimator", "nn"},
     "matplotlib": {"plotting", "display"},
     "seaborn": {"plotting"},
     "flint": {"evidence"},
     "sympy": {"evidence"},
     "z3": {"evidence"},
     "papermill": {"chapters"},
+    "jax": {"nn"},
+    "equinox": {"nn"},
+    "optax": {"nn"},
 }
 
 
