@@ -4,19 +4,23 @@ The paper is H. Mobahi, M. Farajtabar, P. L. Bartlett, NeurIPS 33 (2020)
 3351-3361. Start with `gram`, `distill` and `Distillation.predict`.
 """
 
-from sdtheory.distill import Distillation, Outcome, Trajectory, distill, trajectory
+from sdtheory.distill import Distillation, Outcome, Trajectory, distill_eigh, trajectory
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
+from sdtheory.krylov import KernelOperator
 from sdtheory.multiplier import Multiplier, Status
+from sdtheory.routes import AccuracyError, distill, distill_krylov, distill_spline
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccuracyError",
     "BrownianBridge",
     "Distillation",
     "InfeasibleToleranceError",
     "InvalidInputError",
+    "KernelOperator",
     "Multiplier",
     "Outcome",
     "PeriodicSobolev",
@@ -25,6 +29,9 @@ __all__ = [
     "Status",
     "Trajectory",
     "distill",
+    "distill_eigh",
+    "distill_krylov",
+    "distill_spline",
     "gram",
     "trajectory",
 ]

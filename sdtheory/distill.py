@@ -7,20 +7,28 @@ fitted values are the next labels:
           \qquad B_t = A_t \cdots A_0 .
 
 `trajectory` runs it in the eigenbasis, for one instance or a batch;
-`distill` runs it for a Gram matrix and labels and predicts at new inputs.
+`distill_eigh` diagonalises a Gram matrix for it, predicts at new inputs and
+estimates what rounding does to every multiplier. It reports this error and
+refuses nothing; `sdtheory.distill`, which chooses among the routes, refuses.
+
+References
+----------
+C. S. Kenney and A. J. Laub, Small-sample statistical condition estimates for
+general matrix functions, SIAM J. Sci. Comput. 15 (1994), for the estimate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import multiplier
-from sdtheory.multiplier import Status
-from sdtheory.spectrum import Spectrum
+from sdtheory.multiplier import SMALLEST, Status
+from sdtheory.spectrum import Spectrum, backward_error
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
@@ -33,6 +41,10 @@ from sdtheory.validation import (
 
 #: More rounds than this must be asked for by number.
 MAX_ROUNDS = 100_000
+#: Random perturbations by which the sensitivity of a chain is estimated.
+_PROBES = 16
+#: Above this, an error to first order says nothing.
+_LOST = 0.1
 
 
 @dataclass(frozen=True)
@@ -199,6 +211,10 @@ class Distillation:
         The recursion in the eigenbasis.
     y : ndarray of shape (T+1, n) or (T+1, n, q)
         Labels fed to each round; row 0 is the data.
+    c_error : ndarray of shape (T,)
+        Estimate of the relative error of c, to first order; infinite where it
+        exceeds a tenth. It takes the Gram matrix to be uncertain by
+        `Spectrum.error`, in the worst direction, and the labels by rounding.
     outcome : Outcome
         How the chain ended.
     n_rounds_range : tuple of int
@@ -210,13 +226,21 @@ class Distillation:
     spectrum: Spectrum
     trajectory: Trajectory
     y: Array
+    c_error: Array
     outcome: Outcome
     n_rounds_range: tuple[int, int]
+
+    route: ClassVar[str] = "eigh"
 
     @property
     def c(self) -> Array:
         """Multiplier of each round, shape (T,)."""
         return self.trajectory.c
+
+    @property
+    def c_interval(self) -> Array:
+        """Where c lies, shape (T, 2): c (1 -+ c_error)."""
+        return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
 
     @property
     def A(self) -> Array:
@@ -328,16 +352,17 @@ class Distillation:
         )
 
 
-def distill(
+def distill_eigh(
     gram: ArrayLike | Spectrum, y: ArrayLike, epsilon: float, rounds: int | None = None
 ) -> Distillation:
-    """Run self-distillation on labels y.
+    """Run self-distillation from the eigendecomposition of G.
 
     Parameters
     ----------
     gram : array_like of shape (n, n) or Spectrum
         G with the paper's 1/n, as `sdtheory.kernels.gram` returns it. Pass a
-        `Spectrum` to share one eigendecomposition between calls.
+        `Spectrum` to share one eigendecomposition between calls; one made
+        from eigenvalues and eigenvectors is taken as exact data.
     y : array_like of shape (n,) or (n, q)
         Labels; q outputs share one tolerance and one multiplier.
     epsilon : float
@@ -366,14 +391,17 @@ def distill(
         limit = most_rounds(r_0)
     path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
     y_rows = np.stack([labels, *(spectrum.V.T @ row for row in path.z[1:])])
-    low, high = _rounds_within_rounding(path, spectrum.n)
+    c_error, r_error = _rounding(path, spectrum.error)
+    low = high = len(path.c)
+    for t in np.flatnonzero(np.abs(path.excess) <= r_error).tolist():
+        low, high = min(low, t), max(high, t + 1)
     if low != high:
         outcome = Outcome.NEAR_COLLAPSE
     elif path.excess[-1] > 0:
         outcome = Outcome.COMPLETED
     else:
         outcome = Outcome.COLLAPSED if len(path.c) else Outcome.TRIVIAL
-    return Distillation(spectrum, path, y_rows, outcome, (low, high))
+    return Distillation(spectrum, path, y_rows, c_error, outcome, (low, high))
 
 
 def most_rounds(r_0: float) -> int:
@@ -394,31 +422,57 @@ def most_rounds(r_0: float) -> int:
     return int(r_0**2) + 2
 
 
-def _rounds_within_rounding(path: Trajectory, n: int) -> tuple[int, int]:
-    """Return the smallest and largest count of rounds that rounding allows.
+def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
+    r"""Return the relative errors of c_t and the errors of r_t, to first order.
 
-    First-order error of r_t, from a relative error of n ulps in the labels
-    and in rho, carried along the recursion by its tangent, and from the
-    backward error n ulps * d_max of the eigendecomposition, which moves the
-    labels of one round by at most that times rho / (c + d_min).
+    The rank-one perturbations ``error * g h^T`` of G, g and h Gaussian, move
+    any quantity by ``error`` times the Frobenius norm of its gradient in root
+    mean square; all rounds share one. Of the effect on c_t, the part that
+    G has in that same round is its maximum over all perturbations of this
+    norm, ``condition * |(c I + G)^{-1} w| / rho``, instead. A perturbation
+    dy_t of the labels, in units of rho as w = c (c I + G)^{-1} y_t, gives
+
+    .. math:: S\, d\log c = w^\top R\,(E w / c - dy), \qquad
+              dy_{t+1} = A\,dy + R\,E w / c - A w\, d\log c,
+
+    with R = c (c I + G)^{-1}, A = I - R and S = w^T A w.
     """
-    unit = n * float(np.finfo(float).eps)
+    n = path.d.shape[-1]
+    ulp = float(np.finfo(float).eps)
+    unit = backward_error(n)
     # in units of rho, so that squares stay inside the float range
     columns = path.z.reshape(*path.z.shape[:2], -1) / np.sqrt(n) / np.sqrt(path.epsilon)
     d = path.d[:, None]
-    tangent = np.zeros_like(columns[0])  # dz_t / dlog rho
-    backward = 0.0
-    low = high = len(path.c)
-    for t, r in enumerate(path.r):
-        slope = float(np.sum(columns[t] * tangent)) / r**2 - 1 if r > 0 else -1.0
-        error = unit * (r * (1 + abs(slope)) + backward)
-        if abs(path.excess[t]) <= error:
-            low, high = min(low, t), max(high, t + 1)
-        if t < len(path.c):
+    rng = np.random.default_rng(0)
+    g, h = rng.standard_normal((2, _PROBES, n, 1))
+    # what the rank decision may have taken from an eigenvalue
+    rank = np.where(d == 0, n * ulp * float(d.max()) if error > 0 else 0.0, 0.0)
+    rank = rank * rng.choice([-1.0, 1.0], (_PROBES, 1, 1))
+    noise = rng.standard_normal((_PROBES, *columns.shape[1:]))
+    moved = unit * float(np.linalg.norm(columns[0])) * noise
+    c_error, r_error = [], []
+    with np.errstate(all="ignore"):
+        for t, r in enumerate(path.r):
+            radial = np.sum(columns[t] * moved, axis=(1, 2)) / max(r, SMALLEST)
+            r_error.append(_root_mean_square(radial) + ulp * r)
+            if t == len(path.c):
+                break
             c = path.c[t]
-            w = columns[t] * (c / (c + d))
-            shrinkage = d / (c + d)
-            dlogc = (1 - np.sum(w * tangent * (c / (c + d)))) / np.sum(w * w * shrinkage)
-            tangent = shrinkage * (tangent - w * dlogc)
-            backward += float(d.max() / (c + d.min()))
-    return low, high
+            kept, lost = d / (c + d), c / (c + d)
+            w = columns[t] * lost
+            steepness = np.sum(w * w * kept)
+            gradient = w * lost / steepness
+            direct = (error / c) * g * np.sum(h * w, axis=1, keepdims=True) + rank / c * w
+            before = np.sum(gradient * moved, axis=(1, 2), keepdims=True)
+            here = np.sum(gradient * direct, axis=(1, 2), keepdims=True)
+            largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
+            largest += np.sum(gradient * np.abs(rank[0]) / c * w)
+            c_error.append(_root_mean_square(before) + largest + ulp)
+            moved = kept * moved + lost * direct - w * kept * (here - before)
+            moved += 2 * ulp * columns[t + 1] * rng.standard_normal(moved.shape)
+    errors = np.array(c_error)
+    return np.where(errors < _LOST, errors, np.inf), np.nan_to_num(r_error, nan=np.inf)
+
+
+def _root_mean_square(a: Array) -> float:
+    return float(np.sqrt(np.mean(a * a)))

@@ -23,7 +23,7 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sdtheory.distill import distill
+from sdtheory.distill import distill_eigh
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
@@ -476,7 +476,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
         limit = None if asked is None else min(asked, most)
         try:
-            chain = distill(spectrum, scaled, tolerance, limit)
+            chain = distill_eigh(spectrum, scaled, tolerance, limit)
         except InfeasibleToleranceError as error:
             raise InfeasibleToleranceError(
                 self.epsilon_, error.smallest_feasible * spectrum.n / total

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.distill import distill
+from sdtheory.distill import distill_eigh
 from sdtheory.evidence import sampled, searched
 from sdtheory.evidence.certified import Certificate, Verdict, rejudge
 from sdtheory.evidence.families import chunks
@@ -364,7 +364,7 @@ def check(
     InfeasibleToleranceError
         If no function meets the tolerance.
     """
-    chain = distill(gram, y, epsilon, rounds)
+    chain = distill_eigh(gram, y, epsilon, rounds)
     path = chain.trajectory
     instance = Instance.of(
         path.d, path.z[0], path.epsilon, max(len(path.c), 1), outputs=path.z.ndim == 3

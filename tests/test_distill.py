@@ -15,7 +15,7 @@ from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.kernel_ridge import KernelRidge
 
 from sdtheory.datasets import load_example
-from sdtheory.distill import Outcome, distill, trajectory
+from sdtheory.distill import Outcome, distill_eigh, trajectory
 from sdtheory.kernels import PeriodicSobolev, SimplySupportedBeam, gram
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
@@ -80,7 +80,7 @@ def test_multipliers_labels_and_predictions_agree_with_60_digits(kernel, outputs
     y = Y[:5] if outputs == 1 else np.stack([Y[:5], X[:5], np.ones(5)], axis=1)
     x, x_new = X[:5], np.array([0.05, 0.5, 0.93])
     G, epsilon = gram(kernel, x), 0.01 * float(np.sum(y**2)) / 5
-    chain = distill(G, y, epsilon, rounds=3)
+    chain = distill_eigh(G, y, epsilon, rounds=3)
     c, rows, duals = reference(G, y, epsilon, rounds=3)
     bound = conditioned(chain)
     assert bound < 1e-9
@@ -98,7 +98,7 @@ def test_multipliers_labels_and_predictions_agree_with_60_digits(kernel, outputs
 def test_the_singular_example_agrees_with_60_digits(example):
     """Rank 9 of 11: the reference knows nothing of a rank."""
     G, data = example
-    chain = distill(G, data.y, data.epsilon, rounds=3)
+    chain = distill_eigh(G, data.y, data.epsilon, rounds=3)
     c, rows, duals = reference(G, data.y, data.epsilon, rounds=3)
     bound = conditioned(chain)
     assert bound < 1e-8
@@ -113,7 +113,7 @@ def test_the_singular_example_agrees_with_60_digits(example):
 def test_chained_kernel_ridge_of_scikit_learn_is_the_same_fit(kernel):
     """KernelRidge solves (K + alpha I); with K = n G that is alpha = n c."""
     n, labels, x_new = len(X), np.stack([Y, np.cos(X)], axis=1), np.linspace(0, 1, 7)
-    chain = distill(gram(kernel, X), labels, 0.05, rounds=3)
+    chain = distill_eigh(gram(kernel, X), labels, 0.05, rounds=3)
     assert chain.n_rounds == 3
     for t, c in enumerate(chain.c):
         ridge = KernelRidge(kernel="precomputed", alpha=n * c)
@@ -132,7 +132,7 @@ def test_chained_kernel_ridge_of_scikit_learn_is_the_same_fit(kernel):
 @pytest.mark.parametrize("x", [X, np.append(X, X[:3])], ids=["distinct", "repeated"])
 def test_predictions_at_training_inputs_are_the_next_labels(x):
     y = np.random.default_rng(2).standard_normal(len(x))
-    chain = distill(gram(RBF(0.1), x), y, 0.4)
+    chain = distill_eigh(gram(RBF(0.1), x), y, 0.4)
     assert chain.n_rounds >= 1
     for t in range(chain.n_rounds):
         fitted = chain.predict(gram(RBF(0.1), x, x), t)
@@ -143,7 +143,7 @@ def test_predictions_at_training_inputs_are_the_next_labels(x):
 
 def test_the_attributes_are_those_of_the_definitions(example):
     G, data = example
-    chain = distill(G, data.y, data.epsilon)
+    chain = distill_eigh(G, data.y, data.epsilon)
     d, V = chain.spectrum.d, chain.spectrum.V
     n = len(data.y)
     for t, c in enumerate(chain.c):
@@ -167,7 +167,7 @@ def test_the_attributes_are_those_of_the_definitions(example):
 
 def test_the_kernel_of_G_is_left_after_the_first_round(example):
     G, data = example
-    chain = distill(G, data.y, data.epsilon)
+    chain = distill_eigh(G, data.y, data.epsilon)
     null = chain.spectrum.d == 0
     assert np.sum(null) == 2
     assert np.all(chain.A[:, null] == 0)
@@ -187,13 +187,13 @@ def test_the_kernel_of_G_is_left_after_the_first_round(example):
 def test_repeated_inputs_with_conflicting_labels_are_fitted_together():
     """The fit equals that of the averages under the tolerance that the conflict leaves."""
     x, y, epsilon = [0.2, 0.2, 0.6, 0.6], np.array([1.0, 2.0, -1.0, -2.0]), 0.5
-    chain = distill(gram(RBF(0.3), x), y, epsilon, rounds=2)
+    chain = distill_eigh(gram(RBF(0.3), x), y, epsilon, rounds=2)
     assert chain.spectrum.rank == 2
     assert chain.unreachable == pytest.approx(0.25, rel=100 * ULP)
     for t in (1, 2):
         assert np.allclose(chain.y[t][[0, 2]], chain.y[t][[1, 3]], rtol=0, atol=100 * ULP)
     # with n doubled, each average counts twice: the same mean, and the same c
-    averages = distill(gram(RBF(0.3), x[::2]), [1.5, -1.5], epsilon - 0.25, rounds=1)
+    averages = distill_eigh(gram(RBF(0.3), x[::2]), [1.5, -1.5], epsilon - 0.25, rounds=1)
     assert chain.c[0] == pytest.approx(averages.c[0], rel=100 * ULP)
     assert chain.y[1][::2] == pytest.approx(averages.y[1], rel=100 * ULP)
 
@@ -201,19 +201,19 @@ def test_repeated_inputs_with_conflicting_labels_are_fitted_together():
 def test_an_infeasible_tolerance_says_the_smallest_feasible_one(example):
     G, data = example
     with pytest.raises(InfeasibleToleranceError, match="Choose epsilon above") as caught:
-        distill(G, data.y, 1e-4)
+        distill_eigh(G, data.y, 1e-4)
     smallest = caught.value.smallest_feasible
     assert smallest == pytest.approx((data.y[0] ** 2 + data.y[-1] ** 2) / 11, rel=100 * ULP)
     assert f"{smallest:.6g}" in str(caught.value)
-    assert distill(G, data.y, smallest * (1 + 1e-9), rounds=1).n_rounds == 1
+    assert distill_eigh(G, data.y, smallest * (1 + 1e-9), rounds=1).n_rounds == 1
     with pytest.raises(InfeasibleToleranceError):
-        distill(G, data.y, smallest * (1 - 1e-9))
+        distill_eigh(G, data.y, smallest * (1 - 1e-9))
     assert caught.value.epsilon == 1e-4
 
 
 def test_outputs_share_what_is_infeasible():
     with pytest.raises(InfeasibleToleranceError) as caught:
-        distill(np.diag([0.0, 1.0]), [[3.0, 4.0], [1.0, 1.0]], 1.0)
+        distill_eigh(np.diag([0.0, 1.0]), [[3.0, 4.0], [1.0, 1.0]], 1.0)
     assert caught.value.smallest_feasible == 25 / 2
 
 
@@ -231,9 +231,9 @@ def test_the_error_survives_a_process_border():
 
 def test_a_gram_matrix_of_zeros_reaches_nothing():
     with pytest.raises(InfeasibleToleranceError) as caught:
-        distill(np.zeros((2, 2)), [1.0, 3.0], 0.1)
+        distill_eigh(np.zeros((2, 2)), [1.0, 3.0], 0.1)
     assert caught.value.smallest_feasible == 5
-    assert distill(np.zeros((2, 2)), [1.0, 3.0], 6.0).outcome is Outcome.TRIVIAL
+    assert distill_eigh(np.zeros((2, 2)), [1.0, 3.0], 6.0).outcome is Outcome.TRIVIAL
 
 
 # --- how a chain ends ---------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_gram_matrix_of_zeros_reaches_nothing():
 
 @pytest.mark.parametrize(("y", "epsilon"), [([1.0, 2.0], 3.0), ([0.0, 0.0], 1e-300)])
 def test_labels_within_the_tolerance_of_zero_give_the_zero_function(y, epsilon):
-    chain = distill(np.eye(2), y, epsilon)
+    chain = distill_eigh(np.eye(2), y, epsilon)
     assert chain.outcome is Outcome.TRIVIAL
     assert chain.collapsed
     assert (chain.n_rounds, chain.n_rounds_range) == (0, (0, 0))
@@ -251,17 +251,17 @@ def test_labels_within_the_tolerance_of_zero_give_the_zero_function(y, epsilon):
 
 def test_a_chain_that_was_cut_off_says_so(example):
     G, data = example
-    chain = distill(G, data.y, data.epsilon, rounds=2)
+    chain = distill_eigh(G, data.y, data.epsilon, rounds=2)
     assert chain.outcome is Outcome.COMPLETED
     assert not chain.collapsed
     assert chain.n_rounds == 2
     assert "2 non-trivial round(s), completed" in str(chain)
     with pytest.raises(InvalidInputError, match="Call distill with rounds=3 or more"):
         chain.dual(2)
-    whole = distill(G, data.y, data.epsilon)
+    whole = distill_eigh(G, data.y, data.epsilon)
     assert np.array_equal(whole.c[:2], chain.c)
     assert np.array_equal(whole.dual(whole.n_rounds), np.zeros(11))
-    assert np.array_equal(distill(G, data.y, data.epsilon, rounds=500).c, whole.c)
+    assert np.array_equal(distill_eigh(G, data.y, data.epsilon, rounds=500).c, whole.c)
 
 
 @pytest.mark.parametrize(
@@ -274,12 +274,12 @@ def test_a_chain_that_was_cut_off_says_so(example):
 )
 def test_a_collapse_within_rounding_is_reported_as_such(y, epsilon, count):
     """With kappa = 1 every round shortens the labels by rho exactly."""
-    chain = distill(np.eye(len(y)), y, epsilon)
+    chain = distill_eigh(np.eye(len(y)), y, epsilon)
     assert chain.outcome is Outcome.NEAR_COLLAPSE
     assert chain.n_rounds_range == count
     assert f"{count[0]} to {count[1]} non-trivial round(s), within rounding" in str(chain)
     for factor, number in ((1 + 1e-12, count[0]), (1 - 1e-12, count[1])):
-        beside = distill(np.eye(len(y)), y, epsilon * factor)
+        beside = distill_eigh(np.eye(len(y)), y, epsilon * factor)
         assert beside.outcome in (Outcome.COLLAPSED, Outcome.TRIVIAL)
         assert beside.n_rounds_range == (number, number)
 
@@ -289,25 +289,25 @@ def test_the_edge_between_two_counts_of_rounds_is_reported(example):
     G, data = example
     spectrum = Spectrum.from_gram(G)
     low, high = data.epsilon, 2 * data.epsilon
-    few = distill(spectrum, data.y, high).n_rounds
+    few = distill_eigh(spectrum, data.y, high).n_rounds
     while np.nextafter(low, high) < high:
         middle = (low + high) / 2
-        many = distill(spectrum, data.y, middle).n_rounds > few
+        many = distill_eigh(spectrum, data.y, middle).n_rounds > few
         low, high = (middle, high) if many else (low, middle)
     for edge in (low, high):
-        chain = distill(spectrum, data.y, edge)
+        chain = distill_eigh(spectrum, data.y, edge)
         assert chain.outcome is Outcome.NEAR_COLLAPSE
         assert chain.n_rounds_range == (few, few + 1)
     for away, count in ((low * (1 - 1e-9), few + 1), (high * (1 + 1e-9), few)):
-        assert distill(spectrum, data.y, away).n_rounds_range == (count, count)
+        assert distill_eigh(spectrum, data.y, away).n_rounds_range == (count, count)
 
 
 def test_one_point_is_arithmetic():
     """With n = 1 the labels fall by sqrt(epsilon) a round: 5, 4, 3, 2 and so on."""
-    chain = distill([[3.0]], [5.0], 1.0, rounds=3)
+    chain = distill_eigh([[3.0]], [5.0], 1.0, rounds=3)
     assert chain.y == pytest.approx(np.array([[5.0], [4.0], [3.0], [2.0]]), rel=10 * ULP)
     assert chain.c == pytest.approx([3 / 4, 3 / 3, 3 / 2], rel=10 * ULP)
-    assert distill([[3.0]], [5.5], 1.0).n_rounds == 5
+    assert distill_eigh([[3.0]], [5.5], 1.0).n_rounds == 5
 
 
 # --- scales --------------------------------------------------------------------------------------
@@ -316,8 +316,8 @@ def test_one_point_is_arithmetic():
 @pytest.mark.parametrize("exponent", [-500, 500])
 def test_labels_and_tolerance_scale_together(example, exponent):
     G, data = example
-    chain = distill(G, data.y, data.epsilon)
-    scaled = distill(G, np.ldexp(data.y, exponent), np.ldexp(data.epsilon, 2 * exponent))
+    chain = distill_eigh(G, data.y, data.epsilon)
+    scaled = distill_eigh(G, np.ldexp(data.y, exponent), np.ldexp(data.epsilon, 2 * exponent))
     for name in ("c", "A", "r"):
         assert np.array_equal(getattr(scaled, name), getattr(chain, name))
     assert np.array_equal(scaled.y, np.ldexp(chain.y, exponent))
@@ -328,7 +328,7 @@ def test_labels_and_tolerance_scale_together(example, exponent):
 @pytest.mark.parametrize("exponent", [-900, 900])
 def test_multipliers_scale_with_the_gram_matrix(example, exponent):
     G, data = example
-    chain, scaled = (distill(g, data.y, data.epsilon) for g in (G, np.ldexp(G, exponent)))
+    chain, scaled = (distill_eigh(g, data.y, data.epsilon) for g in (G, np.ldexp(G, exponent)))
     assert np.array_equal(scaled.c, np.ldexp(chain.c, exponent))
     assert np.array_equal(scaled.y, chain.y)
     assert scaled.n_rounds_range == chain.n_rounds_range
@@ -337,7 +337,10 @@ def test_multipliers_scale_with_the_gram_matrix(example, exponent):
 @pytest.mark.parametrize("size", [1e-150, 1e-160, 1e150])
 def test_powers_of_ten_need_no_rescaling(size):
     G = gram(PeriodicSobolev(), X)
-    chain, scaled = distill(G, Y, 0.05), distill(G, size * Y, max(0.05 * size * size, 5e-324))
+    chain, scaled = (
+        distill_eigh(G, Y, 0.05),
+        distill_eigh(G, size * Y, max(0.05 * size * size, 5e-324)),
+    )
     if size != 1e-160:  # there epsilon is the smallest float and has no digits
         assert scaled.c == pytest.approx(chain.c, rel=conditioned(chain))
     assert np.isfinite(scaled.y).all()
@@ -358,9 +361,9 @@ def test_any_chain_is_finite_and_keeps_the_constraint(n, q, seed, size, level):
     y = np.ldexp(rng.standard_normal((n, q)), size)
     epsilon = level * float(np.sum(y**2)) / n
     try:
-        chain = distill(factor @ factor.T, y, epsilon, rounds=5)
+        chain = distill_eigh(factor @ factor.T, y, epsilon, rounds=5)
     except InfeasibleToleranceError as error:
-        chain = distill(factor @ factor.T, y, error.smallest_feasible * (1 + 1e-9), rounds=5)
+        chain = distill_eigh(factor @ factor.T, y, error.smallest_feasible * (1 + 1e-9), rounds=5)
         epsilon = chain.epsilon
         level = n * epsilon / float(np.sum(y**2))
     assert np.isfinite(chain.y).all()
@@ -378,21 +381,21 @@ def test_any_chain_is_finite_and_keeps_the_constraint(n, q, seed, size, level):
 def test_outputs_share_one_multiplier_and_may_be_rotated():
     G, both = gram(RBF(0.2), X), np.stack([Y, Y[::-1]], axis=1)
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
-    chain, turned = distill(G, both, 0.1), distill(G, both @ turn, 0.1)
+    chain, turned = distill_eigh(G, both, 0.1), distill_eigh(G, both @ turn, 0.1)
     assert turned.c == pytest.approx(chain.c, rel=conditioned(chain))
     assert np.max(np.abs(turned.y - chain.y @ turn)) <= conditioned(chain)
-    alone = distill(G, Y, 0.1, rounds=1)
+    alone = distill_eigh(G, Y, 0.1, rounds=1)
     assert alone.c[0] != pytest.approx(chain.c[0], rel=1e-3)
     # outputs of zeros change nothing
-    padded = distill(G, np.stack([Y, 0 * Y], axis=1), 0.1)
-    single = distill(G, Y, 0.1)
+    padded = distill_eigh(G, np.stack([Y, 0 * Y], axis=1), 0.1)
+    single = distill_eigh(G, Y, 0.1)
     assert padded.c == pytest.approx(single.c, rel=conditioned(single))
     assert padded.dual(0).shape == (8, 2)
 
 
 def test_a_single_column_is_the_vector_with_its_shape():
     G = gram(RBF(0.2), X)
-    column, vector = distill(G, Y[:, None], 0.1), distill(G, Y, 0.1)
+    column, vector = distill_eigh(G, Y[:, None], 0.1), distill_eigh(G, Y, 0.1)
     assert np.array_equal(column.c, vector.c)
     assert column.y.shape == (*vector.y.shape, 1)
     assert column.predict(G, 0).shape == (8, 1)
@@ -404,7 +407,7 @@ def test_a_batch_is_its_instances_one_by_one():
     path = trajectory(spectrum.d, z, tolerances, 40)
     counts = []
     for i, epsilon in enumerate(tolerances):
-        chain = distill(spectrum, Y, epsilon, rounds=40)
+        chain = distill_eigh(spectrum, Y, epsilon, rounds=40)
         counts.append(chain.n_rounds)
         assert path.c[i, : chain.n_rounds] == pytest.approx(chain.c, rel=conditioned_or_one(chain))
         assert np.all(np.isinf(path.c[i, chain.n_rounds :]))
@@ -420,14 +423,14 @@ def conditioned_or_one(chain):
 
 def test_a_spectrum_gives_what_its_matrix_gives(example):
     G, data = example
-    ours, theirs = (distill(g, data.y, data.epsilon) for g in (G, Spectrum.from_gram(G)))
+    ours, theirs = (distill_eigh(g, data.y, data.epsilon) for g in (G, Spectrum.from_gram(G)))
     assert np.array_equal(ours.y, theirs.y)
 
 
 def test_arguments_are_left_alone(example):
     G, data = example
     before = G.copy(), data.y.copy()
-    chain = distill(G, data.y, data.epsilon)
+    chain = distill_eigh(G, data.y, data.epsilon)
     chain.y[:] = 0
     assert np.array_equal(G, before[0])
     assert np.array_equal(data.y, before[1])
@@ -435,6 +438,6 @@ def test_arguments_are_left_alone(example):
 
 def test_without_a_number_of_rounds_the_chain_runs_to_its_collapse():
     """Widely separated scales outlive r_0 + 1 rounds by far."""
-    chain = distill(np.diag(10.0 ** np.arange(0, 12, 3)), np.ones(4), 1e-4)
+    chain = distill_eigh(np.diag(10.0 ** np.arange(0, 12, 3)), np.ones(4), 1e-4)
     assert chain.outcome is Outcome.COLLAPSED
     assert chain.n_rounds > chain.r[0] + 1

@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from sklearn.gaussian_process.kernels import RBF, Matern
 
-from sdtheory import krylov
+from sdtheory import distill, krylov
 from sdtheory.datasets import load_example
-from sdtheory.distill import Outcome, distill, trajectory
+from sdtheory.distill import Outcome, trajectory
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
 from sdtheory.krylov import KernelOperator, Lanczos
 from sdtheory.routes import AccuracyError, distill_krylov, distill_spline

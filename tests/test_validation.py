@@ -14,7 +14,8 @@ import pytest
 from sklearn.gaussian_process.kernels import RBF
 
 import sdtheory
-from sdtheory.distill import distill, trajectory
+from sdtheory import distill
+from sdtheory.distill import trajectory
 from sdtheory.kernels import PeriodicSobolev, SimplySupportedBeam, gram, kernel_by_name
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (

@@ -1,19 +1,23 @@
-r"""Self-distillation without an eigendecomposition of G.
+r"""All routes to a chain of self-distillation, and `distill`, which chooses.
 
-`distill` costs O(n^3) and stores n^2 numbers. Two other routes lead to the
-same chain: `distill_krylov` needs only products with G, `distill_spline` only
-the inputs, where G belongs to one of two Green's functions on [0, 1]. Either
-says how well it knows each multiplier, and refuses where that is not enough.
+`sdtheory.distill.distill_eigh` costs O(n^3) and stores n^2 numbers. Two other
+routes lead to the same chain: `distill_krylov` needs only products with G,
+`distill_spline` only the inputs, where G belongs to one of two Green's
+functions on [0, 1]. Each says how well it knows every multiplier, and
+`distill` refuses where that is not enough.
 """
 
-from sdtheory.routes.chain import AccuracyError
+from sdtheory.routes.chain import AccuracyError, Chain
+from sdtheory.routes.dispatch import distill
 from sdtheory.routes.krylov import KrylovDistillation, distill_krylov
 from sdtheory.routes.spline import SplineDistillation, distill_spline
 
 __all__ = [
     "AccuracyError",
+    "Chain",
     "KrylovDistillation",
     "SplineDistillation",
+    "distill",
     "distill_krylov",
     "distill_spline",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -18,9 +19,16 @@ class AccuracyError(ArithmeticError):
     """A route cannot give a multiplier to the accuracy asked for; the message says what to do."""
 
 
+#: What only a chain with eigenvectors has.
+_EIGENBASIS = {"A", "B", "z", "spectrum", "trajectory", "unreachable"}
+
+
 @dataclass(frozen=True)
-class Chain:
-    """What a route returns.
+class Chain(ABC):
+    """What a route without eigenvectors returns.
+
+    `sdtheory.distill.Distillation`, of the route with eigenvectors, has all of
+    this too.
 
     Attributes
     ----------
@@ -39,12 +47,35 @@ class Chain:
         errors; equal unless `outcome` is NEAR_COLLAPSE.
     """
 
+    route: ClassVar[str]
+
     epsilon: float
     c: Array
     c_error: Array
     r: Array
     outcome: Outcome
     n_rounds_range: tuple[int, int]
+
+    @property
+    @abstractmethod
+    def y(self) -> Array:
+        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
+
+    @abstractmethod
+    def dual(self, t: int) -> Array:
+        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t."""
+
+    @abstractmethod
+    def predict(self, g_x: Any, /, t: int) -> Array:
+        """Evaluate the fit of round t, from the rows ``gram(kernel, x, x_new)``."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in _EIGENBASIS:
+            raise AttributeError(
+                f"{name} needs the eigenvectors of G, which route {self.route!r} does not compute. "
+                f'Call distill(..., route="eigh").'
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def n_rounds(self) -> int:

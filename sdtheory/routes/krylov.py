@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse
@@ -45,6 +45,8 @@ class KrylovDistillation(Chain):
         Bound on ||y_t - its exact value||, from the residuals of (c I + G);
         labels converge with the square root of what c does.
     """
+
+    route: ClassVar[str] = "krylov"
 
     products: int
     y_error: Array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,7 @@ from sdtheory.kernels import BrownianBridge, GreensFunction, SimplySupportedBeam
 from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.start import Start, excess_of
 from sdtheory.spline import Fit, Knots, Spline
-from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_labels
+from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_labels, as_real_array
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class SplineDistillation(Chain):
         Relative change of c_t per relative change of sqrt(n epsilon), at fixed
         labels y_t.
     """
+
+    route: ClassVar[str] = "spline"
 
     kernel: BrownianBridge | SimplySupportedBeam
     condition: Array
@@ -68,7 +71,8 @@ class SplineDistillation(Chain):
         Parameters
         ----------
         x_new : array_like of shape (m,) or (m, 1)
-            In [0, 1].
+            In [0, 1]. For n > 1 the rows ``gram(kernel, x, x_new)``, shape
+            (m, n), will do too, as in every other route.
         t : int
             Round, from 0.
 
@@ -76,6 +80,9 @@ class SplineDistillation(Chain):
         -------
         ndarray of shape (m,) or (m, q)
         """
+        n = len(self._labels)
+        if n > 1 and np.ndim(x_new) == 2 and np.shape(x_new)[1] == n:
+            return as_real_array(x_new, "x_new", ndim=(2,)) @ self.dual(t)
         points = self.kernel._points(x_new, "x_new")
         shape = (len(points), *self._labels.shape[1:])
         if not self._known(t):
