@@ -60,8 +60,9 @@ STATEMENTS = (
         id="prop-shared-tolerance",
         chapter="outputs",
         slogan="Outputs that share a tolerance share a multiplier, which sees their energies only.",
-        tex=r"\frac1n \sum_k \frac{c_t^2}{(c_t + d_k)^2} \sum_q z_{t,kq}^2 = \varepsilon, \qquad "
-        r"\sum_q z_{t+1,kq}^2 = A_t[k]^2 \sum_q z_{t,kq}^2",
+        tex=r"\|P_0 y_0\|_F^2 < n\varepsilon < \|y_t\|_F^2: \quad \frac1n \sum_k "
+        r"\Bigl( \frac{c_t}{c_t + d_k} \Bigr)^2 \sum_a z_{t,ka}^2 = \varepsilon, \qquad "
+        r"\sum_a z_{t+1,ka}^2 = A_t[k]^2 \sum_a z_{t,ka}^2",
         source=SEVERAL_OUTPUTS,
         margin=_shared,
         kind=Kind.IDENTITY,
@@ -74,7 +75,7 @@ STATEMENTS = (
         chapter="outputs",
         slogan="Turning the outputs into each other turns the fits, and changes nothing else.",
         tex=r"y_0 \mapsto y_0 Q,\ Q^\top Q = I \implies c_t \mapsto c_t, \quad "
-        r"f_t \mapsto f_t\, Q",
+        r"y_t \mapsto y_t Q, \quad f_t \mapsto f_t\, Q",
         source=THIS_BOOK,
         margin=_rotation,
         kind=Kind.IDENTITY,
@@ -86,8 +87,9 @@ STATEMENTS = (
         id="prop-one-price",
         chapter="outputs",
         slogan="Sharing a tolerance is splitting it at one price, and no other split costs less.",
-        tex=r"\sum_q R(f_q) + \frac{1}{c_t n} \sum_{kq} (f_q(x_k) - y_{t,kq})^2 "
-        r"\text{ is smallest at } f_t",
+        tex=r"R(h) + \frac{1}{c_t n} \sum_k \|h(x_k) - y_{t,k}\|^2 \ge "
+        r"R(f_t) + \frac{1}{c_t n} \sum_k \|f_t(x_k) - y_{t,k}\|^2 "
+        r"\quad \text{for all } h \in \mathcal H^q",
         source=THIS_BOOK,
         margin=_one_price,
         hypotheses=(non_trivial,),

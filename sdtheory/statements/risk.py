@@ -189,7 +189,7 @@ STATEMENTS = (
         chapter="risk",
         slogan="The risk of a fixed filter is squared bias plus variance.",
         tex=r"\frac1n\,\mathbb{E}\,\|\hat f(x) - f_0(x)\|^2 = \frac1n \sum_k "
-        r"(1 - \varphi_k)^2\,\theta_k^2 + \sigma^2 \varphi_k^2",
+        r"\bigl((1 - \varphi_k)^2\,\theta_k^2 + \sigma^2 \varphi_k^2\bigr)",
         source=THIS_BOOK,
         margin=_two_point_noise,
         kind=Kind.IDENTITY,
@@ -199,10 +199,10 @@ STATEMENTS = (
     Statement(
         id="prop-oracle",
         chapter="risk",
-        slogan="Wiener's filter has the least risk; any other pays its distance from it.",
+        slogan="Wiener's filter has the least risk; any other pays its weighted squared distance.",
         tex=r"n R(\varphi) = \sum_k \frac{\theta_k^2 \sigma^2}{\theta_k^2 + \sigma^2} + "
         r"\sum_k (\theta_k^2 + \sigma^2)(\varphi_k - w_k)^2, \qquad "
-        r"w_k = \frac{\theta_k^2}{\theta_k^2 + \sigma^2}",
+        r"w_k = \frac{\theta_k^2}{\theta_k^2 + \sigma^2}, \ \sigma > 0",
         source=THIS_BOOK,
         margin=_oracle,
         kind=Kind.IDENTITY,
@@ -212,10 +212,10 @@ STATEMENTS = (
     Statement(
         id="thm-one-more-round",
         chapter="risk",
-        slogan="One more round pays where the midpoint of its shares is above Wiener's.",
+        slogan="One more round pays where the midpoint of old and new share is above Wiener's.",
         tex=r"n \bigl(R(B_t) - R(B_{t-1})\bigr) = 2 \sum_k (\theta_k^2 + \sigma^2)\, "
         r"(B_{t-1}[k] - B_t[k]) \Bigl(w_k - \frac{B_{t-1}[k] + B_t[k]}{2}\Bigr), "
-        r"\qquad \sigma > 0",
+        r"\qquad B_{-1} = I, \ \sigma > 0",
         source=THIS_BOOK,
         margin=_one_more,
         kind=Kind.IDENTITY,
@@ -227,30 +227,32 @@ STATEMENTS = (
         id="thm-one-round-suffices",
         chapter="risk",
         slogan="Where the signal decays no faster than the spectrum, one round is enough.",
-        tex=r"\frac{\theta_k^2}{d_k} \text{ non-increasing in } d_k \implies "
-        r"R(T_c) \le R(F), \qquad c = \max_k \min\Bigl\{ m(d_k), "
-        r"\frac{\sigma^2 d_k}{\theta_k^2} \Bigr\}, \quad \sigma > 0",
+        tex=r"\frac{\theta_k^2}{d_k} \text{ non-increasing in } d_k > 0 \implies "
+        r"R(T_c) \le R(F), \qquad c = \max_{d_k > 0} \min\Bigl\{ m(d_k), "
+        r"\frac{\sigma^2 d_k}{\theta_k^2} \Bigr\}, \quad F = \prod_{i<t} T_{c_i}, "
+        r"\ \sigma > 0",
         source=THIS_BOOK,
         margin=_suffices,
         hypotheses=(non_trivial,),
         rests_on=("thm-no-filter", "prop-oracle"),
         equations=("eq-one-round-suffices",),
-        attained=r"one round with $c_0 \le \min_k \mu_k$; one eigenvalue",
+        attained=r"one round with $c_0 \le \max_k \mu_k$; one eigenvalue with $m \le \max_k \mu_k$",
     ),
     Statement(
         id="thm-second-round-helps",
         chapter="risk",
         slogan="Where the signal decays faster than the spectrum, a second round helps.",
-        tex=r"\frac{\theta_k^2}{d_k} \text{ non-decreasing}: \quad "
-        r"T_c(d^\circ) \sum_k g_k \ge \sum_k g_k\, T_c(d_k), \qquad "
-        r"g_k = (\theta_k^2 + \sigma^2)\,(T_c(d_k) - w_k)\,(1 - T_c(d_k)), \quad "
-        r"c = \mu(d^\circ)",
+        tex=r"\frac{\theta_k^2}{d_k} \text{ non-decreasing in } d_k > 0, \ "
+        r"\mu_k \ge c \text{ for } d_k < d^\circ, \ \mu_k \le c \text{ for } d_k > d^\circ "
+        r"\implies T_c(d^\circ) \sum_k g_k \ge \sum_k g_k\, T_c(d_k), \qquad "
+        r"g_k = (\theta_k^2 + \sigma^2)\,(T_c(d_k) - w_k)\,(1 - T_c(d_k)), \ "
+        r"\mu_k = \frac{\sigma^2 d_k}{\theta_k^2}, \ \sigma, c > 0",
         source=THIS_BOOK,
         margin=_second_helps,
         hypotheses=(non_trivial,),
         rests_on=("prop-oracle", "prop-risk"),
         equations=("eq-second-round",),
-        attained=r"$\theta_k^2/d_k$ constant",
+        attained=r"$\mu_k = c$ wherever $d_k \ne d^\circ$",
     ),
     Statement(
         id="prop-single-floor",
@@ -258,7 +260,8 @@ STATEMENTS = (
         slogan="What no single round can reach.",
         tex=r"0 < a \le c \le b, \ \sigma > 0: \quad n R(T_c) \ge n R(w) + "
         r"\sum_k (\theta_k^2 + \sigma^2) \Bigl( "
-        r"\bigl((T_b(d_k) - w_k)^+\bigr)^2 + \bigl((T_a(d_k) - w_k)^-\bigr)^2 \Bigr)",
+        r"\bigl((T_b(d_k) - w_k)^+\bigr)^2 + \bigl((T_a(d_k) - w_k)^-\bigr)^2 \Bigr); "
+        r"\quad \text{first square alone: } c \le b, \text{ second alone: } c \ge a",
         source=THIS_BOOK,
         margin=_single_floor,
         hypotheses=(non_trivial,),
@@ -270,8 +273,8 @@ STATEMENTS = (
         id="claim-one-round-suffices",
         chapter="risk",
         slogan="One round, with its tolerance well chosen, is as good as several for any signal.",
-        tex=r"\text{for some } c > 0: \quad R(T_c) \le R(F)",
-        source="a tempting converse of a theorem of this book",
+        tex=r"\text{for all } \theta, \sigma > 0 \text{ and some } c > 0: \quad R(T_c) \le R(F)",
+        source="a theorem of this book without its hypothesis",
         margin=_any_signal,
         hypotheses=(non_trivial, regular),
         equations=("eq-claim-suffices",),
