@@ -1,0 +1,1 @@
+"""Benchmarks: the routes against each other and against what a user would write instead."""

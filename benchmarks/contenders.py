@@ -1,0 +1,162 @@
+"""Everything that is timed, by name: a function from a problem to multipliers and details."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg import get_blas_funcs
+from threadpoolctl import threadpool_limits
+
+from benchmarks import baselines
+from benchmarks.problems import ROUNDS, Array, Batch, Problem, beam
+from sdtheory import Spectrum, distill, trajectory
+from sdtheory.krylov import KernelOperator
+from sdtheory.routes import distill_krylov, distill_spline
+
+#: Multipliers, or None where there are none to judge, and what else is worth keeping.
+Outcome = tuple[Array | None, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do a job.
+
+    Attributes
+    ----------
+    label : str
+        For tables and legends.
+    run : callable
+        From a problem to multipliers and details.
+    kind : {"route", "baseline", "limit", "differs"}
+        A limit has no multipliers; one that differs solves a neighbouring
+        problem, so that its multipliers are not those of the reference.
+    needs : str
+        Module of an extra that it imports, or nothing.
+    """
+
+    label: str
+    run: Callable[[Any], Outcome]
+    kind: str = "route"
+    needs: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether it cannot run here, for want of its extra."""
+        return bool(self.needs) and importlib.util.find_spec(self.needs) is None
+
+
+def bare_eigh(problem: Problem) -> Outcome:
+    """Diagonalise G and do nothing with it: the unit of cost of the dense routes."""
+    scipy.linalg.eigh(problem.gram, driver="evd")
+    return None, {}
+
+
+@cache
+def _unit() -> Array:
+    return beam(2000).gram
+
+
+def bare_eigh_2000(_: Problem) -> Outcome:
+    """Diagonalise G at n = 2000, whatever the problem: the unit for other sizes."""
+    scipy.linalg.eigh(_unit(), driver="evd")
+    return None, {}
+
+
+def eigh(problem: Problem) -> Outcome:
+    """One trajectory by the eigendecomposition."""
+    return distill(problem.gram, problem.y, problem.epsilon, ROUNDS).c, {}
+
+
+def krylov(problem: Problem) -> Outcome:
+    """One trajectory from products with the stored G."""
+    found = distill_krylov(problem.gram, problem.y, problem.epsilon, ROUNDS)
+    return found.c, {"products": found.products, "claimed": float(found.c_error.max())}
+
+
+def krylov_lazy(problem: Problem) -> Outcome:
+    """One trajectory from products with G that is never stored."""
+    operator = KernelOperator(problem.kernel, problem.x)
+    found = distill_krylov(operator, problem.y, problem.epsilon, ROUNDS)
+    return found.c, {"products": found.products, "claimed": float(found.c_error.max())}
+
+
+def spline(problem: Problem) -> Outcome:
+    """One trajectory by O(n) sweeps."""
+    found = distill_spline(problem.kernel, problem.x, problem.y, problem.epsilon, ROUNDS)
+    return found.c, {"claimed": float(found.c_error.max())}
+
+
+def sweep(problem: Problem) -> Outcome:
+    """All pairs of labels and tolerance from one eigendecomposition."""
+    spectrum = Spectrum.from_gram(problem.gram)
+    z = spectrum.rotate(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
+    c = trajectory(spectrum.d, z, problem.epsilon, ROUNDS).c
+    return c, {"pairs": int(c.size // ROUNDS)}
+
+
+def batch_numpy(batch: Batch) -> Outcome:
+    """All instances at once in NumPy."""
+    return trajectory(batch.d, batch.z, batch.epsilon, ROUNDS).c, {}
+
+
+def one_thread(run: Callable[[Batch], Outcome]) -> Callable[[Batch], Outcome]:
+    """Keep a run to one core."""
+
+    def limited(batch: Batch) -> Outcome:
+        with threadpool_limits(1):
+            return run(batch)
+
+    return limited
+
+
+def gemm(problem: Problem) -> Outcome:
+    """Multiply two matrices in SciPy's BLAS: the rate that bounds a reduction."""
+    matrix = np.asfortranarray(problem.gram)
+    (product,) = get_blas_funcs(("gemm",), (matrix,))
+    product(1.0, matrix, matrix)
+    return None, {"flops": 2.0 * problem.n**3}
+
+
+_VECTORS: dict[int, tuple[Array, Array]] = {}
+
+
+def stream(problem: Problem) -> Outcome:
+    """Read two long vectors once: the rate that bounds a pass over stored numbers."""
+    size = problem.n * 8192
+    if size not in _VECTORS:
+        _VECTORS.clear()
+        _VECTORS[size] = np.ones(size), np.ones(size)
+    a, b = _VECTORS[size]
+    (inner,) = get_blas_funcs(("dot",), (a, b))
+    inner(a, b)
+    return None, {"bytes": 16.0 * size}
+
+
+CONTENDERS: dict[str, Contender] = {
+    "bare eigh": Contender("bare eigh", bare_eigh, "limit"),
+    "bare eigh at 2000": Contender("bare eigh at n = 2000", bare_eigh_2000, "limit"),
+    "gemm": Contender("matrix product", gemm, "limit"),
+    "stream": Contender("read of two vectors", stream, "limit"),
+    "eigh": Contender("eigendecomposition", eigh),
+    "krylov": Contender("Krylov, G stored", krylov),
+    "krylov lazy": Contender("Krylov, G never stored", krylov_lazy),
+    "spline": Contender("spline, O(n)", spline),
+    "sweep": Contender("200 pairs, one eigendecomposition", sweep),
+    "batch numpy": Contender("batch, NumPy", one_thread(batch_numpy)),
+    "loop": Contender("brentq in a Python loop", one_thread(baselines.loop), "baseline"),
+    "kernel ridge": Contender("KernelRidge in brentq", baselines.kernel_ridge, "baseline"),
+    "cholesky": Contender("Cholesky in brentq", baselines.cholesky, "baseline"),
+    "lazy products": Contender(
+        "KeOps and CG in brentq", baselines.lazy_products, "baseline", "pykeops"
+    ),
+    "make_smoothing_spline": Contender(
+        "make_smoothing_spline in brentq", baselines.smoothing_spline, "differs"
+    ),
+    "csaps": Contender("csaps in brentq", baselines.csaps, "differs", "csaps"),
+}
