@@ -1,5 +1,8 @@
 """The chain in 50 digits, from exact kernel values: no code of the library's routes."""
 
+import decimal
+from decimal import Decimal
+
 import mpmath
 
 
@@ -38,13 +41,7 @@ def chain(kernel, x, columns, epsilon, rounds):
             weights = [f * f * p for f, p in zip(factors, power, strict=True)]
             if mpmath.fsum(weights) <= rho2:
                 break
-            low, high = mpmath.mpf(10) ** -60, mpmath.mpf(10) ** 30
-            while high / low - 1 > mpmath.mpf(10) ** -35:
-                c = mpmath.sqrt(low * high)
-                energy = mpmath.fsum(
-                    w * (c / (c + a)) ** 2 for w, a in zip(weights, d, strict=True)
-                )
-                low, high = (c, high) if energy < rho2 else (low, c)
+            c = _root([_decimal(w) for w in weights], [_decimal(a) for a in d], _decimal(rho2))
             found.append(c)
             factors = [f * a / (c + a) for f, a in zip(factors, d, strict=True)]
             scaled = mpmath.matrix(n, z.cols)
@@ -53,3 +50,18 @@ def chain(kernel, x, columns, epsilon, rounds):
                     scaled[k, j] = factors[k] * z[k, j]
             rows.append((V * scaled).tolist())
         return [float(c) for c in found], [[[float(a) for a in r] for r in m] for m in rows]
+
+
+def _decimal(a):
+    return Decimal(mpmath.nstr(a, 60))
+
+
+def _root(weights, d, rho2):
+    """Return the root of the secular equation by bisection of its logarithm."""
+    with decimal.localcontext(prec=60):
+        low, high = Decimal("1e-60"), Decimal("1e30")
+        while high / low - 1 > Decimal("1e-35"):
+            c = (low * high).sqrt()
+            energy = sum(w * (c / (c + a)) ** 2 for w, a in zip(weights, d, strict=True))
+            low, high = (c, high) if energy < rho2 else (low, c)
+    return mpmath.mpf(str(c))
