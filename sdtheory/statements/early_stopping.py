@@ -164,8 +164,9 @@ STATEMENTS = (
         id="prop-filter-cap",
         chapter="early_stopping",
         slogan="Every filter that favours no eigenvalue beyond proportion has the cap d_k/d_j.",
-        tex=r"\frac{\varphi(d)}{d} \text{ non-increasing} \implies "
-        r"\frac{\varphi(d_k)}{\varphi(d_j)} \le \frac{d_k}{d_j}, \qquad d_k > d_j > 0",
+        tex=r"0 < \phi \le 1, \ \frac{\phi(d)}{d} \text{ non-increasing} \implies "
+        r"\frac{\phi(d_k)}{\phi(d_j)} \le \frac{d_k}{d_j}, \ d_k > d_j > 0; \quad \text{so for } "
+        r"T_c, \ 1 - \Bigl(\frac{c}{c+d}\Bigr)^m \text{ and } 1 - e^{-ds}",
         source=THIS_BOOK,
         margin=_filter_cap,
         equations=("eq-filter-cap",),
@@ -175,36 +176,41 @@ STATEMENTS = (
         chapter="early_stopping",
         slogan="Two rounds pass the cap exactly when their multipliers are large together.",
         tex=r"\frac{T_c(d_k)\,T_{c'}(d_k)}{T_c(d_j)\,T_{c'}(d_j)} > \frac{d_k}{d_j} \iff "
-        r"c\,c' > d_j d_k, \qquad d_k > d_j > 0",
+        r"c\,c' > d_j d_k, \qquad c, c' > 0, \ d_k > d_j > 0",
         source=THIS_BOOK,
         margin=_two_rounds,
         hypotheses=(non_trivial,),
-        rests_on=("lem-ratio",),
         equations=("eq-two-rounds",),
     ),
     Statement(
         id="thm-beyond-cap",
         chapter="early_stopping",
-        slogan="Close enough to its collapse, self-distillation passes the cap of every filter.",
+        slogan="If G is regular, self-distillation close enough to its collapse passes the cap.",
         tex=r"(r_0 - 1)(r_{t-1} - 1) < \frac{d_{\min}^2}{d_j d_k} \implies "
-        r"\frac{B_{t-1}[k]}{B_{t-1}[j]} > \frac{d_k}{d_j}, \qquad d_k > d_j, \ 2 \le t \le N",
+        r"\frac{B_{t-1}[k]}{B_{t-1}[j]} > \frac{d_k}{d_j}, \qquad d_k > d_j > 0, \ 2 \le t \le N",
         source=THIS_BOOK,
         margin=_beyond_cap,
         hypotheses=(near_collapse,),
-        rests_on=("lem-two-rounds", "lem-one-round-ratio", "thm-product"),
+        rests_on=(
+            "prop-multiplier-bounds",
+            "lem-two-rounds",
+            "lem-ratio",
+            "thm-product",
+            "prop-filter-cap",
+        ),
         equations=("eq-beyond-cap",),
     ),
     Statement(
         id="thm-no-filter",
         chapter="early_stopping",
         slogan="No single round does what several do, at two eigenvalues at once.",
-        tex=r"m(d) = d \Bigl(\frac1{F(d)} - 1\Bigr): \quad m(d_j) - m(d_k) \ge \sum_{i<l} c_i c_l "
-        r"\Bigl(\frac1{d_j} - \frac1{d_k}\Bigr), \qquad m(d) \ge \sum_i c_i",
+        tex=r"m(d) = d \Bigl(\frac1{F(d)} - 1\Bigr) \ge \sum_{i<t} c_i, \qquad m(d_j) - m(d_k) \ge "
+        r"\sum_{i<l<t} c_i c_l \Bigl(\frac1{d_j} - \frac1{d_k}\Bigr), \qquad d_k > d_j > 0",
         source=THIS_BOOK,
         margin=_matching,
         hypotheses=(non_trivial, positive_pair),
         rests_on=("thm-product",),
         equations=("eq-no-filter",),
-        attained="two rounds (left); one round (right)",
+        attained="one round (left); at most two rounds (right)",
     ),
 )

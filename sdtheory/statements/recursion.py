@@ -55,18 +55,19 @@ STATEMENTS = (
         source=RECURSION,
         margin=_recursion,
         kind=Kind.IDENTITY,
-        rests_on=("thm-closed-form",),
+        rests_on=("thm-closed-form", "prop-dual-feasible"),
         equations=("eq-recursion", "eq-A"),
     ),
     Statement(
         id="thm-product",
         chapter="recursion",
         slogan="All rounds together are one diagonal matrix.",
-        tex=r"V y_{t+1} = B_t V y_0, \qquad B_t = A_t A_{t-1} \cdots A_0",
+        tex=r"V y_{t+1} = B_t V y_0, \qquad B_t = A_t A_{t-1} \cdots A_0, \qquad "
+        r"f_t(x) = g_x^\top V^\top D^+ B_t V y_0",
         source=RECURSION,
         margin=_product,
         kind=Kind.IDENTITY,
-        rests_on=("thm-recursion",),
+        rests_on=("thm-recursion", "thm-closed-form", "prop-dual-feasible"),
         equations=("eq-B", "eq-f-t"),
     ),
     Statement(
@@ -97,7 +98,8 @@ STATEMENTS = (
         id="prop-ordered",
         chapter="recursion",
         slogan="Directions with smaller eigenvalues shrink more, and every round shrinks further.",
-        tex=r"0 \le B_t[j] \le B_t[k] \text{ for } d_j \le d_k, \qquad B_t[k] \le B_{t-1}[k]",
+        tex=r"0 \le B_t[j] \le B_t[k] < 1 \text{ for } d_j \le d_k, \qquad B_t[k] \le B_{t-1}[k], "
+        r"\qquad \frac{B_t[k]}{B_t[j]} \text{ grows with } t \text{ for } 0 < d_j < d_k",
         source=THIS_BOOK,
         margin=_ordered,
         rests_on=("thm-product",),
