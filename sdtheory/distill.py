@@ -425,17 +425,16 @@ def most_rounds(r_0: float) -> int:
 def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
     r"""Return the relative errors of c_t and the errors of r_t, to first order.
 
-    The rank-one perturbations ``error * g h^T`` of G, g and h Gaussian, move
-    any quantity by ``error`` times the Frobenius norm of its gradient in root
-    mean square; all rounds share one. Of the effect on c_t, the part that
-    G has in that same round is its maximum over all perturbations of this
-    norm, ``condition * |(c I + G)^{-1} w| / rho``, instead. A perturbation
-    dy_t of the labels, in units of rho as w = c (c I + G)^{-1} y_t, gives
+    Rank-one perturbations E = ``error * g h^T`` of G with Gaussian g and h
+    move any quantity by ``error`` times the Frobenius norm of its gradient, in
+    root mean square; every round sees the same E. With w = c (c I + G)^{-1} y_t,
 
     .. math:: S\, d\log c = w^\top R\,(E w / c - dy), \qquad
               dy_{t+1} = A\,dy + R\,E w / c - A w\, d\log c,
 
-    with R = c (c I + G)^{-1}, A = I - R and S = w^T A w.
+    with R = c (c I + G)^{-1}, A = I - R and S = w^T A w. In the error of c_t
+    the first term is its maximum over all E of norm ``error`` instead, which
+    needs no probes.
     """
     n = path.d.shape[-1]
     ulp = float(np.finfo(float).eps)
@@ -467,7 +466,8 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             here = np.sum(gradient * direct, axis=(1, 2), keepdims=True)
             largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
             largest += np.sum(gradient * np.abs(rank[0]) / c * w)
-            c_error.append(_root_mean_square(before) + largest + ulp)
+            # a mean over so few probes may fall to half of the norm
+            c_error.append(2 * _root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)
             moved += 2 * ulp * columns[t + 1] * rng.standard_normal(moved.shape)
     errors = np.array(c_error)
