@@ -87,9 +87,10 @@ def glue(name: str, text: str) -> None:
             f"text must be a string, but is {type(text).__name__}. Format the number, for example "
             f"f'{{value:.3g}}'."
         )
-    # the metadata that MyST-NB reads; its own helper would load Sphinx into the kernel
+    # the metadata that MyST-NB reads; its own helper would load Sphinx into the kernel. As a
+    # literal, because MyST-NB evaluates what it pastes: 20,000 would become a pair of numbers
     display(
-        {"text/plain": text},
+        {"text/plain": repr(text)},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
     )

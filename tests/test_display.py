@@ -1,5 +1,6 @@
 """Figures, tables and glue: what they put out, and each message of refusal."""
 
+import ast
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -70,9 +71,13 @@ def test_an_alt_text_that_repeats_the_caption_is_refused(shown, fig):
     assert shown == []
 
 
-def test_glue_stores_the_text_where_the_page_looks_for_it(shown):
-    display.glue("slope", "0.045")
-    assert shown == [({"text/plain": "0.045"}, {"scrapbook": {"name": "slope", "mime_prefix": ""}})]
+@pytest.mark.parametrize("text", ["0.0450", "20,000", "it's 5 %", r"\kappa"])
+def test_glue_stores_the_text_where_the_page_looks_for_it(shown, text):
+    display.glue("slope", text)
+    ((data, metadata),) = shown
+    assert metadata == {"scrapbook": {"name": "slope", "mime_prefix": ""}}
+    # what MyST-NB makes of it: "20,000" itself would come out as (20, 0)
+    assert str(ast.literal_eval(data["text/plain"])) == text
 
 
 def test_glue_refuses_what_is_not_named_or_not_formatted(shown):
