@@ -289,7 +289,7 @@ def legend() -> str:
     return f'<ul class="ledger-legend">{items}</ul>'
 
 
-_WIDTH, _LABEL, _NODE, _HEIGHT, _GAP, _LINE = 688, 110, 185, 26, 10, 58
+_WIDTH, _LABEL, _NODE, _HEIGHT, _GAP, _LINE = 688, 120, 185, 26, 6, 58
 
 
 def graph(ledger: list[Entry]) -> str:
