@@ -8,7 +8,13 @@ from sdtheory.distill import Distillation, Outcome, Trajectory, distill_eigh, tr
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
 from sdtheory.krylov import KernelOperator
 from sdtheory.multiplier import Multiplier, Status
-from sdtheory.routes import AccuracyError, distill, distill_krylov, distill_spline
+from sdtheory.routes import (
+    AccuracyError,
+    distill,
+    distill_band,
+    distill_krylov,
+    distill_spline,
+)
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -29,6 +35,7 @@ __all__ = [
     "Status",
     "Trajectory",
     "distill",
+    "distill_band",
     "distill_eigh",
     "distill_krylov",
     "distill_spline",

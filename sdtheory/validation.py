@@ -192,6 +192,8 @@ def as_gram(gram: ArrayLike, name: str = "gram") -> Array:
                 matrix[i : i + _TILE, j : j + _TILE],
                 matrix[j : j + _TILE, i : i + _TILE],
             )
+            if np.array_equal(below, above.T):
+                continue
             half, mirrored = below / 2, above.T / 2
             asymmetry = max(asymmetry, 2 * float(np.max(np.abs(half - mirrored))))
             below[...] = half + mirrored

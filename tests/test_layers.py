@@ -14,7 +14,7 @@ LAYERS = (
     {"validation"},
     {"double_double", "files"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
-    | {"krylov", "spline"},
+    | {"band", "krylov", "spline"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
     {"statements", "routes"},
     {"evidence", "estimator", "nn"},

@@ -1,12 +1,13 @@
 r"""All routes to a chain of self-distillation, and `distill`, which chooses.
 
-`sdtheory.distill.distill_eigh` costs O(n^3) and stores n^2 numbers. Two other
-routes lead to the same chain: `distill_krylov` needs only products with G,
-`distill_spline` only the inputs, where G belongs to one of two Green's
-functions on [0, 1]. Each says how well it knows every multiplier, and
-`distill` refuses where that is not enough.
+`sdtheory.distill.distill_eigh` costs O(n^3) and stores n^2 numbers. Three other
+routes lead to the same chain: `distill_band` does without eigenvectors,
+`distill_krylov` needs only products with G, `distill_spline` only the inputs,
+where G belongs to one of two Green's functions on [0, 1]. Each says how well it
+knows every multiplier, and `distill` refuses where that is not enough.
 """
 
+from sdtheory.routes.band import BandDistillation, distill_band
 from sdtheory.routes.chain import AccuracyError, Chain
 from sdtheory.routes.dispatch import distill
 from sdtheory.routes.krylov import KrylovDistillation, distill_krylov
@@ -14,10 +15,12 @@ from sdtheory.routes.spline import SplineDistillation, distill_spline
 
 __all__ = [
     "AccuracyError",
+    "BandDistillation",
     "Chain",
     "KrylovDistillation",
     "SplineDistillation",
     "distill",
+    "distill_band",
     "distill_krylov",
     "distill_spline",
 ]
