@@ -121,25 +121,8 @@ def trajectory(
         If an instance has no admissible function in round 0.
     """
     rounds = as_rounds(rounds)
-    ndim = tuple(range(1, 8))
-    d = as_real_array(d, "d", ndim=ndim)
-    labels = as_real_array(z, "z", ndim=(*ndim[outputs:], 8))
-    labels = labels if outputs else labels[..., None]
-    epsilon = as_real_array(epsilon, "epsilon", ndim=(0, *ndim))
-    n, q = labels.shape[-2:]
-    try:
-        batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
-    except ValueError:
-        batch = None
-    if batch is None or d.shape[-1] != n:
-        raise InvalidInputError(
-            f"d {d.shape}, z {np.shape(z)} and epsilon {epsilon.shape} do not fit together. Pass d "
-            f"of shape (..., n), z of shape (..., n), or (..., n, q) with outputs=True, and "
-            f"epsilon of shape (...)."
-        )
-    d = np.broadcast_to(d, (*batch, n))
-    labels = np.broadcast_to(labels, (*batch, n, q))
-    epsilon = np.broadcast_to(epsilon, batch)
+    d, labels, epsilon = as_batch(d, z, epsilon, outputs=outputs)
+    *batch, n, q = labels.shape
     repeated = np.broadcast_to(d[..., None], labels.shape).reshape(*batch, n * q)
 
     c, a, b, condition, z_rows, r, excess = [], [], [], [], [labels], [], []
@@ -175,6 +158,50 @@ def trajectory(
         r=stacked(r),
         excess=stacked(excess),
         condition=stacked(condition),
+    )
+
+
+def as_batch(
+    d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, outputs: bool = False
+) -> tuple[Array, Array, Array]:
+    """Return the arguments of `trajectory` as arrays of one batch.
+
+    Parameters
+    ----------
+    d, z, epsilon, outputs
+        See `trajectory`.
+
+    Returns
+    -------
+    d : ndarray of shape (..., n)
+    z : ndarray of shape (..., n, q)
+    epsilon : ndarray of shape (...)
+
+    Raises
+    ------
+    InvalidInputError
+        If one is not an array of finite numbers, or the shapes do not fit together.
+    """
+    ndim = tuple(range(1, 8))
+    d = as_real_array(d, "d", ndim=ndim)
+    labels = as_real_array(z, "z", ndim=(*ndim[outputs:], 8))
+    labels = labels if outputs else labels[..., None]
+    epsilon = as_real_array(epsilon, "epsilon", ndim=(0, *ndim))
+    n, q = labels.shape[-2:]
+    try:
+        batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
+    except ValueError:
+        batch = None
+    if batch is None or d.shape[-1] != n:
+        raise InvalidInputError(
+            f"d {d.shape}, z {np.shape(z)} and epsilon {epsilon.shape} do not fit together. Pass d "
+            f"of shape (..., n), z of shape (..., n), or (..., n, q) with outputs=True, and "
+            f"epsilon of shape (...)."
+        )
+    return (
+        np.broadcast_to(d, (*batch, n)),
+        np.broadcast_to(labels, (*batch, n, q)),
+        np.broadcast_to(epsilon, batch),
     )
 
 

@@ -16,6 +16,10 @@ the last digits; and the few instances that double-double cannot decide (r - 1
 of the size of rounding, or a plateau between eigenvalues very far apart) are
 settled one by one in exact rational or 800-digit arithmetic.
 
+The first two use correctly rounded operations only, sums in an order of their
+own: the bits of a root depend neither on the mathematical library nor on the
+processor, and `sdtheory.compiled` finds the same.
+
 References
 ----------
 Mobahi et al. (2020), the constrained problem; V. A. Morozov (1966);
@@ -41,18 +45,18 @@ from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
 _BLOCK = 32768
-_MAX_EVALUATIONS = 200
-_MAX_CORRECTIONS = 12
+MAX_EVALUATIONS = 200
+MAX_CORRECTIONS = 12
 #: A relative step of Newton's method below this leaves an error below 2^-56; see `_corrected`.
-_NEAR = 2.0**-29
+NEAR = 2.0**-29
 #: Differences of energies that are relatively smaller are formed exactly.
-_CANCELLING = 2.0**-42
+CANCELLING = 2.0**-42
 #: Above this amplification a double-double residual, with errors of 2^-99, leaves 2^-56 in c.
-_UNRESOLVED = 2.0**43
+UNRESOLVED = 2.0**43
 #: Relative to the largest eigenvalue, or to the labels' squared size; below it intermediate
 #: results would leave the float range.
 SMALLEST = 2.0**-400
-_LARGEST_TOLERANCE = 2.0**400
+LARGEST_TOLERANCE = 2.0**400
 
 
 class Status(IntEnum):
@@ -145,7 +149,7 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
     scaled_z, z_exponent = _scaled(z)
     with np.errstate(over="ignore"):
         # a larger tolerance is as trivial as this one
-        tolerance = np.minimum(np.ldexp(epsilon, -2 * z_exponent), _LARGEST_TOLERANCE)
+        tolerance = np.minimum(np.ldexp(epsilon, -2 * z_exponent), LARGEST_TOLERANCE)
     _check_range(d, scaled_d, z, epsilon, tolerance)
 
     size = len(z)
@@ -159,11 +163,11 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         below = dd.total(_squared(np.where(reachable[block], 0.0, scaled_z[block])))
         excess = dd.add(energy, dd.negative(rho2))
         slack = dd.add(rho2, dd.negative(below))
-        for i in np.flatnonzero(np.abs(excess.high) < _CANCELLING * rho2.high):
+        for i in np.flatnonzero(np.abs(excess.high) < CANCELLING * rho2.high):
             row = block[i]
             exact = _exact_excess(z[row], points, float(epsilon[row]))
             excess.high[i], excess.low[i] = _rounded(exact * Fraction(2) ** scale[i])
-        for i in np.flatnonzero(np.abs(slack.high) < _CANCELLING * rho2.high):
+        for i in np.flatnonzero(np.abs(slack.high) < CANCELLING * rho2.high):
             row = block[i]
             exact = -_exact_excess(z[row][~reachable[row]], points, float(epsilon[row]))
             slack.high[i], slack.low[i] = _rounded(exact * Fraction(2) ** scale[i])
@@ -299,11 +303,13 @@ def _relative_excess(
     second term is a sum of positive terms: no digits are lost as r -> 1.
     """
     m = mu[:, None] * d
-    shrinkage = m / (1 + m)
-    w2 = (z / (1 + m)) ** 2
-    s = np.sum(w2, axis=-1)
-    s1 = np.sum(w2 * shrinkage, axis=-1)
-    lost = np.sum(z * z * shrinkage * ((2 + m) / (1 + m)), axis=-1)
+    kept = 1 / (1 + m)
+    shrinkage = m * kept
+    w = z * kept
+    w2 = w * w
+    s1 = _sum(w2 * shrinkage)
+    s = _sum(w2)
+    lost = _sum(z * z * shrinkage * (1 + kept))
     relative = np.where(excess < slack, (excess - lost) / slack, s / slack - 1)
     return relative, s1 / s
 
@@ -313,26 +319,27 @@ def _bracketed_newton(d: Array, z: Array, excess: Array, slack: Array) -> tuple[
 
     Newton on 1/||w|| as a function of mu = 1/c, which is concave and
     increasing, so that it climbs to the root monotonically from below; Newton
-    in log-log where the iterate lies above; bisection of the logarithm where
-    either leaves the bracket.
+    on ||w|| as a function of c where the iterate lies above, which leaves mu
+    positive; bisection of the logarithm where either leaves the bracket.
     """
     with np.errstate(all="ignore"):
         energy = excess + slack
-        mean = np.sum(z * z * d, axis=-1) / energy
+        mean = _sum(z * z * d) / energy
         # the first step of that Newton iteration from mu = 0
         mu = excess / slack / (1 + np.sqrt(1 + excess / slack)) / mean
         low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
         active = np.arange(len(mu))
         evaluations = 0
-        while len(active) and evaluations < _MAX_EVALUATIONS:
+        while len(active) and evaluations < MAX_EVALUATIONS:
             evaluations += 1
             at = mu[active]
             e, s = _relative_excess(at, d[active], z[active], excess[active], slack[active])
             lo = low[active] = np.where(e > 0, at, low[active])
             hi = high[active] = np.where(e < 0, at, high[active])
-            gap = e / (1 + np.sqrt(np.maximum(1 + e, 0.0)))
-            step = np.where(e > 0, at * (1 + gap / s), at * np.exp(0.5 * np.log1p(e) / s))
-            done = (np.abs(step - at) <= _NEAR * at) | (hi - lo <= _NEAR * at)
+            root = np.sqrt(np.maximum(1 + e, 0.0))
+            gap = e / (1 + root)  # ||w|| over its target, less one
+            step = np.where(e > 0, at * (1 + gap / s), at / (1 - gap / (root * s)))
+            done = (np.abs(step - at) <= NEAR * at) | (hi - lo <= NEAR * at)
             outside = ~((step > lo) & (step < hi)) & ~done
             step[outside] = _middle(lo[outside], hi[outside])
             mu[active] = np.where(np.isfinite(step), step, at)
@@ -349,7 +356,23 @@ def _middle(low: Array, high: Array) -> Array:
 def _steepness(c: Array, d: Array, z: Array) -> Array:
     """Return S1 = sum w^2 d/(c+d), which is half of dS/dlog c."""
     m = d / c[:, None]
-    return np.sum((z / (1 + m)) ** 2 * (m / (1 + m)), axis=-1)
+    kept = 1 / (1 + m)
+    w = z * kept
+    return _sum(w * w * (m * kept))
+
+
+def _sum(a: Array) -> Array:
+    """Return the sum over the last axis in the order of `double_double.total`; overwrites a.
+
+    NumPy's own order is not documented, and `sdtheory.compiled` must know it.
+    """
+    while (size := a.shape[-1]) > 1:
+        half = size // 2
+        a[..., :half] += a[..., half : 2 * half]
+        if size % 2:
+            a[..., half] = a[..., -1]
+        a = a[..., : half + size % 2]
+    return a[..., 0]
 
 
 def _corrected(
@@ -368,7 +391,7 @@ def _corrected(
         sign = np.where(near, 1.0, -1.0)
         steepness, delta = np.empty_like(c), np.empty_like(c)
         active = np.arange(len(c))
-        for _ in range(_MAX_CORRECTIONS):
+        for _ in range(MAX_CORRECTIONS):
             at = np.broadcast_to(c[active, None], (len(active), d.shape[-1]))
             za, da, lost = z[active], d[active], near[active, None]
             ratio = dd.divide(dd.two_prod(za, np.where(lost, da, at)), dd.two_sum(at, da))
@@ -381,13 +404,13 @@ def _corrected(
             move = sign[active] * (residual.high + residual.low) / steepness[active]
             delta[active] = np.clip(move, -0.5, 0.5)
             c[active] += c[active] * delta[active]
-            active = active[~(np.abs(delta[active]) <= _NEAR)]
+            active = active[~(np.abs(delta[active]) <= NEAR)]
             if not len(active):
                 break
         # what the errors are relative to: the target, and rho^2 unless it was formed exactly
-        scale = target.high + np.where(target.high < _CANCELLING * rho2, 0.0, rho2)
-        resolved = (scale < _UNRESOLVED * steepness) & (target.high > SMALLEST)
-        return c, resolved & (np.abs(delta) <= _NEAR)
+        scale = target.high + np.where(target.high < CANCELLING * rho2, 0.0, rho2)
+        resolved = (scale < UNRESOLVED * steepness) & (target.high > SMALLEST)
+        return c, resolved & (np.abs(delta) <= NEAR)
 
 
 def _choose(where: NDArray[np.bool_], a: DoubleDouble, b: DoubleDouble) -> DoubleDouble:

@@ -16,6 +16,7 @@ LAYERS = (
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
     | {"band", "krylov", "spline"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
+    {"compiled"},
     {"statements", "routes"},
     {"evidence", "estimator", "nn"},
     {"checks", "verification", "model_file"},
@@ -34,6 +35,7 @@ RESERVED = {
     "sympy": {"evidence"},
     "z3": {"evidence"},
     "papermill": {"chapters"},
+    "numba": {"compiled"},
     "jax": {"nn"},
     "equinox": {"nn"},
     "optax": {"nn"},
@@ -111,4 +113,5 @@ def test_importing_the_library_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     heavy = {"sklearn", "matplotlib", "seaborn", "sympy", "flint", "papermill", "z3", "IPython"}
+    heavy |= {"numba"}
     assert not heavy & set(loaded)

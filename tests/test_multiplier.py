@@ -140,9 +140,9 @@ def test_boundaries_belong_to_the_trivial_and_the_infeasible():
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("_UNRESOLVED", 0.0),  # every root from 800 digits
-        ("_MAX_EVALUATIONS", 1),  # from poor starting points
-        ("_CANCELLING", math.inf),  # every energy difference formed exactly
+        ("UNRESOLVED", 0.0),  # every root from 800 digits
+        ("MAX_EVALUATIONS", 1),  # from poor starting points
+        ("CANCELLING", math.inf),  # every energy difference formed exactly
     ],
 )
 def test_each_precision_gives_the_same_roots(monkeypatch, setting, value):
@@ -160,7 +160,7 @@ def test_slow_path_is_taken_where_it_is_needed_only(monkeypatch):
 
     monkeypatch.setattr(multiplier, "_bisected", recorded)
     # where double-double arithmetic does not even converge
-    monkeypatch.setattr(multiplier, "_UNRESOLVED", math.inf)
+    monkeypatch.setattr(multiplier, "UNRESOLVED", math.inf)
     group = "plateau"
     with pytest.raises(InvalidInputError, match="leaves the range"):
         solve([1.0, 1e-110], [1.0, 1.0], 0.5)
@@ -190,7 +190,7 @@ def test_lost_digits_are_noticed(monkeypatch):
     assert len(rows) > 10
     roots = [multiplier._bisected(d[i], z[i], 20, float(epsilon[i])) for i in rows]
     assert np.all(np.abs(result.c[rows] - roots) <= np.spacing(roots))
-    monkeypatch.setattr(multiplier, "_UNRESOLVED", math.inf)
+    monkeypatch.setattr(multiplier, "UNRESOLVED", math.inf)
     unnoticed = solve(d, z, epsilon).c[rows]
     assert np.any(np.abs(unnoticed - roots) > np.spacing(roots))
 
