@@ -17,7 +17,6 @@ from benchmarks import baselines
 from benchmarks.problems import ROUNDS, Array, Batch, Problem, beam
 from sdtheory import Spectrum, distill, trajectory
 from sdtheory.krylov import KernelOperator
-from sdtheory.routes import distill_krylov, distill_spline
 
 #: Multipliers, or None where there are none to judge, and what else is worth keeping.
 Outcome = tuple[Array | None, dict[str, Any]]
@@ -68,28 +67,30 @@ def bare_eigh_2000(_: Problem) -> Outcome:
     return None, {}
 
 
-def eigh(problem: Problem) -> Outcome:
-    """One trajectory by the eigendecomposition."""
-    return distill(problem.gram, problem.y, problem.epsilon, ROUNDS).c, {}
+def stored(route: Any) -> Callable[[Problem], Outcome]:
+    """Run one trajectory from the matrix G."""
+
+    def run(problem: Problem) -> Outcome:
+        return _known(distill(problem.gram, problem.y, problem.epsilon, ROUNDS, route=route))
+
+    return run
 
 
-def krylov(problem: Problem) -> Outcome:
-    """One trajectory from products with the stored G."""
-    found = distill_krylov(problem.gram, problem.y, problem.epsilon, ROUNDS)
-    return found.c, {"products": found.products, "claimed": float(found.c_error.max())}
+def points(route: Any) -> Callable[[Problem], Outcome]:
+    """Run one trajectory from kernel and points."""
+
+    def run(problem: Problem) -> Outcome:
+        operator = KernelOperator(problem.kernel, problem.x)
+        return _known(distill(operator, problem.y, problem.epsilon, ROUNDS, route=route))
+
+    return run
 
 
-def krylov_lazy(problem: Problem) -> Outcome:
-    """One trajectory from products with G that is never stored."""
-    operator = KernelOperator(problem.kernel, problem.x)
-    found = distill_krylov(operator, problem.y, problem.epsilon, ROUNDS)
-    return found.c, {"products": found.products, "claimed": float(found.c_error.max())}
-
-
-def spline(problem: Problem) -> Outcome:
-    """One trajectory by O(n) sweeps."""
-    found = distill_spline(problem.kernel, problem.x, problem.y, problem.epsilon, ROUNDS)
-    return found.c, {"claimed": float(found.c_error.max())}
+def _known(chain: Any) -> Outcome:
+    details = {"route": chain.route, "claimed": float(chain.c_error.max())}
+    if hasattr(chain, "products"):
+        details["products"] = chain.products
+    return chain.c, details
 
 
 def sweep(problem: Problem) -> Outcome:
@@ -143,10 +144,15 @@ CONTENDERS: dict[str, Contender] = {
     "bare eigh at 2000": Contender("bare eigh at n = 2000", bare_eigh_2000, "limit"),
     "gemm": Contender("matrix product", gemm, "limit"),
     "stream": Contender("read of two vectors", stream, "limit"),
-    "eigh": Contender("eigendecomposition", eigh),
-    "krylov": Contender("Krylov, G stored", krylov),
-    "krylov lazy": Contender("Krylov, G never stored", krylov_lazy),
-    "spline": Contender("spline, O(n)", spline),
+    "eigh": Contender("eigendecomposition", stored("eigh")),
+    "band": Contender("band reduction", stored("band")),
+    "krylov": Contender("Krylov, G stored", stored("krylov")),
+    "auto": Contender("chosen, from G", stored("auto")),
+    "eigh points": Contender("eigendecomposition, from points", points("eigh")),
+    "band points": Contender("band reduction, from points", points("band")),
+    "krylov lazy": Contender("Krylov, G never stored", points("krylov")),
+    "spline": Contender("spline, O(n)", points("spline")),
+    "auto points": Contender("chosen, from points", points("auto")),
     "sweep": Contender("200 pairs, one eigendecomposition", sweep),
     "batch numpy": Contender("batch, NumPy", one_thread(batch_numpy)),
     "loop": Contender("brentq in a Python loop", one_thread(baselines.loop), "baseline"),

@@ -38,6 +38,7 @@ class Form:
     Attributes
     ----------
     dense, cloud : tuple of (n, samples, samples of the baselines)
+    choice : tuple of (n, samples)
     sweep : tuple of (n, samples)
     products : tuple of (n, samples, samples of the lazy products)
     spline : tuple of (n, samples, samples of make_smoothing_spline, of csaps)
@@ -50,6 +51,7 @@ class Form:
 
     dense: tuple[tuple[int, int, int], ...]
     cloud: tuple[tuple[int, int, int], ...]
+    choice: tuple[tuple[int, int], ...]
     sweep: tuple[tuple[int, int], ...]
     products: tuple[tuple[int, int, int], ...]
     spline: tuple[tuple[int, int, int, int], ...]
@@ -66,8 +68,11 @@ class Form:
         for problem, rows in (("beam", self.dense), ("cloud", self.cloud)):
             suite = "dense" if problem == "beam" else "cloud"
             for n, samples, slow in rows:
-                routes = dict.fromkeys(("bare eigh", "eigh", "krylov"), samples)
+                routes = dict.fromkeys(("bare eigh", "eigh", "band", "krylov", "auto"), samples)
                 yield Group(suite, problem, n, routes | _some(slow, "kernel ridge", "cholesky"))
+        for n, samples in self.choice:
+            names = ("eigh points", "band points", "krylov lazy", "auto points")
+            yield Group("choice", "cloud", n, dict.fromkeys(names, samples))
         for n, samples in self.sweep:
             yield Group("sweep", "sweep", n, {"bare eigh": samples, "sweep": samples})
         for n, samples, slow in self.products:

@@ -57,6 +57,10 @@ def ratios(report: Report) -> list[dict[str, Any]]:
             *((name, "bare eigh") for name in ("eigh", "band", "krylov", "auto")),
             *((slow, name) for slow in _SLOW for name in ("eigh", "band", "krylov")),
         ],
+        "choice": [
+            *(("krylov lazy", name) for name in ("eigh points", "band points")),
+            *(("auto points", name) for name in ("eigh points", "band points", "krylov lazy")),
+        ],
         "sweep": [("sweep", "bare eigh")],
         "products": [("lazy products", "krylov lazy")],
         "spline": [
