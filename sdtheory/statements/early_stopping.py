@@ -203,7 +203,7 @@ STATEMENTS = (
     Statement(
         id="thm-no-filter",
         chapter="early_stopping",
-        slogan="No single round does what several do, at two eigenvalues at once.",
+        slogan="No single round does what several do, at two positive eigenvalues at once.",
         tex=r"m(d) = d \Bigl(\frac1{F(d)} - 1\Bigr) \ge \sum_{i<t} c_i, \qquad m(d_j) - m(d_k) \ge "
         r"\sum_{i<l<t} c_i c_l \Bigl(\frac1{d_j} - \frac1{d_k}\Bigr), \qquad d_k > d_j > 0",
         source=THIS_BOOK,
