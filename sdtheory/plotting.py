@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from sdtheory.validation import Array, InvalidInputError
 
@@ -169,6 +170,39 @@ def draw_band(
     style = round_style(series, of)
     axes.fill_between(np.ravel(x), low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
     axes.plot(np.ravel(x), np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+
+
+def draw_mean(
+    axes: Axes,
+    x: ArrayLike,
+    samples: ArrayLike,
+    label: str,
+    *,
+    series: int = 0,
+    of: int = 1,
+    level: float = 0.95,
+) -> None:
+    """Draw the mean over repetitions, with the Student interval of that mean as bars.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    x : array_like of shape (m,)
+    samples : array_like of shape (s, m)
+        One row for each repetition; a single one has no bars.
+    label : str
+    series, of : int
+        Which of how many such series, for the style.
+    level : float
+    """
+    values = np.asarray(samples, dtype=float)
+    half = np.zeros(values.shape[1])
+    if len(values) > 1:
+        half = stats.sem(values, axis=0) * stats.t.ppf((1 + level) / 2, len(values) - 1)
+    style: dict[str, Any] = round_style(series, of)
+    axes.errorbar(
+        np.ravel(x), values.mean(axis=0), yerr=half, label=label, capsize=2, markersize=4, **style
+    )
 
 
 class DistillationDisplay:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sdtheory.cli import explain, fit, notebooks, predict, run, verify
+from sdtheory.cli import explain, fit, nn, notebooks, predict, run, verify
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = (
@@ -32,11 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="sdtheory",
         description="Companion to 'Self-Distillation Amplifies Regularization in Hilbert Space': "
-        "verify its statements, rerun its chapters, fit and explain your own data.",
+        "verify its statements, rerun its chapters, fit and explain your own data, self-distil "
+        "networks.",
         epilog=_EPILOG,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (verify, run, notebooks, fit, predict, explain):
+    for command in (verify, run, notebooks, fit, predict, explain, nn):
         command.add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from sdtheory.cli import training
-from sdtheory.validation import InvalidInputError
 
 _EXAMPLES = """\
 examples:
@@ -49,8 +48,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    _check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
-    _check_suffix(arguments.save, "--save", (".npz", ".joblib"))
+    training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
+    training.check_suffix(arguments.save, "--save", (".npz", ".joblib"))
     training.check_outputs(arguments, "plot", "save", "json")
     model = training.estimator(arguments)
     data = training.load(arguments)
@@ -159,11 +158,3 @@ def _json(path: Path, _model: Any, _data: Any, numbers: Any) -> None:
 
     with replacing(path) as partial:
         partial.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None:
-    if path is not None and path.suffix.lower() not in known:
-        raise InvalidInputError(
-            f"{option} {path}: the suffix {path.suffix!r} does not tell the format. Choose one of: "
-            f"{', '.join(known)}."
-        )

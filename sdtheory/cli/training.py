@@ -193,8 +193,18 @@ def check_outputs(arguments: argparse.Namespace, *names: str) -> None:
             raise InvalidInputError(
                 f"{option} {path}: {what}. Name a file in a folder that exists."
             )
-        if path.exists() and path.samefile(arguments.data):
+        data = arguments.data
+        if isinstance(data, Path) and path.exists() and path.samefile(data):
             raise InvalidInputError(f"{option} {path} is the data. Name another file.")
+
+
+def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None:
+    """Refuse, before any work, a file whose suffix tells no format that the command writes."""
+    if path is not None and path.suffix.lower() not in known:
+        raise InvalidInputError(
+            f"{option} {path}: the suffix {path.suffix!r} does not tell the format. Choose one of: "
+            f"{', '.join(known)}."
+        )
 
 
 def _epsilon(text: str) -> tuple[str, float]:

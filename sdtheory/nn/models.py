@@ -10,11 +10,14 @@ its parameters alone, and seeds can be stacked and mapped over.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.random import Generator
 
 from sdtheory.validation import InvalidInputError
 
@@ -34,18 +37,19 @@ class MLP(eqx.Module):
     classes : int
     width, depth : int
         Units in each of the hidden layers, and number of these.
-    key : jax key
+    rng : numpy Generator
+        Draws the weights.
     """
 
     layers: tuple[eqx.nn.Linear, ...]
 
-    def __init__(self, shape: Shape, classes: int, *, width: int, depth: int, key: Array) -> None:
+    def __init__(
+        self, shape: Shape, classes: int, *, width: int, depth: int, rng: Generator
+    ) -> None:
         sizes = [shape[0] * shape[1] * shape[2], *[width] * depth]
-        *inner, last = jax.random.split(key, depth + 1)
-        hidden = zip(sizes[:-1], sizes[1:], inner, strict=True)
         self.layers = (
-            *(_linear(m, k, 2.0, one) for m, k, one in hidden),
-            _linear(sizes[-1], classes, 1.0, last),
+            *(_linear(before, after, 2.0, rng) for before, after in pairwise(sizes)),
+            _linear(sizes[-1], classes, 1.0, rng),
         )
 
     def __call__(self, x: Array) -> Array:
@@ -54,6 +58,32 @@ class MLP(eqx.Module):
         for layer in self.layers[:-1]:
             x = jax.nn.relu(layer(x))
         return self.layers[-1](x)
+
+
+class Convolution(eqx.nn.Conv2d):
+    """The same convolution as its parent, as one product with the shifted copies of the image.
+
+    XLA compiles the parent, mapped over seeds and inside a scan, into a plain
+    loop on the CPU; on small images this product is several times as fast, and
+    needs as many times the memory as the filter has pixels.
+    """
+
+    def __call__(self, x: Array, *, key: Array | None = None) -> Array:
+        """Return the features, shape (channels, height, width)."""
+        del key
+        outputs, _, size, _ = self.weight.shape
+        stride, margin = self.stride[0], size // 2
+        height, width = (-(-edge // stride) for edge in x.shape[1:])
+        x = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin)))
+        rows, columns = stride * (height - 1) + 1, stride * (width - 1) + 1
+        shifted = [
+            x[:, i : i + rows : stride, j : j + columns : stride]
+            for i in range(size)
+            for j in range(size)
+        ]
+        patches = jnp.concatenate(shifted).reshape(-1, height * width)
+        weight = jnp.transpose(self.weight, (0, 2, 3, 1)).reshape(outputs, -1)
+        return (weight @ patches).reshape(outputs, height, width)
 
 
 class Block(eqx.Module):
@@ -69,24 +99,33 @@ class Block(eqx.Module):
     shortcut: tuple[eqx.nn.Conv2d, eqx.nn.GroupNorm] | None
 
     def __init__(
-        self, channels: int, width: int, stride: int, bottleneck: bool, *, key: Array
+        self,
+        channels: int,
+        width: int,
+        stride: int,
+        *,
+        bottleneck: bool,
+        kind: type[eqx.nn.Conv2d],
+        rng: Generator,
     ) -> None:
         plan = (
             [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]
             if bottleneck
             else [(width, 3, stride), (width, 3, 1)]
         )
-        keys = jax.random.split(key, len(plan) + 1)
         convolutions, before = [], channels
-        for (after, size, step), one in zip(plan, keys[:-1], strict=True):
-            convolutions.append(_convolution(before, after, size, step, one))
+        for after, size, step in plan:
+            convolutions.append(_convolution(kind, before, after, size=size, stride=step, rng=rng))
             before = after
         self.convolutions = tuple(convolutions)
         self.norms = tuple(_norm(after) for after, _, _ in plan)
         self.shortcut = (
             None
             if stride == 1 and before == channels
-            else (_convolution(channels, before, 1, stride, keys[-1]), _norm(before))
+            else (
+                _convolution(kind, channels, before, size=1, stride=stride, rng=rng),
+                _norm(before),
+            )
         )
 
     def __call__(self, x: Array) -> Array:
@@ -112,7 +151,10 @@ class ResNet(eqx.Module):
         Channels and number of blocks of each stage; each stage after the
         first halves height and width.
     bottleneck : bool
-    key : jax key
+    kind : type, default=Convolution
+        `Convolution` for small images on the CPU, or `equinox.nn.Conv2d`.
+    rng : numpy Generator
+        Draws the weights.
     """
 
     stem: eqx.nn.Conv2d
@@ -128,19 +170,21 @@ class ResNet(eqx.Module):
         widths: Sequence[int],
         blocks: Sequence[int],
         bottleneck: bool = False,
-        key: Array,
+        kind: type[eqx.nn.Conv2d] = Convolution,
+        rng: Generator,
     ) -> None:
-        stem, head, *keys = jax.random.split(key, sum(blocks) + 2)
-        self.stem = _convolution(shape[0], widths[0], 3, 1, stem)
+        self.stem = _convolution(kind, shape[0], widths[0], size=3, stride=1, rng=rng)
         self.norm = _norm(widths[0])
         made, channels = [], widths[0]
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             for k in range(count):
                 stride = 2 if stage and not k else 1
-                made.append(Block(channels, width, stride, bottleneck, key=keys[len(made)]))
+                made.append(
+                    Block(channels, width, stride, bottleneck=bottleneck, kind=kind, rng=rng)
+                )
                 channels = 4 * width if bottleneck else width
         self.blocks = tuple(made)
-        self.head = _linear(channels, classes, 1.0, head)
+        self.head = _linear(channels, classes, 1.0, rng)
 
     def __call__(self, x: Array) -> Array:
         """Return the outputs, shape (classes,)."""
@@ -163,7 +207,10 @@ class VGG(eqx.Module):
     classes : int
     widths, counts : sequence of int
         Channels and number of convolutions of each stack.
-    key : jax key
+    kind : type, default=Convolution
+        As for `ResNet`.
+    rng : numpy Generator
+        Draws the weights.
     """
 
     stacks: tuple[tuple[tuple[eqx.nn.Conv2d, eqx.nn.GroupNorm], ...], ...]
@@ -177,19 +224,20 @@ class VGG(eqx.Module):
         *,
         widths: Sequence[int],
         counts: Sequence[int],
-        key: Array,
+        kind: type[eqx.nn.Conv2d] = Convolution,
+        rng: Generator,
     ) -> None:
-        head, *keys = jax.random.split(key, sum(counts) + 1)
-        remaining, stacks, channels = iter(keys), [], shape[0]
+        stacks, channels = [], shape[0]
         for width, count in zip(widths, counts, strict=True):
             stack = []
             for _ in range(count):
-                stack.append((_convolution(channels, width, 3, 1, next(remaining)), _norm(width)))
+                one = _convolution(kind, channels, width, size=3, stride=1, rng=rng)
+                stack.append((one, _norm(width)))
                 channels = width
             stacks.append(tuple(stack))
         self.stacks = tuple(stacks)
         self.pool = eqx.nn.MaxPool2d(2, 2)
-        self.head = _linear(channels, classes, 1.0, head)
+        self.head = _linear(channels, classes, 1.0, rng)
 
     def __call__(self, x: Array) -> Array:
         """Return the outputs, shape (classes,)."""
@@ -201,29 +249,37 @@ class VGG(eqx.Module):
         return self.head(jnp.mean(x, axis=(1, 2)))
 
 
-def _mlp(shape: Shape, classes: int, key: Array) -> eqx.Module:
-    return MLP(shape, classes, width=128, depth=2, key=key)
+def _mlp(shape: Shape, classes: int, rng: Generator) -> eqx.Module:
+    return MLP(shape, classes, width=128, depth=2, rng=rng)
 
 
-def _resnet(shape: Shape, classes: int, key: Array) -> eqx.Module:
-    return ResNet(shape, classes, widths=(8, 16), blocks=(1, 1), key=key)
+def _resnet(shape: Shape, classes: int, rng: Generator) -> eqx.Module:
+    return ResNet(shape, classes, widths=(8, 16), blocks=(1, 1), rng=rng)
 
 
-def _vgg(shape: Shape, classes: int, key: Array) -> eqx.Module:
-    return VGG(shape, classes, widths=(8, 16), counts=(2, 2), key=key)
+def _vgg(shape: Shape, classes: int, rng: Generator) -> eqx.Module:
+    return VGG(shape, classes, widths=(8, 16), counts=(2, 2), rng=rng)
 
 
-def _resnet50(shape: Shape, classes: int, key: Array) -> eqx.Module:
+def _resnet50(shape: Shape, classes: int, rng: Generator) -> eqx.Module:
     widths, blocks = (64, 128, 256, 512), (3, 4, 6, 3)
-    return ResNet(shape, classes, widths=widths, blocks=blocks, bottleneck=True, key=key)
+    return ResNet(
+        shape,
+        classes,
+        widths=widths,
+        blocks=blocks,
+        bottleneck=True,
+        kind=eqx.nn.Conv2d,
+        rng=rng,
+    )
 
 
-def _vgg16(shape: Shape, classes: int, key: Array) -> eqx.Module:
+def _vgg16(shape: Shape, classes: int, rng: Generator) -> eqx.Module:
     widths, counts = (64, 128, 256, 512, 512), (2, 2, 3, 3, 3)
-    return VGG(shape, classes, widths=widths, counts=counts, key=key)
+    return VGG(shape, classes, widths=widths, counts=counts, kind=eqx.nn.Conv2d, rng=rng)
 
 
-_MAKERS: dict[str, Callable[[Shape, int, Array], eqx.Module]] = {
+_MAKERS: dict[str, Callable[[Shape, int, Generator], eqx.Module]] = {
     "mlp": _mlp,
     "resnet": _resnet,
     "vgg": _vgg,
@@ -233,7 +289,7 @@ _MAKERS: dict[str, Callable[[Shape, int, Array], eqx.Module]] = {
 NAMES = tuple(_MAKERS)
 
 
-def make_model(name: str, shape: Shape, classes: int, key: Array) -> eqx.Module:
+def make_model(name: str, shape: Shape, classes: int, rng: Generator) -> eqx.Module:
     """Return a freshly initialised network.
 
     Parameters
@@ -242,7 +298,8 @@ def make_model(name: str, shape: Shape, classes: int, key: Array) -> eqx.Module:
     shape : tuple of int
         (channels, height, width) of an image.
     classes : int
-    key : jax key
+    rng : numpy Generator
+        Draws the weights.
 
     Raises
     ------
@@ -258,19 +315,44 @@ def make_model(name: str, shape: Shape, classes: int, key: Array) -> eqx.Module:
             f"arch {name} halves the image up to four times, but the images have only "
             f"{shape[1]} x {shape[2]} pixels. Choose resnet or vgg for them."
         )
-    return _MAKERS[name](shape, classes, key)
+    return _MAKERS[name](shape, classes, rng)
 
 
-def _linear(inputs: int, outputs: int, gain: float, key: Array) -> eqx.nn.Linear:
-    layer = eqx.nn.Linear(inputs, outputs, key=key)
-    weight = jnp.sqrt(gain / inputs) * jax.random.normal(key, (outputs, inputs))
-    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight, jnp.zeros(outputs)))
+# the layers' own draws would be compiled one by one, and thrown away
+_UNDRAWN = jax.eval_shape(lambda: jax.random.key(0))
 
 
-def _convolution(inputs: int, outputs: int, size: int, stride: int, key: Array) -> eqx.nn.Conv2d:
-    layer = eqx.nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, use_bias=False, key=key)
-    weight = jax.random.normal(key, (outputs, inputs, size, size))
-    return eqx.tree_at(lambda m: m.weight, layer, weight * jnp.sqrt(2 / (inputs * size**2)))
+def _linear(inputs: int, outputs: int, gain: float, rng: Generator) -> eqx.nn.Linear:
+    layer = eqx.filter_eval_shape(eqx.nn.Linear, inputs, outputs, key=_UNDRAWN)
+    drawn = _normal((outputs, inputs), gain / inputs, rng), np.zeros(outputs, np.float32)
+    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, drawn)
+
+
+def _convolution(
+    kind: type[eqx.nn.Conv2d],
+    inputs: int,
+    outputs: int,
+    *,
+    size: int,
+    stride: int,
+    rng: Generator,
+) -> eqx.nn.Conv2d:
+    layer = eqx.filter_eval_shape(
+        kind,
+        inputs,
+        outputs,
+        size,
+        stride,
+        padding=size // 2,
+        use_bias=False,
+        key=_UNDRAWN,
+    )
+    drawn = _normal((outputs, inputs, size, size), 2 / (inputs * size**2), rng)
+    return eqx.tree_at(lambda m: m.weight, layer, drawn)
+
+
+def _normal(shape: tuple[int, ...], variance: float, rng: Generator) -> np.ndarray:
+    return rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(variance))
 
 
 def _norm(channels: int) -> eqx.nn.GroupNorm:

@@ -1,0 +1,234 @@
+"""``sdtheory nn``: chains of self-distillation of neural networks."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from sdtheory.validation import InvalidInputError
+
+_EXAMPLES = """\
+examples:
+  sdtheory nn --output digits.json --plot digits.svg
+  sdtheory nn --loss cross-entropy --arch resnet --learning-rate 0.005 --output digits.json
+  sdtheory nn --data cifar10 --arch resnet50 --loss squared --rounds 10 --output cifar.json
+  sdtheory nn --compare 8 --validation 200 --output comparison.json
+
+A run that was killed goes on from its last finished round when the same command is given again with
+--resume, and gives the same numbers. CIFAR is read from the published files in the python format;
+where they are missing, the message says what to put where. At full size it wants a GPU: with one
+that JAX sees, it is used; with little memory, lower --stack.
+
+exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "nn",
+        help="self-distil neural networks on digits or CIFAR",
+        description="Train networks from scratch, round after round, each on the outputs of the "
+        "one before, for many seeds at once.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100"
+    )
+    data.add_argument(
+        "--data-folder",
+        type=Path,
+        metavar="DIR",
+        help="holds cifar-10-batches-py or cifar-100-python (default: data)",
+    )
+    data.add_argument(
+        "--openml", action="store_true", help="let scikit-learn fetch CIFAR from OpenML"
+    )
+    data.add_argument(
+        "--label-noise",
+        type=float,
+        metavar="P",
+        help="probability of a wrong label (default: 0.3 for the digits, 0 for CIFAR)",
+    )
+    for part, words in (
+        ("train", "default: 500 digits, or all of CIFAR"),
+        ("validation", "default: none"),
+        ("test", "default: all others"),
+    ):
+        data.add_argument(f"--{part}", type=int, metavar="N", help=f"images ({words})")
+    model = parser.add_argument_group("networks")
+    model.add_argument(
+        "--arch", default="mlp", metavar="NAME", help="mlp (default), resnet, vgg, resnet50, vgg16"
+    )
+    model.add_argument(
+        "--loss", default="squared", metavar="NAME", help="squared (default) or cross-entropy"
+    )
+    model.add_argument(
+        "--rounds", type=int, default=10, metavar="N", help="trainings (default: 10)"
+    )
+    model.add_argument("--seeds", type=int, default=10, metavar="N", help="default: 10")
+    model.add_argument("--first-seed", type=int, default=0, metavar="S", help="default: 0")
+    model.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
+    model.add_argument("--batch", type=int, default=50, metavar="N", help="default: 50")
+    model.add_argument(
+        "--learning-rate", type=float, default=0.001, metavar="R", help="of Adam (default: 0.001)"
+    )
+    model.add_argument(
+        "--weight-decay", type=float, default=0.0, metavar="W", help="decoupled (default: 0)"
+    )
+    model.add_argument(
+        "--early-stopping",
+        action="store_true",
+        help="keep the epoch of least validation loss; needs --validation",
+    )
+    model.add_argument(
+        "--stack", type=int, metavar="N", help="seeds trained at once (default: all; 1 for CIFAR)"
+    )
+    model.add_argument(
+        "--compare",
+        type=int,
+        metavar="N",
+        help="instead of a chain, try N numbers of rounds, of epochs, and weight decays",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("--output", type=Path, required=True, metavar="FILE", help="result (.json)")
+    output.add_argument("--resume", action="store_true", help="continue a run that was killed")
+    output.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.svg, .png or .pdf)")
+    output.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(action=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sdtheory.cli import training
+
+    training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
+    training.check_suffix(arguments.output, "--output", (".json",))
+    training.check_outputs(arguments, "output", "plot")
+    if arguments.seeds < 1:
+        raise InvalidInputError(f"--seeds must be at least 1, but is {arguments.seeds}.")
+    if arguments.compare is not None and arguments.resume:
+        raise InvalidInputError("--compare cannot be resumed. Leave out --resume.")
+    from sdtheory.nn import chain, comparison
+
+    experiment = _experiment(arguments)
+    source: dict[str, Any] = {
+        "folder": arguments.data_folder,
+        "openml": arguments.openml,
+        "command": f"sdtheory {shlex.join(_typed())}",
+        "quiet": arguments.quiet,
+    }
+    if arguments.compare is not None:
+        result = comparison.compare(experiment, arguments.compare, arguments.output, **source)
+        print(_comparison_words(result))
+    else:
+        result = chain.run(experiment, arguments.output, resume=arguments.resume, **source)
+        print(_chain_words(result))
+    print(f"wrote {arguments.output}")
+    if arguments.plot is not None:
+        _plot(arguments.plot, result)
+        print(f"wrote {arguments.plot}")
+    return 0
+
+
+def _typed() -> list[str]:
+    """Return the arguments as typed, less those that change no number."""
+    return [word for word in sys.argv[1:] if word not in ("--resume", "--quiet")]
+
+
+def _experiment(arguments: argparse.Namespace) -> Any:
+    from sdtheory.nn.chain import Experiment
+    from sdtheory.nn.training import Settings
+
+    digits = arguments.data == "digits"
+
+    def default(value: Any, for_digits: Any, for_cifar: Any) -> Any:
+        return value if value is not None else for_digits if digits else for_cifar
+
+    return Experiment(
+        data=arguments.data,
+        settings=Settings(
+            arch=arguments.arch,
+            loss=arguments.loss,
+            epochs=arguments.epochs,
+            batch=arguments.batch,
+            learning_rate=arguments.learning_rate,
+            weight_decay=arguments.weight_decay,
+            early_stopping=arguments.early_stopping,
+        ),
+        rounds=arguments.rounds,
+        seeds=tuple(range(arguments.first_seed, arguments.first_seed + arguments.seeds)),
+        label_noise=default(arguments.label_noise, 0.3, 0.0),
+        train=default(arguments.train, 500, None),
+        validation=0 if arguments.validation is None else arguments.validation,
+        test=arguments.test,
+        stack=default(arguments.stack, arguments.seeds, 1),
+    )
+
+
+def _chain_words(result: Any) -> str:
+    from sdtheory.nn.chain import by_seed
+    from sdtheory.nn.comparison import interval
+
+    names = {"train_original": "train, true", "train_noisy": "train, given", "test": "test"}
+    lines = [
+        f"{'round':>5} " + " ".join(f"{name:>18}" for name in names.values()) + f" {'loss':>9}"
+    ]
+    for t in range(len(result["rounds"])):
+        cells = [interval(by_seed(result, measure)[:, t]) for measure in names]
+        loss = by_seed(result, "loss")[:, t].mean()
+        words = " ".join(f"{f'{mean:.3f} +- {half:.3f}':>18}" for mean, half in cells)
+        lines.append(f"{t:>5} {words} {loss:>9.4f}")
+    seeds = len(result["experiment"]["seeds"])
+    lines.append(f"Accuracies: mean over {seeds} seed(s), with 95 % intervals of the mean.")
+    return "\n".join(lines)
+
+
+def _comparison_words(result: Any) -> str:
+    from sdtheory.nn.comparison import chosen, interval, methods
+
+    lines = []
+    test = {method: values for method, (_, values) in chosen(result).items()}
+    for method, (values, _, _) in methods(result).items():
+        mean, half = interval(test[method])
+        lines.append(f"{method:>12}: test accuracy {mean:.3f} +- {half:.3f}, tuned over {values}")
+    for other in ("epochs", "weight decay"):
+        mean, half = interval(test["rounds"] - test[other])
+        lines.append(f"rounds - {other}: {mean:+.3f} +- {half:.3f} (paired, 95 %)")
+    return "\n".join(lines)
+
+
+def _plot(path: Path, result: Any) -> None:
+    from sdtheory.files import replacing
+    from sdtheory.nn.chain import by_seed
+    from sdtheory.nn.comparison import methods
+    from sdtheory.plotting import canvas, draw_mean
+
+    if result["kind"] == "chain":
+        figure, axes = canvas()
+        measures = {
+            "train_original": "training, true labels",
+            "train_noisy": "training, given labels",
+            "test": "test",
+        }
+        for series, (measure, label) in enumerate(measures.items()):
+            values = by_seed(result, measure)
+            draw_mean(axes[0, 0], range(values.shape[1]), values, label, series=series, of=3)
+        axes[0, 0].set(xlabel="round $t$", ylabel="accuracy")
+        axes[0, 0].legend(frameon=False, fontsize="small")
+    else:
+        found = methods(result)
+        figure, axes = canvas(1, len(found), height=3.2, sharey=True)
+        for panel, (method, (values, validation, test)) in zip(axes[0], found.items(), strict=True):
+            draw_mean(panel, range(len(values)), validation.T, "validation", series=0, of=2)
+            draw_mean(panel, range(len(values)), test.T, "test", series=1, of=2)
+            panel.set(xlabel=method, xticks=range(len(values)))
+            panel.set_xticklabels([f"{value:.3g}" for value in values], rotation=60)
+        axes[0, 0].set_ylabel("accuracy")
+        axes[0, 0].legend(frameon=False, fontsize="small")
+    with replacing(path) as partial:
+        figure.savefig(partial, format=path.suffix[1:].lower())

@@ -1,0 +1,201 @@
+"""More rounds against fewer epochs and against weight decay, each tuned with as many settings.
+
+All three start from the same training. One thing is varied at a time, the
+setting is chosen for each seed on the same validation images with their noisy
+labels, and the choice is judged on the test images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from tqdm import tqdm
+
+from sdtheory.nn import data
+from sdtheory.nn.chain import Experiment, circumstances, describe, write
+from sdtheory.nn.training import accuracy, first_targets, next_targets, train
+from sdtheory.validation import InvalidInputError
+
+#: Weight decays tried besides that of the experiment, from the smallest to the largest.
+DECAYS = (0.1, 10.0)
+
+
+def compare(
+    experiment: Experiment,
+    count: int,
+    output: Path | None = None,
+    *,
+    folder: Path | None = None,
+    openml: bool = False,
+    command: str = "",
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Try ``count`` numbers of rounds, of epochs, and weight decays.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The common training; its ``rounds`` and ``stack`` are not used.
+    count : int
+        Settings of each method. The first number of rounds, the last number of
+        epochs and the first decay are the common training itself.
+    output : Path, optional
+        The result file.
+    folder, openml
+        See `sdtheory.nn.data.load_images`.
+    command : str
+        What the reader typed, for the file.
+    quiet : bool, default=False
+        Show no progress.
+
+    Returns
+    -------
+    dict
+        The content of the result file; `chosen` reads it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no validation images, fewer than two settings, fewer
+        epochs than settings, or the data cannot be had.
+    """
+    settings = experiment.settings
+    if experiment.validation < 1 or settings.early_stopping:
+        raise InvalidInputError(
+            f"a comparison needs validation images and no early stopping of its own, but "
+            f"validation = {experiment.validation}, early_stopping = {settings.early_stopping}. "
+            f"Set a number of validation images."
+        )
+    if not 2 <= count <= settings.epochs:
+        raise InvalidInputError(
+            f"count must be from 2 to the number of epochs, {settings.epochs}, but is {count!r}. "
+            f"It is the number of settings that each method tries."
+        )
+    images = data.load_images(experiment.data, folder, openml=openml)
+    samples = experiment.samples(images)
+    truth = np.stack([images.y[s.test] for s in samples])
+    noisy = np.stack([s.noisy[s.train] for s in samples])
+    first = first_targets(noisy, images.classes, settings.loss)
+    epochs = [settings.epochs * k // count for k in range(1, count + 1)]
+    decays = [settings.weight_decay, *np.geomspace(*DECAYS, count - 1).round(4).tolist()]
+    tried: dict[str, list[Any]] = {"rounds": [], "epochs": [], "weight decay": []}
+    bar = tqdm(total=(2 * count - 1) * settings.epochs, unit="epoch", disable=quiet)
+    with bar:
+        targets = first
+        for t in range(count):
+            bar.set_description(f"round {t}")
+            found = train(
+                images, samples, targets, settings, round_=t, follow=not t, after_epoch=bar.update
+            )
+            tried["rounds"].append((found.validation_accuracy[:, -1], found.test_accuracy[:, -1]))
+            if not t:
+                tried["epochs"] = [
+                    (found.validation_accuracy[:, k - 1], found.test_accuracy[:, k - 1])
+                    for k in epochs
+                ]
+                tried["weight decay"] = tried["rounds"][:]
+            targets = next_targets(found.outputs, settings.loss)
+        for decay in decays[1:]:
+            bar.set_description(f"decay {decay:.3g}")
+            other = replace(settings, weight_decay=decay)
+            found = train(images, samples, first, other, after_epoch=bar.update)
+            tried["weight decay"].append(
+                (found.validation_accuracy[:, -1], accuracy(found.test_outputs, truth))
+            )
+    values = {"rounds": list(range(1, count + 1)), "epochs": epochs, "weight decay": decays}
+    result = {
+        "format": 1,
+        "kind": "comparison",
+        "experiment": describe(experiment),
+        "command": command,
+        **circumstances(),
+        "data": {"provenance": images.provenance, "images": len(images.y)}
+        | {name: len(getattr(samples[0], name)) for name in ("train", "validation", "test")},
+        "finished": True,
+        "trials": [
+            {
+                "method": method,
+                "value": value,
+                "validation": [round(float(v), 6) for v in validation],
+                "test": [round(float(v), 6) for v in test],
+            }
+            for method, parts in tried.items()
+            for value, (validation, test) in zip(values[method], parts, strict=True)
+        ],
+    }
+    if output is not None:
+        write(output, result)
+    return result
+
+
+def methods(result: dict[str, Any]) -> dict[str, tuple[list[float], np.ndarray, np.ndarray]]:
+    """Return each method's settings and their accuracies, each of shape (settings, seeds).
+
+    Parameters
+    ----------
+    result : dict
+        From `compare`.
+
+    Returns
+    -------
+    dict of str to (settings, validation accuracy, test accuracy)
+    """
+    rows: dict[str, list[Any]] = {}
+    for trial in result["trials"]:
+        rows.setdefault(trial["method"], []).append(trial)
+    return {
+        method: (
+            [row["value"] for row in trials],
+            np.array([row["validation"] for row in trials]),
+            np.array([row["test"] for row in trials]),
+        )
+        for method, trials in rows.items()
+    }
+
+
+def chosen(result: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return each method's choice, for each seed, and its test accuracy.
+
+    The choice is the setting of largest validation accuracy; among equals, the
+    one nearest to the common training.
+
+    Parameters
+    ----------
+    result : dict
+        From `compare`.
+
+    Returns
+    -------
+    dict of str to (numbers of the settings, test accuracies), each of shape (seeds,)
+    """
+    found = {}
+    for method, (_, validation, test) in methods(result).items():
+        # argmax takes the first of equals; the common training is the last number of epochs
+        best = np.argmax(validation[::-1] if method == "epochs" else validation, axis=0)
+        best = len(validation) - 1 - best if method == "epochs" else best
+        found[method] = best, test[best, np.arange(test.shape[1])]
+    return found
+
+
+def interval(values: np.ndarray, shared: float = 0.0, level: float = 0.95) -> tuple[float, float]:
+    """Return the mean over seeds, and half of its Student interval.
+
+    Parameters
+    ----------
+    values : ndarray of shape (seeds,)
+    shared : float, default=0
+        Ratio of test to training images, where the interval is to speak of
+        other images too: all seeds draw from one pool, which the correction of
+        Nadeau and Bengio (2003) allows for. 0 leaves it out; the interval then
+        speaks of other seeds on the same pool.
+    level : float, default=0.95
+    """
+    n = len(values)
+    if n < 2:
+        return float(np.mean(values)), float("inf")
+    half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt((1 / n + shared) * np.var(values, ddof=1))
+    return float(np.mean(values)), float(half)
