@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 from test_multiplier import REFERENCES, ROOT, ulps
 
+from sdtheory import verification
 from sdtheory.distill import trajectory as vectorised
+from sdtheory.evidence import families, searched
 from sdtheory.evidence.families import LABELS, ROUNDS, SPECTRA, chunks
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -222,3 +225,24 @@ def test_without_numba_the_error_says_how_to_install_it():
     assert done.returncode == 1
     assert "ImportError: sdtheory.compiled needs Numba" in done.stderr
     assert "pip install 'sdtheory[scale]'" in done.stderr
+
+
+def test_reports_do_not_depend_on_who_runs_the_recursion(monkeypatch, tmp_path):
+    def report(run):
+        for module in (families, searched):
+            monkeypatch.setattr(module, "fastest", lambda: run)
+        families.drawn.cache_clear()
+        statements = verification.find(["prop-step"])
+        verification.verify(statements, instances=140, budget=120).write(tmp_path / "report.json")
+        content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+        return {key: content[key] for key in content if key != "circumstances"}
+
+    def elsewhere(d, z, epsilon, rounds, **keywords):
+        return vectorised(d, z, 0.99 * epsilon, rounds, **keywords)
+
+    expected = report(vectorised)
+    assert report(compiled.trajectory) == expected
+    assert report(elsewhere) != expected
+    monkeypatch.undo()
+    families.drawn.cache_clear()
+    assert families.fastest() is compiled.trajectory

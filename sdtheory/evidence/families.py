@@ -17,6 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from sdtheory.evidence.recursion import fastest
 from sdtheory.statements import Instance
 from sdtheory.validation import Array
 
@@ -200,7 +201,12 @@ class Chunk:
         z *= _log_uniform(rng, 1e-3, 1e3, m)[:, None, None]
         epsilon = np.sum(z**2, axis=(-2, -1)) / (n * r_0**2)
         return Instance.of(
-            d * _log_uniform(rng, 1e-6, 1e6, m)[:, None], z, epsilon, ROUNDS, outputs=True
+            d * _log_uniform(rng, 1e-6, 1e6, m)[:, None],
+            z,
+            epsilon,
+            ROUNDS,
+            outputs=True,
+            run=fastest(),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,7 +32,14 @@ class Instance:
 
     @classmethod
     def of(
-        cls, d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, rounds: int, *, outputs: bool = False
+        cls,
+        d: ArrayLike,
+        z: ArrayLike,
+        epsilon: ArrayLike,
+        rounds: int,
+        *,
+        outputs: bool = False,
+        run: Callable[..., Trajectory] = trajectory,
     ) -> Instance:
         """Run the recursion on a batch.
 
@@ -47,6 +55,8 @@ class Instance:
             Most rounds to run.
         outputs : bool, default=False
             Whether z has an output axis.
+        run : callable, optional
+            What runs the recursion: `trajectory` or its equal.
 
         Returns
         -------
@@ -60,7 +70,7 @@ class Instance:
         order = np.argsort(d, axis=-1, kind="stable")
         d = np.take_along_axis(d, order, axis=-1)
         labels = np.take_along_axis(labels, order[..., None], axis=-2)
-        return cls(trajectory(d, labels, epsilon, rounds, outputs=True))
+        return cls(run(d, labels, epsilon, rounds, outputs=True))
 
     @property
     def d(self) -> Any:

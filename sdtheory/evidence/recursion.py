@@ -1,0 +1,22 @@
+"""The recursion by compiled loops where Numba is installed: the same bits, sooner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+
+from sdtheory.distill import Trajectory, trajectory
+
+
+@cache
+def fastest() -> Callable[..., Trajectory]:
+    """Return `sdtheory.compiled.trajectory`, or `sdtheory.trajectory` without Numba.
+
+    Whatever is drawn is the same, hence no report depends on the choice.
+    """
+    # Numba takes seconds to import, and only the drawing of instances needs it
+    try:
+        return import_module("sdtheory.compiled").trajectory
+    except ImportError:
+        return trajectory
