@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,3 +282,16 @@ def test_a_sweep_refuses_a_file_that_is_not_its_own(tmp_path):
 def test_bad_input_is_refused(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call()
+
+
+def test_the_committed_results_are_the_sweeps():
+    path = Path(__file__).parent.parent / "book" / "results" / "tangent_width.json"
+    units = json.loads(path.read_text(encoding="utf-8"))["units"]
+    assert list(units) == [str(unit) for unit in tangent.committed_units()]
+    unit = tangent.Unit("example", "penalised", 1, 64, 1.0, 0)
+    kept, found = units[str(unit)], tangent.run_unit(unit)
+    # the solver's precision and the file's digits; another library may round otherwise
+    np.testing.assert_allclose(found["gap"][:3], kept["gap"][:3], rtol=1e-2)
+    np.testing.assert_allclose(found["c_kernel"], kept["c_kernel"], rtol=1e-4)
+    other = units[str(replace(unit, seed=1))]
+    assert abs(found["gap"][0] / other["gap"][0] - 1) > 0.05
