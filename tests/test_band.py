@@ -210,7 +210,7 @@ def problem(seed):
 def test_no_wrong_digit_in_random_problems(monkeypatch):
     monkeypatch.setattr(band, "_WIDTHS", (8, 8))
     answered = refused = infeasible = idle = 0
-    for seed in range(360):
+    for seed in [*range(360), 445, 879]:
         d, z, G, y, epsilon = problem(seed)
         tolerance = 10.0 ** -(3 + seed % 8)
         try:
@@ -219,8 +219,8 @@ def test_no_wrong_digit_in_random_problems(monkeypatch):
             refused += 1
             continue
         except InfeasibleToleranceError:
-            with pytest.raises(InfeasibleToleranceError):
-                trajectory(d, z, epsilon, 1, outputs=True)
+            lost = d <= 30 * max(len(d) * ULP, 2 * backward_error(len(d))) * d.max()
+            assert np.sum(z[lost] ** 2) > len(d) * epsilon
             infeasible += 1
             continue
         exact = trajectory(d, z, epsilon, 8, outputs=True)
@@ -229,7 +229,8 @@ def test_no_wrong_digit_in_random_problems(monkeypatch):
         assert low <= count <= high, seed
         same = min(count, own.n_rounds)
         error = np.abs(own.c[:same] / exact.c[:same] - 1)
-        assert np.all(error <= own.c_error[:same]), seed
+        rounded = 4 * ULP * exact.condition[:same]  # the labels and the spectrum of this problem
+        assert np.all(error <= own.c_error[:same] + rounded), seed
         assert np.all(own.c_error <= tolerance), seed
         answered += 1
         idle += not np.any(error > own.c_error[:same] / 1000)
