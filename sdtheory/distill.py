@@ -373,9 +373,11 @@ class Distillation:
     def __str__(self) -> str:
         low, high = self.n_rounds_range
         count = str(low) if low == high else f"{low} to {high}"
+        error = float(np.max(self.c_error, initial=0.0))
+        doubt = f"; relative error of c up to {error:.0e}" if error > 1e-8 else ""
         return (
             f"{self.spectrum.n} points, rank {self.spectrum.rank}, epsilon = {self.epsilon:.6g}: "
-            f"{count} non-trivial round(s), {self.outcome.value}"
+            f"{count} non-trivial round(s), {self.outcome.value}{doubt}"
         )
 
 

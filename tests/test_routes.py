@@ -230,9 +230,9 @@ def test_clusters_are_refused_or_taken_by_a_better_route():
     y = np.random.default_rng(2).standard_normal((8, 1))
     c, _ = chain(beam, x, y, 1e-2, 3)
     with pytest.raises(AccuracyError, match="pass KernelOperator"):
-        distill(gram(BEAM, x), y, 1e-2, 3)
+        distill(gram(BEAM, x), y, 1e-2, 3, tolerance=1e-8)
     with pytest.raises(AccuracyError):
-        distill(KernelOperator(BEAM, x), y, 1e-2, 3, route="eigh")
+        distill(KernelOperator(BEAM, x), y, 1e-2, 3, route="eigh", tolerance=1e-8)
     loose = distill(gram(BEAM, x), y, 1e-2, 3, tolerance=0.05)
     assert np.max(np.abs(loose.c / c - 1)) > 1e-8
     assert np.all(np.abs(loose.c / c - 1) <= loose.c_error)
@@ -277,7 +277,7 @@ def test_a_spectrum_of_exact_data_has_no_error_of_an_eigendecomposition():
     # the same matrix, diagonalised: its smallest eigenvalues are rounding
     assert own.c_error[0] < 1e-3 * distill_eigh(np.diag(d), z, 0.3, 1).c_error[0]
     with pytest.raises(AccuracyError):
-        distill(np.diag(d), z, 0.3, 1)
+        distill(np.diag(d), z, 0.3, 1, tolerance=1e-8)
 
 
 def test_scale_changes_no_error():
@@ -288,3 +288,16 @@ def test_scale_changes_no_error():
             distill_eigh(G, np.ldexp(Y, k), np.ldexp(0.2, 2 * k)).c_error, base.c_error
         )
         assert np.array_equal(distill_eigh(np.ldexp(G, k), Y, 0.2).c_error, base.c_error)
+
+
+def test_by_default_a_multiplier_known_to_three_digits_is_given_with_its_error():
+    x = np.sort(np.random.default_rng(0).random(60))
+    y = np.sin(6 * x) + 0.3 * np.random.default_rng(1).standard_normal(60)
+    near = distill(gram(BEAM, x), y, float(np.mean(y * y)) * (1 - 1e-7))
+    assert 1e-8 < near.c_error[0] < 1e-3
+    assert "relative error of c up to" in str(near)
+    assert "relative error" not in str(distill(gram(BEAM, x), y, 0.2))
+    with pytest.raises(AccuracyError):
+        distill(gram(BEAM, x), y, float(np.mean(y * y)) * (1 - 1e-7), tolerance=1e-8)
+    with pytest.raises(AccuracyError):  # no three digits
+        distill(gram(BEAM, x), y, 1e-9, 3)

@@ -34,6 +34,9 @@ _TRIED = 50
 #: "eigh" from n = 300 on (0.65, and 0.46 at n = 1000, on one core), but the saving is below a
 #: fifth of a second up to here, and only eigenvectors give A, B and z.
 _REDUCED = 1000
+#: Largest relative error of a multiplier by default: for routes that work until they reach it, and
+#: for those that can only say what rounding left.
+_REACHED, _KNOWN = 1e-8, 1e-3
 ROUTES: tuple[Route, ...] = ("auto", "eigh", "band", "krylov", "spline")
 
 
@@ -45,7 +48,7 @@ def distill(
     rounds: int | None = None,
     *,
     route: Route = "auto",
-    tolerance: float = 1e-8,
+    tolerance: float | None = None,
 ) -> Distillation: ...
 @overload
 def distill(
@@ -55,7 +58,7 @@ def distill(
     rounds: int | None = None,
     *,
     route: Literal["eigh"],
-    tolerance: float = 1e-8,
+    tolerance: float | None = None,
 ) -> Distillation: ...
 @overload
 def distill(
@@ -65,7 +68,7 @@ def distill(
     rounds: int | None = None,
     *,
     route: Route = "auto",
-    tolerance: float = 1e-8,
+    tolerance: float | None = None,
 ) -> Distillation | Chain: ...
 def distill(
     gram: Any,
@@ -74,7 +77,7 @@ def distill(
     rounds: int | None = None,
     *,
     route: Route = "auto",
-    tolerance: float = 1e-8,
+    tolerance: float | None = None,
 ) -> Distillation | Chain:
     """Run self-distillation on labels y, by the cheapest route that keeps the digits.
 
@@ -105,8 +108,11 @@ def distill(
         Number of fits. By default the chain runs until its labels collapse.
     route : {"auto", "eigh", "band", "krylov", "spline"}, default="auto"
         How to compute; "auto" chooses as above.
-    tolerance : float, default=1e-8
-        Largest relative error of a multiplier, `c_error`.
+    tolerance : float, optional
+        Largest relative error of a multiplier, `c_error`. By default 1e-8 for
+        "krylov" and "spline", which work until they reach it, and 1e-3 for
+        "eigh" and "band", whose errors come from the rounding of gram alone
+        and are estimated for the worst case.
 
     Returns
     -------
@@ -125,17 +131,16 @@ def distill(
     AccuracyError
         If a multiplier is not known to the tolerance.
     """
-    tolerance = as_tolerance(tolerance)
+    known = _KNOWN if tolerance is None else as_tolerance(tolerance)
+    reached = _REACHED if tolerance is None else known
     chosen, *fallback = _chosen(gram, route)
     if chosen == "spline":
-        return distill_spline(gram.kernel, gram.x, y, epsilon, rounds, tolerance=tolerance)
+        return distill_spline(gram.kernel, gram.x, y, epsilon, rounds, tolerance=reached)
     if chosen == "krylov":
         if not fallback:
-            return distill_krylov(gram, y, epsilon, rounds, tolerance=tolerance)
+            return distill_krylov(gram, y, epsilon, rounds, tolerance=reached)
         try:
-            return distill_krylov(
-                gram, y, epsilon, rounds, tolerance=tolerance, max_products=_TRIED
-            )
+            return distill_krylov(gram, y, epsilon, rounds, tolerance=reached, max_products=_TRIED)
         except AccuracyError:
             pass
     if isinstance(gram, KernelOperator):
@@ -144,12 +149,12 @@ def distill(
         gram = gram.toarray()
     if chosen == "band":
         try:
-            return distill_band(gram, y, epsilon, rounds, tolerance=tolerance)
+            return distill_band(gram, y, epsilon, rounds, tolerance=known)
         except AccuracyError:
             if not fallback:
                 raise
     chain = distill_eigh(gram, y, epsilon, rounds)
-    _refuse_lost_digits(chain, tolerance)
+    _refuse_lost_digits(chain, known)
     return chain
 
 
