@@ -110,7 +110,7 @@ def distill_band(
     epsilon: float,
     rounds: int | None = None,
     *,
-    tolerance: float = 1e-8,
+    tolerance: float = 1e-3,
 ) -> BandDistillation:
     """Run self-distillation from a band form of G.
 
@@ -128,7 +128,7 @@ def distill_band(
         Tolerance on the mean squared residual (summed over outputs).
     rounds : int, optional
         Number of fits. By default the chain runs until its labels collapse.
-    tolerance : float, default=1e-8
+    tolerance : float, default=1e-3
         Largest relative error of a multiplier.
 
     Returns

@@ -15,7 +15,7 @@ from sdtheory.kernels import gram as gram_matrix
 from sdtheory.krylov import KernelOperator
 from sdtheory.routes.band import distill_band
 from sdtheory.routes.chain import AccuracyError, Chain, as_tolerance
-from sdtheory.routes.krylov import distill_krylov
+from sdtheory.routes.krylov import MAX_PRODUCTS, distill_krylov
 from sdtheory.routes.spline import distill_spline
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InvalidInputError
@@ -25,8 +25,8 @@ Route = Literal["auto", "eigh", "band", "krylov", "spline"]
 #: than one eigendecomposition: their ratio is 1.6 to 1.9 at n = 500 and 0.4 to 0.8 at n = 1000,
 #: for RBF and Matern kernels of two and five variables on one core.
 _CROSSING = 1000
-#: Points up to which an eigendecomposition is tried where products do not settle the multipliers;
-#: it holds three matrices of this size, 600 MB.
+#: Points up to which the matrix is stored where products do not settle the multipliers;
+#: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
 #: Products that "auto" tries before, which cost up to about one eigendecomposition.
 _TRIED = 50
@@ -90,8 +90,8 @@ def distill(
       may also take "eigh" or "band", which store all of it;
     * ``KernelOperator(kernel, x)``: "spline" for `BrownianBridge` and
       `SimplySupportedBeam`; for other kernels "eigh" on the stored matrix up to
-      n = 1000, then "krylov", and up to n = 5000 "eigh" where that does not
-      reach the tolerance. Each of these may be asked for.
+      n = 1000, then "krylov", and up to n = 5000 as for a matrix where that does
+      not reach the tolerance. Each of these may be asked for.
 
     A matrix does not default to "krylov", although that is cheaper from some
     size on: it knows c to the tolerance, but the labels only to its square root.
@@ -133,29 +133,34 @@ def distill(
     """
     known = _KNOWN if tolerance is None else as_tolerance(tolerance)
     reached = _REACHED if tolerance is None else known
-    chosen, *fallback = _chosen(gram, route)
-    if chosen == "spline":
-        return distill_spline(gram.kernel, gram.x, y, epsilon, rounds, tolerance=reached)
-    if chosen == "krylov":
-        if not fallback:
-            return distill_krylov(gram, y, epsilon, rounds, tolerance=reached)
+
+    def run(name: str, max_products: int) -> Distillation | Chain:
+        if name == "spline":
+            return distill_spline(gram.kernel, gram.x, y, epsilon, rounds, tolerance=reached)
+        if name == "krylov":
+            return distill_krylov(
+                gram, y, epsilon, rounds, tolerance=reached, max_products=max_products
+            )
+        if name == "band":
+            return distill_band(_stored(gram), y, epsilon, rounds, tolerance=known)
+        chain = distill_eigh(_stored(gram), y, epsilon, rounds)
+        _refuse_lost_digits(chain, known)
+        return chain
+
+    *cheaper, last = _chosen(gram, route)
+    for name in cheaper:
         try:
-            return distill_krylov(gram, y, epsilon, rounds, tolerance=reached, max_products=_TRIED)
+            return run(name, _TRIED)
         except AccuracyError:
-            pass
+            continue
+    return run(last, MAX_PRODUCTS)
+
+
+def _stored(gram: Any) -> Any:
+    """Return gram with all its entries."""
     if isinstance(gram, KernelOperator):
-        gram = gram_matrix(gram.kernel, gram.x)
-    elif scipy.sparse.issparse(gram):
-        gram = gram.toarray()
-    if chosen == "band":
-        try:
-            return distill_band(gram, y, epsilon, rounds, tolerance=known)
-        except AccuracyError:
-            if not fallback:
-                raise
-    chain = distill_eigh(gram, y, epsilon, rounds)
-    _refuse_lost_digits(chain, known)
-    return chain
+        return gram_matrix(gram.kernel, gram.x)
+    return gram.toarray() if scipy.sparse.issparse(gram) else gram
 
 
 def _chosen(gram: Any, route: str) -> list[str]:
@@ -193,7 +198,7 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
             return ["spline"], ["eigh", "band", "krylov"], kind
         if n <= _CROSSING:
             return ["eigh"], ["band", "krylov"], kind
-        return ["krylov", "eigh"][: 1 + (n <= _STORED)], ["eigh", "band"], kind
+        return ["krylov", "band", "eigh"] if n <= _STORED else ["krylov"], ["eigh", "band"], kind
     if scipy.sparse.issparse(gram):
         return ["krylov"], ["eigh", "band"], "a sparse matrix"
     if isinstance(gram, LinearOperator):

@@ -25,7 +25,7 @@ from sdtheory.validation import (
     as_rounds,
 )
 
-_MAX_PRODUCTS = 500
+MAX_PRODUCTS = 500
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def distill_krylov(
     rounds: int | None = None,
     *,
     tolerance: float = 1e-8,
-    max_products: int = _MAX_PRODUCTS,
+    max_products: int = MAX_PRODUCTS,
 ) -> KrylovDistillation:
     """Run self-distillation from products with G.
 
