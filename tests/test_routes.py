@@ -301,4 +301,4 @@ def test_by_default_a_multiplier_known_to_three_digits_is_given_with_its_error()
     with pytest.raises(AccuracyError):
         distill(gram(BEAM, x), y, float(np.mean(y * y)) * (1 - 1e-7), tolerance=1e-8)
     with pytest.raises(AccuracyError):  # no three digits
-        distill(gram(BEAM, [0.2, 0.20001, 0.7]), [1.0, -1.0, 1.0], 1e-6)
+        distill(gram(BEAM, [0.2, 0.200001, 0.7]), [1.0, -1.0, 1.0], 1e-6)
