@@ -8,14 +8,17 @@ registry does not check has a row of its own, in red.
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sdtheory.chapters import list_chapters
 from sdtheory.display import html_table
 from sdtheory.evidence.report import Report, Row
+from sdtheory.experiments import by_seed, chosen, course, direction, interval, read
 from sdtheory.statements import STATEMENTS, Statement
 
 _ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
@@ -425,3 +428,71 @@ def errata(ledger: list[Entry]) -> str:
             "</dl></section>"
         )
     return "".join(parts)
+
+
+def experiments(folder: Path) -> str:
+    """Return the table of the networks' experiments, as HTML: no theorems, and so kept apart.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the result files of `sdtheory nn` (``nn_*.json``) and of the
+        tangent kernel (``tangent_*.json``).
+    """
+    rows = []
+    for path in sorted(folder.glob("nn_*.json")):
+        result = read(path)
+        made = result["experiment"]
+        fit = made["settings"]
+        what = (
+            f"{fit['arch']}, {fit['loss']}, {made['data']}, label noise {made['label_noise']}, "
+            f"{result['data'].get('train', 0)} images"
+        )
+        rows.append(
+            [
+                f"<code>{html.escape(path.name)}</code>",
+                "complete" if result["finished"] else "UNFINISHED",
+                html.escape(what),
+                str(len(made["seeds"])),
+                html.escape(_findings(result)),
+                f"<code>{html.escape(result['command'])}</code>",
+            ]
+        )
+    for path in sorted(folder.glob("tangent_*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        units = content["units"].values()
+        rows.append(
+            [
+                f"<code>{html.escape(path.name)}</code>",
+                "not declared",  # the file does not say whether the sweep was finished
+                f"networks beside their tangent kernels, {len(units)} runs",
+                str(len({unit["seed"] for unit in units})),
+                '<a href="tangent_kernel.html">see the chapter</a>',
+                f"<code>{html.escape(content['configuration']['command'])}</code>",
+            ]
+        )
+    return html_table(
+        ("Result file", "Status", "What was run", "Seeds", "What its intervals allow", "Command"),
+        rows,
+        "Experiments: evidence about these runs only",
+        words=[False, False, True, False, True, True],
+    )
+
+
+def _findings(result: dict[str, Any]) -> str:
+    if not result["finished"]:
+        return "\u2013"
+    if result["kind"] == "chain":
+        noisy, test = by_seed(result, "train_noisy"), by_seed(result, "test")
+        best, words = course(test)
+        return (
+            f"{noisy.shape[1]} rounds. Agreement with the given labels: "
+            f"{direction(noisy[:, -1] - noisy[:, 0])}. Test accuracy: {words}; best at round {best}"
+        )
+    tuned = {method: test for method, (_, test) in chosen(result).items()}
+    parts = []
+    for other in ("epochs", "weight decay"):
+        difference = tuned["rounds"] - tuned[other]
+        mean, half = interval(difference)
+        parts.append(f"tuned rounds less tuned {other}: {mean:+.3f} \u00b1 {half:.3f}")
+    return "Test accuracy, " + "; ".join(parts)

@@ -171,8 +171,7 @@ def _experiment(arguments: argparse.Namespace) -> Any:
 
 
 def _chain_words(result: Any) -> str:
-    from sdtheory.nn.chain import by_seed
-    from sdtheory.nn.comparison import interval
+    from sdtheory.experiments import by_seed, interval
 
     names = {"train_original": "train, true", "train_noisy": "train, given", "test": "test"}
     lines = [
@@ -189,7 +188,7 @@ def _chain_words(result: Any) -> str:
 
 
 def _comparison_words(result: Any) -> str:
-    from sdtheory.nn.comparison import chosen, interval, methods
+    from sdtheory.experiments import chosen, interval, methods
 
     lines = []
     test = {method: values for method, (_, values) in chosen(result).items()}
@@ -203,9 +202,8 @@ def _comparison_words(result: Any) -> str:
 
 
 def _plot(path: Path, result: Any) -> None:
+    from sdtheory.experiments import by_seed, methods
     from sdtheory.files import replacing
-    from sdtheory.nn.chain import by_seed
-    from sdtheory.nn.comparison import methods
     from sdtheory.plotting import canvas, draw_mean
 
     if result["kind"] == "chain":

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from sdtheory.experiments import FORMAT, MEASURES, read
 from sdtheory.files import replacing
 from sdtheory.nn import data, models
 from sdtheory.nn.data import Images, Sample, draw_sample
@@ -33,19 +34,6 @@ from sdtheory.nn.training import (
     train,
 )
 from sdtheory.validation import InvalidInputError
-
-#: What is measured of every round and seed -> what it is.
-MEASURES = {
-    "train_original": "accuracy on the training images against their true labels",
-    "train_noisy": "accuracy on the training images against the labels given to round 0",
-    "test": "accuracy on the test images against their true labels",
-    "validation": "accuracy on the validation images against their noisy labels",
-    "loss": "loss after training, against the round's own targets",
-    "size": "root mean square, over the training images, of the distance of the next round's "
-    "targets from the uninformative ones",
-    "epoch": "epoch whose parameters were kept, from 1",
-}
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -147,7 +135,7 @@ def run(
     Returns
     -------
     dict
-        The content of the result file; `by_seed` reads its numbers.
+        The content of the result file; `sdtheory.experiments` reads it.
 
     Raises
     ------
@@ -224,40 +212,6 @@ def run(
     return result
 
 
-def by_seed(result: dict[str, Any], measure: str) -> np.ndarray:
-    """Return one measure of a chain, shape (seeds, rounds).
-
-    Parameters
-    ----------
-    result : dict
-        From `run` or `read`.
-    measure : str
-        A key of `MEASURES`.
-    """
-    return np.array([row[measure] for row in result["rounds"]], dtype=float).T
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read a result file.
-
-    Raises
-    ------
-    InvalidInputError
-        If it cannot be read or is not one.
-    """
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(
-            f"{path} cannot be read ({error}). Name a file that `sdtheory nn --output` wrote."
-        ) from error
-    if not isinstance(result, dict) or result.get("format") != _FORMAT:
-        raise InvalidInputError(
-            f"{path} is not a result of `sdtheory nn`, or of another version of it."
-        )
-    return result
-
-
 def write(path: Path, result: dict[str, Any]) -> None:
     """Write a result file, whole or not at all."""
     with replacing(path) as partial:
@@ -282,7 +236,7 @@ def circumstances() -> dict[str, Any]:
 
 def _begun(experiment: Experiment, command: str) -> dict[str, Any]:
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "kind": "chain",
         "experiment": describe(experiment),
         "command": command,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 from tqdm import tqdm
 
+from sdtheory.experiments import FORMAT
 from sdtheory.nn import data
 from sdtheory.nn.chain import Experiment, circumstances, describe, write
 from sdtheory.nn.training import accuracy, first_targets, next_targets, train
@@ -55,7 +55,7 @@ def compare(
     Returns
     -------
     dict
-        The content of the result file; `chosen` reads it.
+        The content of the result file; `sdtheory.experiments.chosen` reads it.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def compare(
             )
     values = {"rounds": list(range(1, count + 1)), "epochs": epochs, "weight decay": decays}
     result = {
-        "format": 1,
+        "format": FORMAT,
         "kind": "comparison",
         "experiment": describe(experiment),
         "command": command,
@@ -130,72 +130,3 @@ def compare(
     if output is not None:
         write(output, result)
     return result
-
-
-def methods(result: dict[str, Any]) -> dict[str, tuple[list[float], np.ndarray, np.ndarray]]:
-    """Return each method's settings and their accuracies, each of shape (settings, seeds).
-
-    Parameters
-    ----------
-    result : dict
-        From `compare`.
-
-    Returns
-    -------
-    dict of str to (settings, validation accuracy, test accuracy)
-    """
-    rows: dict[str, list[Any]] = {}
-    for trial in result["trials"]:
-        rows.setdefault(trial["method"], []).append(trial)
-    return {
-        method: (
-            [row["value"] for row in trials],
-            np.array([row["validation"] for row in trials]),
-            np.array([row["test"] for row in trials]),
-        )
-        for method, trials in rows.items()
-    }
-
-
-def chosen(result: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return each method's choice, for each seed, and its test accuracy.
-
-    The choice is the setting of largest validation accuracy; among equals, the
-    one nearest to the common training.
-
-    Parameters
-    ----------
-    result : dict
-        From `compare`.
-
-    Returns
-    -------
-    dict of str to (numbers of the settings, test accuracies), each of shape (seeds,)
-    """
-    found = {}
-    for method, (_, validation, test) in methods(result).items():
-        # argmax takes the first of equals; the common training is the last number of epochs
-        best = np.argmax(validation[::-1] if method == "epochs" else validation, axis=0)
-        best = len(validation) - 1 - best if method == "epochs" else best
-        found[method] = best, test[best, np.arange(test.shape[1])]
-    return found
-
-
-def interval(values: np.ndarray, shared: float = 0.0, level: float = 0.95) -> tuple[float, float]:
-    """Return the mean over seeds, and half of its Student interval.
-
-    Parameters
-    ----------
-    values : ndarray of shape (seeds,)
-    shared : float, default=0
-        Ratio of test to training images, where the interval is to speak of
-        other images too: all seeds draw from one pool, which the correction of
-        Nadeau and Bengio (2003) allows for. 0 leaves it out; the interval then
-        speaks of other seeds on the same pool.
-    level : float, default=0.95
-    """
-    n = len(values)
-    if n < 2:
-        return float(np.mean(values)), float("inf")
-    half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt((1 / n + shared) * np.var(values, ddof=1))
-    return float(np.mean(values)), float(half)
