@@ -5,7 +5,8 @@ import pytest
 from flint import arb, ctx
 
 from sdtheory.evidence.lengths import enclose_length
-from sdtheory.path_length import path_length
+from sdtheory.path_length import lost_rounds, path_length
+from sdtheory.validation import InvalidInputError
 
 #: Eigenvalues and energies: equal, close, spread, many, and with a direction that is not used.
 CASES = {
@@ -43,3 +44,36 @@ def test_energy_in_the_kernel_has_no_length():
 
 def test_no_energy_has_length_zero():
     assert path_length([1.0, 2.0], [0.0, 0.0]) == 0.0
+
+
+def lost_by_double_sum(d, energy):
+    """S as a double integral over the two times, by the midpoint rule on a logarithmic scale."""
+    h, weight = 1 / np.asarray(d), np.asarray(energy) / np.asarray(d) ** 2
+    time = np.exp(np.arange(-14, 5, 0.004))
+    squares = weight * np.exp(-2 * np.outer(time, h))
+    speed = np.sqrt(squares.sum(axis=1))
+    mean = squares @ h / speed**2
+    spread = squares @ h**2 / speed**2 - mean**2
+    delays = np.cumsum(time / speed) - time / speed / 2
+    return 0.004**2 / 2 * np.sum(time * spread * speed * delays)
+
+
+def test_lost_rounds_agree_with_the_double_integral():
+    case = [1.0, 2.0, 5.0], [4.0, 1.0, 9.0]
+    assert lost_rounds(*case) == pytest.approx(lost_by_double_sum(*case), rel=1e-5)
+    assert lost_rounds([1.0, 2.0, 6.0], case[1]) != pytest.approx(
+        lost_by_double_sum(*case), rel=1e-2
+    )
+
+
+def test_two_scales_far_apart_lose_half_a_log_of_two():
+    assert lost_rounds([1e-12, 1.0], [1e-10, 1.0]) == pytest.approx(np.log(2) / 2, rel=1e-6)
+
+
+def test_a_straight_path_loses_nothing():
+    assert lost_rounds([1.0, 2.0, 2.0], [0.0, 1.0, 3.0]) == 0.0
+
+
+def test_lost_rounds_refuse_energy_in_the_kernel():
+    with pytest.raises(InvalidInputError, match="not positive"):
+        lost_rounds([0.0, 1.0], [1.0, 1.0])

@@ -187,7 +187,7 @@ OPEN: dict[str, dict[str, tuple[str, ...]]] = {
     "prop-length-falls-slowly": {_NOT_SHARP: ("_falls_slowly: ",)},
     "thm-rounds-limit": {_NOT_SHARP: ("_rounds_lower: ",)},
     "prop-loss-of-a-round": {_NOT_SHARP: ("_loss_of_a_round: ",)},
-    "thm-bounded-loss": {_NOT_SHARP: ("_bounded_loss: ",)},
+    "thm-bounded-loss": {_NOT_SHARP: ("_bounded_loss: ", "path_length_factor: ")},
 }
 
 

@@ -87,33 +87,21 @@ def _loss_of_a_round(i: Instance) -> Values:
 
 
 def _bounded_loss(i: Instance) -> Values:
-    length = i.length[:, :1] / np.sqrt(i.rho2)[:, None]
-    kappa = _finite_kappa(i)
-    K = path_length_factor(kappa)
-    one, simple = 1 + 0 * kappa, _simple_top(i)
-    bent, last = np.sum(i.energy[:, :1, :-1] + 0 * K[..., None], axis=-1), i.energy[:, :1, -1]
-    eta = np.sqrt(bent / np.where(simple, last, one))
-    second = i.d[:, -2:-1] if i.n > 1 else i.d
-    gamma = i.d[:, :1] / second * ((i.d[:, -1:] - second) / i.d[:, -1:]) / 2
-    gamma = np.where(simple, gamma, one)
-    loss = 4 * (1 + K) * kappa**2 * eta * np.exp(gamma / 2) / gamma + 2 * K
-    return np.where(simple, slack(length, np.sum(i.alive, axis=-1)[:, None] + loss), np.nan)
-
-
-def _simple_top(i: Instance) -> Values:
-    """Whether the largest eigenvalue is simple and excited, and n > 1, shape (m, 1)."""
-    if i.n == 1:
-        return (i.d < 0).astype(bool)
-    apart, excited = i.d[:, -1:] > i.d[:, -2:-1], i.energy[:, :1, -1] > 0
-    return (apart & excited).astype(bool)
-
-
-simple_top = Hypothesis(
-    id="simple-top",
-    words=r"$d_{\max}$ is a simple eigenvalue, $n \ge 2$, and the labels have a part on it",
-    needed_for=r"the bound is infinite, as $\gamma = 0$ or $\eta_0 = \infty$",
-    holds=_simple_top,
-)
+    lengths, rho, d_max = i.length, np.sqrt(i.rho2)[:, None], i.d_max[:, None]
+    count = np.sum(i.alive, axis=-1)[:, None]
+    d = np.where(i.d > 0, i.d, d_max)
+    weight = i.energy[:, 0] * (d[:, :1] / d) ** 2
+    # m_0 d_max, the mean of the eigenvalues of G^{-1} at the start against the smallest
+    mean = np.sum(weight * (d_max / d), axis=-1) / np.sum(weight, axis=-1)
+    bend = 2 * np.log(mean)[:, None]
+    later = np.concatenate([i.alive[:, 1:], np.zeros_like(i.alive[:, :1])], axis=-1)
+    ends = i.alive & ~later
+    # N = 0: the labels have collapsed before the first round
+    left = np.sum(np.where(ends, lengths[:, 1:], 0 * rho), axis=-1)[:, None]
+    left = np.where(count > 0, left, lengths[:, :1])
+    factor = path_length_factor(_finite_kappa(i))
+    margins = [slack(lengths[:, :1], e + rho * (count + bend)) for e in (left, factor * rho)]
+    return np.concatenate(margins, axis=-1)
 
 
 def _singular(i: Instance) -> Values:
@@ -220,16 +208,16 @@ STATEMENTS = (
     Statement(
         id="thm-bounded-loss",
         chapter="exact_rounds",
-        slogan="However small the tolerance, the path's bend costs a bounded number of rounds.",
-        tex=r"\frac{L(y_0)}{\rho} - N \le 2K + 4(1 + K)\,\kappa^2\, \eta_0\, "
-        r"\frac{e^{\gamma/2}}{\gamma}, \qquad \gamma = \frac{d_{\min}}2 "
-        r"\Bigl(\frac1{d_{(2)}} - \frac1{d_{\max}}\Bigr), \quad "
-        r"\eta_0 = \frac{\|q_0\|}{\|y_0 - q_0\|}",
+        slogan="At every tolerance, the path's bend costs at most K + 2 log kappa rounds.",
+        tex=r"\frac{L(y_0) - L(y_N)}{\rho} \le N + 2 \log(m_0 d_{\max}), \qquad "
+        r"0 \le \frac{L(y_0)}{\rho} - N \le K + 2 \log(m_0 d_{\max}) \le K + 2 \log \kappa, "
+        r"\qquad m_0 = \frac{y_0^\top G^{-3} y_0}{y_0^\top G^{-2} y_0}",
         source=THIS_BOOK,
         margin=_bounded_loss,
-        hypotheses=(regular, collapsed, simple_top),
-        rests_on=("prop-loss-of-a-round", "prop-multiplier-bounds", "thm-recursion"),
-        equations=("eq-bounded-loss",),
+        hypotheses=(regular, collapsed),
+        rests_on=("prop-active", "thm-recursion", "thm-length-falls", "prop-length-bounds"),
+        equations=("eq-bend-of-the-path", "eq-bounded-loss"),
+        attained=r"all label energy on one eigenvalue (the first bound)",
     ),
     Statement(
         id="prop-singular-first-step",

@@ -301,76 +301,85 @@ def _loss_of_a_round() -> tuple[Proof, ...]:
 
 
 def _bounded_loss() -> tuple[Proof, ...]:
-    c, low, high, d, r, kappa = reals("c h_1 h_2 d_min r kappa")
-    start, factor, rho, count, rounds, bends = reals("L(y_0) K rho T N W")
-    end, decay, growth, u = reals("L(y_T) e^-u e^(gamma/2) u")
-    x, a, b, s, gamma = positive("c h_1 h_2 s gamma")
+    c, mu, nu, g, u, x = reals("c mu nu g u x")
+    before, after, here, most, step = reals("p_(t-1) p_t P_(t-1)(mu) P_t(mu) |y_t-y_(t+1)|")
+    f, rho, there = reals("f rho P_t(nu)")
+    start, end, sums, count, factor, bend = reals("L(y_0) L(y_N) sum N K log")
+    low, high, v = positive("m m_0 mu")
     return (
         Proof(
-            r"One round changes $\eta$ by at most $\frac{1+ch_1}{1+ch_2} = 1 - "
-            r"\frac{c(h_2-h_1)}{1+ch_2}$.",
+            r"A step is at least $c\,p_t \ge \frac{p_{t-1} - p_t}{\nu}$ long, as $p_{t-1} = "
+            r"(1 + c\nu) P_t(\nu) \le (1 + c\nu)\, p_t$.",
+            Implication(
+                given=(
+                    c > 0,
+                    nu > 0,
+                    before == (1 + c * nu) * there,
+                    there <= after,
+                    step >= c * after,
+                ),
+                claim=step >= (before - after) / nu,
+                wrong=(step >= before / nu, step > (before - after) / nu),
+            ),
+            r"That $\|H y_{t+1}\| \ge P_t(\mu)$ for every $\mu$, by convexity of $\log R_t$.",
+        ),
+        Proof(
+            r"With $0 \le g \le x$ and $u \ge 0$, "
+            r"$\frac{(1+g)(1+u)}{1+u+g} \bigl(1 + \frac{x}{1+u}\bigr) \le 1 + x$: one step of the "
+            r"induction for $X_i \le 1 + x_i$.",
+            Implication(
+                given=(g >= 0, u >= 0, x >= g),
+                claim=(1 + g) * (1 + u) / (1 + u + g) * (1 + x / (1 + u)) <= 1 + x,
+                wrong=(
+                    (1 + g) * (1 + u) / (1 + u + g) * (1 + x / (1 + u)) < 1 + x,
+                    (1 + g) * (1 + x / (1 + u)) <= 1 + x,
+                ),
+            ),
+            r"$e^{-v} \le \frac{1}{1+v}$ at $v = \frac{g}{1+u}$, and the induction.",
+        ),
+        Proof(
+            r"$f \le P_{t-1}(\mu) + \rho\mu$, $P_{t-1}(\mu) = (1 + c\mu) P_t(\mu)$, "
+            r"$P_t(\mu) \le p_t$ and $c\,P_t(\mu) \le \rho$ give $f \le p_t + 2\rho\mu$.",
+            Implication(
+                given=(
+                    mu > 0,
+                    f <= here + rho * mu,
+                    here == (1 + c * mu) * most,
+                    most <= after,
+                    c * most <= rho,
+                ),
+                claim=f <= after + 2 * rho * mu,
+                wrong=(f <= after + rho * mu,),
+            ),
+            r"Nothing more.",
+        ),
+        Proof(
+            r"$\int_m^{m_0} \frac{d\mu}{\mu^2} = \frac1m - \frac1{m_0}$.",
             Identity(
-                (1 + x * a) / (1 + x * b),
-                1 - x * (b - a) / (1 + x * b),
-                wrong=(1 - x * (b - a),),
+                sympy.integrate(1 / v**2, (v, low, high)),
+                1 / low - 1 / high,
+                wrong=(1 / low,),
             ),
-            r"$1 - v \le e^{-v}$, and the product over the rounds.",
+            r"Exchanging the integrals over $s$ and $\mu$.",
         ),
         Proof(
-            r"Where $c \ge \frac{d_{\min}}{r}$ and $d_{\min} h_2 \le 1 \le r$, "
-            r"$\frac{c(h_2-h_1)}{1+ch_2} \ge \frac{\gamma}{r}$ with $\gamma = "
-            r"\frac{d_{\min}}{2}(h_2 - h_1)$.",
-            Implication(
-                given=(d > 0, r >= 1, low > 0, high >= low, d * high <= 1, c * r >= d),
-                claim=c * (high - low) / (1 + c * high) >= d * (high - low) / (2 * r),
-                wrong=(c * (high - low) / (1 + c * high) >= d * (high - low) / r,),
-            ),
-            r"$c_t \ge \frac{d_{\min}}{r_t-1}$.",
-        ),
-        Proof(
-            r"Where $r \ge 2$, $\frac{c}{d_{\min}} \le \frac{\kappa}{r-1} \le "
-            r"\frac{2\kappa}{r}$.",
-            Implication(
-                given=(r >= 2, d > 0, kappa >= 1, c * (r - 1) <= kappa * d),
-                claim=c / d <= 2 * kappa / r,
-                wrong=(c / d < 2 * kappa / r, c / d <= kappa / r),
-            ),
-            r"$c_t \le \frac{d_{\max}}{r_t-1}$, and $\|q_t\| \le \eta_t r_t \rho$.",
-        ),
-        Proof(
-            r"$-\frac1\gamma e^{-\gamma s}$ is an antiderivative of $e^{-\gamma s}$.",
-            Identity(
-                sympy.diff(-sympy.exp(-gamma * s) / gamma, s),
-                sympy.exp(-gamma * s),
-                wrong=(gamma * sympy.exp(-gamma * s),),
-            ),
-            r"That the intervals from $S_t$ to $S_{t+1}$ do not overlap.",
-        ),
-        Proof(
-            r"So with $u = \frac{\gamma}{r} \le \frac\gamma2$, $\frac1r \le e^{\gamma/2} "
-            r"\frac{1 - e^{-u}}{\gamma}$, multiplied by $\gamma$: $u \le e^{\gamma/2} "
-            r"(1 - e^{-u})$.",
-            Implication(
-                given=(u >= 0, decay > 0, decay * (1 + u) <= 1, growth * decay >= 1),
-                claim=u <= growth * (1 - decay),
-                wrong=(u < growth * (1 - decay), u <= 1 - decay),
-            ),
-            r"$e^u \ge 1 + u$ and $e^{\gamma/2 - u} \ge 1$; the factor $e^{-\gamma S_t}$.",
-        ),
-        Proof(
-            r"$T \le N$ rounds that use up $T\rho + W\rho$ in all, and $L(y_T) \le 2K\rho$: "
-            r"$\frac{L(y_0)}{\rho} - N \le 2K + W$.",
+            r"$L(y_0) \le \Sigma + 2\rho \log\frac{m_0}{h_1}$, $\Sigma \le N\rho + L(y_N)$ and "
+            r"$L(y_N) \le K\rho$ give the bounds.",
             Implication(
                 given=(
                     rho > 0,
-                    count <= rounds,
-                    start - end <= count * rho + bends * rho,
-                    end <= 2 * factor * rho,
+                    start <= sums + 2 * rho * bend,
+                    sums <= count * rho + end,
+                    end <= factor * rho,
                 ),
-                claim=start / rho - rounds <= 2 * factor + bends,
-                wrong=(start / rho - rounds <= factor + bends,),
+                claim=z3.And(
+                    (start - end) / rho <= count + 2 * bend,
+                    start / rho - count <= factor + 2 * bend,
+                ),
+                wrong=(start / rho - count <= factor + bend, start / rho - count <= 2 * bend),
             ),
-            r"Adding up the rounds with $r_t \ge 2$; $r_T < 2$ and $L(y) \le K\|y\|$.",
+            r"The prolonged chain is no longer than $L(y_N)$; $h_1 \ge \frac1{d_{\max}}$ and "
+            r"$m_0 \le \frac1{d_{\min}}$.",
         ),
     )
 
