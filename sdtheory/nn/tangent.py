@@ -54,11 +54,12 @@ from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_inputs,
 WEIGHT, BIAS = 1.5, 0.5
 #: Fits with a larger defect count as not stationary.
 STATIONARY = 1e-3
+#: Iterations of `penalised_fit` at most.
+MOST_ITERATIONS = 40
 
 _MEMORY = 10
 _MIXING = 0.5
 _PRECISION = 1e-5
-_MOST_ITERATIONS = 40
 _MOST_STEPS = 20_000
 
 
@@ -273,7 +274,7 @@ def penalised_fit(network: Network, x: Array, y: Array, epsilon: float) -> Fit:
         best = Fit(s, np.zeros(n), np.inf, 0.0 if np.mean(y**2) <= epsilon else np.inf, 0)
         points: list[Array] = []
         steps: list[Array] = []
-        for iteration in range(_MOST_ITERATIONS):
+        for iteration in range(MOST_ITERATIONS):
             if best.defect < _PRECISION:
                 break
             f, Js = map(np.asarray, _linearised(network, s, x))
@@ -709,7 +710,7 @@ def committed_units() -> Iterator[Unit]:
         for width in widths:
             for seed in range(10):
                 yield Unit(name, "penalised", 1, width, 1.0, seed)
-    for scale in (0.25, 0.5, 2.0, 4.0):
+    for scale in (0.125, 0.25, 0.5, 2.0, 4.0):
         for seed in range(10):
             yield Unit("digits", "penalised", 1, 256, scale, seed)
     for width in widths[:5]:
