@@ -302,14 +302,14 @@ def _loss_of_a_round() -> tuple[Proof, ...]:
 
 def _bounded_loss() -> tuple[Proof, ...]:
     c, mu, nu, g, u, x = reals("c mu nu g u x")
-    before, after, here, most, step = reals("p_(t-1) p_t P_(t-1)(mu) P_t(mu) |y_t-y_(t+1)|")
-    f, rho, there = reals("f rho P_t(nu)")
+    before, after, here, most, step = reals("p_(t-1) p_t Phi_(t-1)(mu) Phi_t(mu) |y_t-y_(t+1)|")
+    f, rho, there = reals("f rho Phi_t(nu)")
     start, end, sums, count, factor, bend = reals("L(y_0) L(y_N) sum N K log")
     low, high, v = positive("m m_0 mu")
     return (
         Proof(
             r"A step is at least $c\,p_t \ge \frac{p_{t-1} - p_t}{\nu}$ long, as $p_{t-1} = "
-            r"(1 + c\nu) P_t(\nu) \le (1 + c\nu)\, p_t$.",
+            r"(1 + c\nu) \Phi_t(\nu) \le (1 + c\nu)\, p_t$.",
             Implication(
                 given=(
                     c > 0,
@@ -321,7 +321,7 @@ def _bounded_loss() -> tuple[Proof, ...]:
                 claim=step >= (before - after) / nu,
                 wrong=(step >= before / nu, step > (before - after) / nu),
             ),
-            r"That $\|H y_{t+1}\| \ge P_t(\mu)$ for every $\mu$, by convexity of $\log R_t$.",
+            r"That $\|H y_{t+1}\| \ge \Phi_t(\mu)$ for every $\mu$, by convexity of $\log R_t$.",
         ),
         Proof(
             r"With $0 \le g \le x$ and $u \ge 0$, "
@@ -338,8 +338,8 @@ def _bounded_loss() -> tuple[Proof, ...]:
             r"$e^{-v} \le \frac{1}{1+v}$ at $v = \frac{g}{1+u}$, and the induction.",
         ),
         Proof(
-            r"$f \le P_{t-1}(\mu) + \rho\mu$, $P_{t-1}(\mu) = (1 + c\mu) P_t(\mu)$, "
-            r"$P_t(\mu) \le p_t$ and $c\,P_t(\mu) \le \rho$ give $f \le p_t + 2\rho\mu$.",
+            r"$f \le \Phi_{t-1}(\mu) + \rho\mu$, $\Phi_{t-1}(\mu) = (1 + c\mu) \Phi_t(\mu)$, "
+            r"$\Phi_t(\mu) \le p_t$ and $c\,\Phi_t(\mu) \le \rho$ give $f \le p_t + 2\rho\mu$.",
             Implication(
                 given=(
                     mu > 0,
