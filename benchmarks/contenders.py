@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -93,17 +95,30 @@ def _known(chain: Any) -> Outcome:
     return chain.c, details
 
 
-def sweep(problem: Problem) -> Outcome:
-    """All pairs of labels and tolerance from one eigendecomposition."""
-    spectrum = Spectrum.from_gram(problem.gram)
-    z = spectrum.rotate(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
-    c = trajectory(spectrum.d, z, problem.epsilon, ROUNDS).c
-    return c, {"pairs": int(c.size // ROUNDS)}
+def sweep(run: Callable[..., Any]) -> Callable[[Problem], Outcome]:
+    """Run all pairs of labels and tolerance from one eigendecomposition."""
+
+    def swept(problem: Problem) -> Outcome:
+        spectrum = Spectrum.from_gram(problem.gram)
+        z = spectrum.rotate(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
+        c = run(spectrum.d, z, problem.epsilon, ROUNDS).c
+        return c, {"pairs": int(c.size // ROUNDS)}
+
+    return swept
 
 
-def batch_numpy(batch: Batch) -> Outcome:
-    """All instances at once in NumPy."""
-    return trajectory(batch.d, batch.z, batch.epsilon, ROUNDS).c, {}
+def compiled(*arguments: Any, threads: int = 1) -> Any:
+    """Run the recursion in compiled loops."""
+    return importlib.import_module("sdtheory.compiled").trajectory(*arguments, threads=threads)
+
+
+def _on_all_cores(*arguments: Any) -> Any:
+    return compiled(*arguments, threads=os.cpu_count() or 1)
+
+
+def batch(run: Callable[..., Any]) -> Callable[[Batch], Outcome]:
+    """Run all instances at once."""
+    return lambda instances: (run(instances.d, instances.z, instances.epsilon, ROUNDS).c, {})
 
 
 def one_thread(run: Callable[[Batch], Outcome]) -> Callable[[Batch], Outcome]:
@@ -153,8 +168,12 @@ CONTENDERS: dict[str, Contender] = {
     "krylov lazy": Contender("Krylov, G never stored", points("krylov")),
     "spline": Contender("spline, O(n)", points("spline")),
     "auto points": Contender("chosen, from points", points("auto")),
-    "sweep": Contender("200 pairs, one eigendecomposition", sweep),
-    "batch numpy": Contender("batch, NumPy", one_thread(batch_numpy)),
+    "sweep": Contender(
+        "200 pairs, one eigendecomposition, compiled", sweep(_on_all_cores), needs="numba"
+    ),
+    "sweep numpy": Contender("200 pairs, one eigendecomposition, NumPy", sweep(trajectory)),
+    "batch": Contender("batch, compiled", one_thread(batch(compiled)), needs="numba"),
+    "batch numpy": Contender("batch, NumPy", one_thread(batch(trajectory))),
     "loop": Contender("brentq in a Python loop", one_thread(baselines.loop), "baseline"),
     "kernel ridge": Contender("KernelRidge in brentq", baselines.kernel_ridge, "baseline"),
     "cholesky": Contender("Cholesky in brentq", baselines.cholesky, "baseline"),

@@ -149,6 +149,16 @@ def _in_child(record: dict[str, Any], group: Group) -> None:
     record |= answer
 
 
+def _peak() -> int:
+    """Return the largest resident size of this process in bytes."""
+    with suppress(OSError):
+        # on Linux ru_maxrss begins at the size of the process that started this one
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
 def _child(connection: Connection, name: str, problem_name: str, n: int) -> None:
     contender, build = CONTENDERS[name], PROBLEMS[problem_name]
     if contender.missing:
@@ -164,12 +174,11 @@ def _child(connection: Connection, name: str, problem_name: str, n: int) -> None
         ctypes.CDLL(None).malloc_trim(0)
     with suppress(OSError):  # Linux: forget the peak so far
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    baseline = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    baseline = _peak()
     try:
         sample, c, details = timed(name, problem)
     except ArithmeticError as refusal:
         connection.send({"refused": str(refusal)})
         return
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sample["memory"] = (peak - baseline) * _UNIT
+    sample["memory"] = _peak() - baseline
     connection.send({"sample": sample} | details | judged(contender, c, problem))

@@ -73,8 +73,9 @@ class Form:
         for n, samples in self.choice:
             names = ("eigh points", "band points", "krylov lazy", "auto points")
             yield Group("choice", "cloud", n, dict.fromkeys(names, samples))
+        names = ("bare eigh", "sweep", "sweep numpy")
         for n, samples in self.sweep:
-            yield Group("sweep", "sweep", n, {"bare eigh": samples, "sweep": samples})
+            yield Group("sweep", "sweep", n, dict.fromkeys(names, samples))
         for n, samples, slow in self.products:
             if samples or slow:
                 repeats = _some(samples, "krylov lazy") | _some(slow, "lazy products")
@@ -86,8 +87,9 @@ class Form:
                 repeats |= _some(self.unit, "bare eigh at 2000")
             yield Group("spline", "beam", n, repeats)
             yield Group("spline", "bridge", n, {"spline": samples})
-        for n, numpy, loop in ((row[0], *row[2:]) for row in self.batch):
-            yield Group("batch", "batch", n, _some(numpy, "batch numpy") | _some(loop, "loop"))
+        for n, samples, numpy, loop in self.batch:
+            repeats = {"batch": samples} | _some(numpy, "batch numpy") | _some(loop, "loop")
+            yield Group("batch", "batch", n, repeats)
         for contender, (problem, sizes) in self.memory.items():
             for n in sizes:
                 yield Group("memory", problem, n, {contender: 1}, child=True)
