@@ -464,7 +464,7 @@ def experiments(folder: Path) -> str:
         rows.append(
             [
                 f"<code>{html.escape(path.name)}</code>",
-                "not declared",  # the file does not say whether the sweep was finished
+                "complete" if len(units) == content["planned"] else "UNFINISHED",
                 f"networks beside their tangent kernels, {len(units)} runs",
                 str(len({unit["seed"] for unit in units})),
                 '<a href="tangent_kernel.html">see the chapter</a>',

@@ -228,14 +228,16 @@ def test_a_sweep_goes_on_where_it_was(tmp_path):
     units = [tangent.Unit("example", "penalised", 1, 64, 1.0, seed) for seed in range(3)]
     path, whole = tmp_path / "part.json", tmp_path / "whole.json"
     tangent.sweep(units[:2], path, progress=False)
-    kept = path.read_text().splitlines()[2:4]
+    assert json.loads(path.read_text())["planned"] == 2
+    kept = path.read_text().splitlines()[3:5]
     tangent.sweep(units, path, progress=False)
     tangent.sweep(units, whole, progress=False)
     assert path.read_text() == whole.read_text()
     assert [line.rstrip(",") for line in kept] == [
-        line.rstrip(",") for line in path.read_text().splitlines()[2:4]
+        line.rstrip(",") for line in path.read_text().splitlines()[3:5]
     ]
     assert list(json.loads(path.read_text())["units"]) == [str(unit) for unit in units]
+    assert json.loads(path.read_text())["planned"] == 3
     assert [entry.name for entry in tmp_path.iterdir() if "partial" in entry.name] == []
 
 

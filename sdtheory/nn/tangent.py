@@ -229,8 +229,10 @@ class Fit:
         Multiplier of the penalty; 1 over the training time for `stopped_fit`.
     defect : float
         How far the fit is from what it should be: the larger of the relative
-        error of the residual and, for `penalised_fit`, the relative size of
-        the gradient of the penalised loss, in units of ``2 c ||s||``.
+        error of the residual and, for `penalised_fit`, the size of the next
+        Gauss-Newton step relative to ``||s||``. The step is
+        ``-(c I + J_s^T J_s / n)^{-1}`` times half the gradient of the
+        penalised loss, so that both are zero at the same points.
     iterations : int
     """
 
@@ -735,7 +737,8 @@ def sweep(units: Sequence[Unit], path: Path, *, progress: bool = True) -> dict[s
     Returns
     -------
     dict
-        What the file holds: ``configuration`` and ``units``, by name.
+        What the file holds: ``configuration``, the number ``planned`` of cells,
+        and ``units``, by name.
 
     Raises
     ------
@@ -751,7 +754,7 @@ def sweep(units: Sequence[Unit], path: Path, *, progress: bool = True) -> dict[s
         "precision": "float64",
         "versions": {"jax": jax.__version__, "numpy": np.__version__, "scipy": scipy.__version__},
     }
-    content: dict[str, Any] = {"configuration": configuration, "units": {}}
+    content: dict[str, Any] = {"configuration": configuration, "planned": 0, "units": {}}
     if path.exists():
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -765,13 +768,16 @@ def sweep(units: Sequence[Unit], path: Path, *, progress: bool = True) -> dict[s
             )
     missing = [unit for unit in units if str(unit) not in content["units"]]
     names = [str(unit) for unit in units]
+    planned = len(dict.fromkeys(names + list(content["units"])))
+    if content.get("planned") != planned:
+        content["planned"] = planned
+        _write(content, path)
     for unit in tqdm(missing, disable=not progress, unit="cell"):
         found = content["units"] | {str(unit): _rounded(run_unit(unit))}
         # in the order of the cells, however often the sweep was cut off
         order = dict.fromkeys([name for name in names if name in found] + list(found))
         content["units"] = {name: found[name] for name in order}
-        with replacing(path) as partial_file:
-            partial_file.write_text(_lines(content), encoding="utf-8")
+        _write(content, path)
     return content
 
 
@@ -786,14 +792,18 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _lines(content: dict[str, Any]) -> str:
-    """Return JSON with one cell a line."""
+def _write(content: dict[str, Any], path: Path) -> None:
+    """Write JSON with one cell a line."""
     cells = ",\n".join(
         f"{json.dumps(name)}: {json.dumps(cell, separators=(',', ':'))}"
         for name, cell in content["units"].items()
     )
-    head = json.dumps(content["configuration"])
-    return f'{{"configuration": {head},\n"units": {{\n{cells}\n}}}}\n'
+    head = f'"configuration": {json.dumps(content["configuration"])}'
+    with replacing(path) as partial_file:
+        partial_file.write_text(
+            f'{{{head},\n"planned": {content["planned"]},\n"units": {{\n{cells}\n}}}}\n',
+            encoding="utf-8",
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
