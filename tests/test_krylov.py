@@ -16,6 +16,7 @@ from sdtheory.distill import Outcome, trajectory
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
 from sdtheory.krylov import KernelOperator, Lanczos
 from sdtheory.routes import AccuracyError, distill_krylov, distill_spline
+from sdtheory.routes import krylov as route
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 
@@ -158,6 +159,28 @@ def test_bounds_are_not_idle():
     assert np.all(distance <= rough.y_error[1:])
     assert np.any(distance > rough.y_error[1:] / 10)
     assert rough.products < distill_krylov(G, y, 0.12).products
+
+
+@pytest.mark.parametrize("epsilon", [0.2, 0.12, 0.09])
+def test_enclosures_are_rare_and_cost_no_products(epsilon, monkeypatch):
+    x, y = noisy(250, 3)
+    G = gram(BrownianBridge(), x)
+    calls = []
+    enclosed = route._enclosed
+
+    def counted(*arguments, **keywords):
+        calls.append(arguments)
+        return enclosed(*arguments, **keywords)
+
+    monkeypatch.setattr(route, "_enclosed", counted)
+    own = distill_krylov(G, y, epsilon)
+    assert 1 <= len(calls) <= 2
+    calls.clear()
+    monkeypatch.setattr(route, "_promises", lambda *_: True)
+    always = distill_krylov(G, y, epsilon)
+    assert len(calls) > 5
+    assert own.products <= always.products + 1
+    assert_allclose(own.c, always.c, rtol=2e-8)
 
 
 @pytest.mark.parametrize(

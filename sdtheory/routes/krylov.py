@@ -184,6 +184,8 @@ def distill_krylov(
             continue
         due = run.blocks + 1 + run.blocks // 8
         rule = run.quadrature()
+        if not last and not _promises(rule, start, tolerance):
+            continue
         try:
             chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
             break
@@ -233,6 +235,49 @@ class _Enclosed:
     outcome: Outcome
 
 
+def _promises(rule: Quadrature, start: Start, tolerance: float) -> bool:
+    """Return whether `_enclosed` may be expected to end, to first order in plain floats."""
+    rho2 = start.rho2
+    weights = np.sum(rule.roots**2, axis=1)
+    low, high = np.empty(0), np.empty(0)
+    while len(low) < start.limit:
+        t, excess = len(low), float(np.sum(weights)) / rho2 - 1
+        if excess <= tolerance:
+            return t == 0 or rule.enclose(np.inf, low, high)[1] <= rho2 * (1 + 4 * tolerance)
+        if float(np.sum(weights[rule.nodes == 0])) >= rho2:
+            return False
+        c, condition = _newton(rule.nodes, weights, rho2)
+        rounding = condition * rule.rounding / c
+        if t == 0 and rounding > 16 * tolerance:
+            return True
+        width = _width(rule.enclose(c, low, high), rho2, condition)
+        if not width + rounding <= tolerance:
+            return t > 0 and excess <= 4 * tolerance
+        low = np.append(low, c * (1 - width - rounding))
+        high = np.append(high, c * (1 + width + rounding))
+        weights = weights * (rule.nodes / (c + rule.nodes)) ** 2
+    return True
+
+
+def _newton(d: Array, weights: Array, rho2: float) -> tuple[float, float]:
+    """Return the root of one secular equation and its condition, in plain floats."""
+    inverse, step = 0.0, np.inf
+    while True:
+        # 1 / ||residual|| is concave and nearly linear in 1/c: steps from below stay below
+        s = 1 / (1 + inverse * d)
+        parts = weights * s * s
+        energy, slope = float(np.sum(parts)), float(parts @ (s * d))
+        if not 1e-9 * inverse < step:
+            return 1 / inverse, energy / (inverse * slope)
+        step = (energy * np.sqrt(energy / rho2) - energy) / slope
+        inverse += step
+
+
+def _width(bounds: tuple[float, float], rho2: float, condition: float) -> float:
+    """Return half of the width of an enclosure of c, relative to c, to first order."""
+    return condition * max(bounds[1] - rho2, rho2 - bounds[0]) / (2 * rho2)
+
+
 def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) -> _Enclosed:
     """Enclose every multiplier, or raise for the first round that does not close."""
     rho2, rho = start.rho2, float(np.sqrt(start.rho2))
@@ -242,14 +287,16 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
             raise start.infeasible(unreachable)
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
     low, high, y_error = np.empty(0), np.empty(0), [0.0]
-    rounds = 1
+    rounds = 8
     while True:  # twice as many rounds each time: an early failure ends it early
         rounds = min(rounds, start.limit)
         path = trajectory(rule.nodes, rule.roots, rho2 / len(rule.nodes), rounds, outputs=True)
         for t in range(len(low), len(path.c)):
             c = float(path.c[t])
-            rounding = float(path.condition[t]) * rule.rounding / c
-            ends = _around(rule, c, (low, high), rho2, tolerance - rounding)
+            condition = float(path.condition[t])
+            rounding = condition * rule.rounding / c
+            expected = 1.1 * _width(rule.enclose(c, low, high), rho2, condition)
+            ends = _around(rule, c, (low, high), rho2, (expected, tolerance - rounding))
             if (
                 t > 0
                 and abs(path.excess[t]) <= tolerance
@@ -283,12 +330,20 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
 
 
 def _around(
-    rule: Quadrature, c: float, earlier: tuple[Array, Array], rho2: float, tolerance: float
+    rule: Quadrature,
+    c: float,
+    earlier: tuple[Array, Array],
+    rho2: float,
+    widths: tuple[float, float],
 ) -> tuple[float, float] | None:
-    """Return an interval for the root near c, by the signs of the two bounds at its ends."""
+    """Return an interval for the root near c, by the signs of the two bounds at its ends.
+
+    Its halves are tried from the first to the second relative width.
+    """
+    first, largest = widths
     ends = []
     for sign in (-1, 1):
-        width = 4 * ULP
+        width = max(4 * ULP, min(first, largest))
         while True:
             end = c * (1 + sign * width)
             bounds = rule.enclose(end, *earlier)
@@ -296,7 +351,7 @@ def _around(
                 ends.append(end)
                 break
             width *= 2
-            if not width <= tolerance:
+            if not width <= largest:
                 return None
     return ends[0], ends[1]
 
