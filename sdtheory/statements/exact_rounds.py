@@ -211,13 +211,13 @@ STATEMENTS = (
         slogan="At every tolerance, the path's bend costs at most K + 2 log kappa rounds.",
         tex=r"\frac{L(y_0) - L(y_N)}{\rho} \le N + 2 \log(m_0 d_{\max}), \qquad "
         r"0 \le \frac{L(y_0)}{\rho} - N \le K + 2 \log(m_0 d_{\max}) \le K + 2 \log \kappa, "
-        r"\qquad m_0 = \frac{y_0^\top G^{-3} y_0}{y_0^\top G^{-2} y_0}",
+        r"\qquad m_0 = \frac{y_0^\top G^{-3} y_0}{y_0^\top G^{-2} y_0}, \quad y_0 \ne 0",
         source=THIS_BOOK,
         margin=_bounded_loss,
         hypotheses=(regular, collapsed),
         rests_on=("prop-active", "thm-recursion", "thm-length-falls", "prop-length-bounds"),
         equations=("eq-bend-of-the-path", "eq-bounded-loss"),
-        attained=r"all label energy on one eigenvalue (the first bound)",
+        attained=r"all label energy on $d_{\max}$ (the first bound)",
     ),
     Statement(
         id="prop-singular-first-step",
