@@ -11,7 +11,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from sdtheory.distill import Outcome, Trajectory, trajectory
+from sdtheory.distill import Outcome
 from sdtheory.krylov import Lanczos, Quadrature
 from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.start import Start
@@ -184,8 +184,6 @@ def distill_krylov(
             continue
         due = run.blocks + 1 + run.blocks // 8
         rule = run.quadrature()
-        if not last and not _promises(rule, start, tolerance):
-            continue
         try:
             chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
             break
@@ -198,13 +196,13 @@ def distill_krylov(
                 ) from None
 
     count = len(chain.low)
-    c = chain.path.c[:count]
+    c = chain.c
     scale = 2.0**start.exponent
     return KrylovDistillation(
         epsilon=epsilon,
         c=c,
         c_error=np.maximum(chain.high - c, c - chain.low) / c,
-        r=chain.path.r[: count + 1],
+        r=chain.r,
         outcome=chain.outcome,
         n_rounds_range=(count, count + (chain.outcome is Outcome.NEAR_COLLAPSE)),
         products=run.blocks,
@@ -212,7 +210,7 @@ def distill_krylov(
         _labels=labels,
         _basis=run.basis @ rule.vectors,
         _d=rule.nodes,
-        _z=chain.path.z[: count + 1] * scale,
+        _z=chain.z * scale,
     )
 
 
@@ -228,122 +226,104 @@ class _OpenError(Exception):
 class _Enclosed:
     """A chain with bounds on its multipliers, and how it ends."""
 
-    path: Trajectory
+    c: Array
     low: Array
     high: Array
+    r: Array
+    z: Array
     y_error: Array
     outcome: Outcome
 
 
-def _promises(rule: Quadrature, start: Start, tolerance: float) -> bool:
-    """Return whether `_enclosed` may be expected to end, to first order in plain floats."""
-    rho2 = start.rho2
-    weights = np.sum(rule.roots**2, axis=1)
-    low, high = np.empty(0), np.empty(0)
-    while len(low) < start.limit:
-        t, excess = len(low), float(np.sum(weights)) / rho2 - 1
-        if excess <= tolerance:
-            return t == 0 or rule.enclose(np.inf, low, high)[1] <= rho2 * (1 + 4 * tolerance)
-        if float(np.sum(weights[rule.nodes == 0])) >= rho2:
-            return False
-        c, condition = _newton(rule.nodes, weights, rho2)
-        rounding = condition * rule.rounding / c
-        if t == 0 and rounding > 16 * tolerance:
-            return True
-        width = _width(rule.enclose(c, low, high), rho2, condition)
-        if not width + rounding <= tolerance:
-            return t > 0 and excess <= 4 * tolerance
-        low = np.append(low, c * (1 - width - rounding))
-        high = np.append(high, c * (1 + width + rounding))
-        weights = weights * (rule.nodes / (c + rule.nodes)) ** 2
-    return True
-
-
-def _newton(d: Array, weights: Array, rho2: float) -> tuple[float, float]:
-    """Return the root of one secular equation and its condition, in plain floats."""
-    inverse, step = 0.0, np.inf
-    while True:
-        # 1 / ||residual|| is concave and nearly linear in 1/c: steps from below stay below
-        s = 1 / (1 + inverse * d)
-        parts = weights * s * s
-        energy, slope = float(np.sum(parts)), float(parts @ (s * d))
-        if not 1e-9 * inverse < step:
-            return 1 / inverse, energy / (inverse * slope)
-        step = (energy * np.sqrt(energy / rho2) - energy) / slope
-        inverse += step
-
-
-def _width(bounds: tuple[float, float], rho2: float, condition: float) -> float:
-    """Return half of the width of an enclosure of c, relative to c, to first order."""
-    return condition * max(bounds[1] - rho2, rho2 - bounds[0]) / (2 * rho2)
-
-
 def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) -> _Enclosed:
-    """Enclose every multiplier, or raise for the first round that does not close."""
-    rho2, rho = start.rho2, float(np.sqrt(start.rho2))
+    """Enclose every multiplier, or raise for the first round that does not close.
+
+    The multipliers themselves come from plain floats: the enclosures prove them.
+    """
+    rho2, d = start.rho2, rule.nodes[:, None]
     unreachable = float(np.sum(rule.roots[rule.nodes == 0] ** 2))
     if unreachable >= rho2:
         if exact:
             raise start.infeasible(unreachable)
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
-    low, high, y_error = np.empty(0), np.empty(0), [0.0]
-    rounds = 8
-    while True:  # twice as many rounds each time: an early failure ends it early
-        rounds = min(rounds, start.limit)
-        path = trajectory(rule.nodes, rule.roots, rho2 / len(rule.nodes), rounds, outputs=True)
-        for t in range(len(low), len(path.c)):
-            c = float(path.c[t])
-            condition = float(path.condition[t])
-            rounding = condition * rule.rounding / c
-            expected = 1.1 * _width(rule.enclose(c, low, high), rho2, condition)
-            ends = _around(rule, c, (low, high), rho2, (expected, tolerance - rounding))
-            if (
-                t > 0
-                and abs(path.excess[t]) <= tolerance
-                and (ends is None or rounding > tolerance)
-            ):
-                return _Enclosed(path, low, high, np.array(y_error), Outcome.NEAR_COLLAPSE)
-            if rounding > tolerance:
-                # the first c only falls from here on: Gauss's rule bounds it from above
-                raise _OpenError(
-                    f"rounding alone leaves c_{t}, near {c:.3g} with eigenvalues up to "
-                    f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
-                    f"feasible at all",
-                    final=t == 0 and rounding > 16 * tolerance,
-                )
-            if ends is None:
-                raise _OpenError(f"c_{t}, near {c:.3g}, is not enclosed to {tolerance:.1g}")
-            low = np.append(low, ends[0] * (1 - rounding))
-            high = np.append(high, ends[1] * (1 + rounding))
-            residual = rule.tail @ (path.z[t] / (c + rule.nodes[:, None]))
-            moved = rho * (high[t] / low[t] - 1)
-            y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
-        outcome = Outcome.COMPLETED
-        if path.excess[-1] <= 0:
-            energy = rule.enclose(np.inf, low, high)[1]
-            if energy > rho2 * (1 + tolerance):
-                raise _OpenError(f"it is open whether the labels collapse at round {len(low)}")
-            outcome = Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED
-        if path.excess[-1] <= 0 or rounds == start.limit:
-            return _Enclosed(path, low, high, np.array(y_error), outcome)
-        rounds *= 2
+    c, low, high = np.empty(0), np.empty(0), np.empty(0)
+    r, z, y_error = [start.r], [rule.roots], [0.0]
+    excess = start.excess / rho2 / (1 + start.r)
+
+    def ended(outcome: Outcome) -> _Enclosed:
+        return _Enclosed(c, low, high, np.array(r), np.array(z), np.array(y_error), outcome)
+
+    while excess > 0 and len(c) < start.limit:
+        t = len(c)
+        root, condition = _newton(rule.nodes, np.sum(z[t] ** 2, axis=1), rho2, excess)
+        rounding = condition * rule.rounding / root
+        ends = None
+        if rounding <= tolerance:
+            ends = _around(rule, (root, condition), (low, high), rho2, tolerance - rounding)
+        if ends is None and t > 0 and excess <= tolerance:
+            return ended(Outcome.NEAR_COLLAPSE)
+        if rounding > tolerance:
+            # the first c only falls from here on: Gauss's rule bounds it from above
+            raise _OpenError(
+                f"rounding alone leaves c_{t}, near {root:.3g} with eigenvalues up to "
+                f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
+                f"feasible at all",
+                final=t == 0 and rounding > 16 * tolerance,
+            )
+        if ends is None:
+            raise _OpenError(f"c_{t}, near {root:.3g}, is not enclosed to {tolerance:.1g}")
+        c = np.append(c, root)
+        low = np.append(low, ends[0] * (1 - rounding))
+        high = np.append(high, ends[1] * (1 + rounding))
+        residual = rule.tail @ (z[t] / (root + d))
+        moved = float(np.sqrt(rho2)) * (high[t] / low[t] - 1)
+        y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
+        z.append(z[t] * (d / (root + d)))
+        r.append(float(np.linalg.norm(z[-1])) / float(np.sqrt(rho2)))
+        excess = r[-1] - 1
+    if excess > 0:
+        return ended(Outcome.COMPLETED)
+    energy = rule.enclose(np.inf, low, high)[1]
+    if energy > rho2 * (1 + tolerance):
+        raise _OpenError(f"it is open whether the labels collapse at round {len(low)}")
+    return ended(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
+
+
+def _newton(d: Array, weights: Array, rho2: float, excess: float) -> tuple[float, float]:
+    """Return the root of a secular equation and its condition.
+
+    Newton's method in 1/c on 1 / ||residual||, which is concave and nearly
+    linear: from 0 the steps stay below the root.
+    """
+    energy, slope = float(np.sum(weights)), float(weights @ d)
+    inverse, step = 0.0, energy * excess / slope
+    while True:
+        inverse += step
+        s = 1 / (1 + inverse * d)
+        parts = weights * s * s
+        energy, slope = float(np.sum(parts)), float(parts @ (s * d))
+        step = energy * (float(np.sqrt(energy / rho2)) - 1) / slope
+        if not step > 1e-9 * inverse:  # converges quadratically
+            return 1 / (inverse + step), energy / (inverse * slope)
 
 
 def _around(
     rule: Quadrature,
-    c: float,
+    root: tuple[float, float],
     earlier: tuple[Array, Array],
     rho2: float,
-    widths: tuple[float, float],
+    tolerance: float,
 ) -> tuple[float, float] | None:
-    """Return an interval for the root near c, by the signs of the two bounds at its ends.
-
-    Its halves are tried from the first to the second relative width.
-    """
-    first, largest = widths
+    """Return an interval for the root near c, by the signs of the two bounds at its ends."""
+    c, condition = root
+    low, high = rule.enclose(c, *earlier)
+    # half of the interval, to first order
+    expected = condition * max(high - rho2, rho2 - low) / (2 * rho2)
+    if not expected <= 2 * tolerance:
+        return None
     ends = []
     for sign in (-1, 1):
-        width = max(4 * ULP, min(first, largest))
+        width = max(4 * ULP, min(1.1 * expected, tolerance))
         while True:
             end = c * (1 + sign * width)
             bounds = rule.enclose(end, *earlier)
@@ -351,7 +331,7 @@ def _around(
                 ends.append(end)
                 break
             width *= 2
-            if not width <= largest:
+            if not width <= tolerance:
                 return None
     return ends[0], ends[1]
 
