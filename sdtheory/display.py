@@ -66,6 +66,10 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str) -> None:
     )
 
 
+#: Outputs of this kind are pasted and not shown.
+_PASTED = "application/papermill.record/"
+
+
 def glue(name: str, text: str) -> None:
     """Make a computed text available to the prose as ``{glue:text}`name```.
 
@@ -87,12 +91,13 @@ def glue(name: str, text: str) -> None:
             f"text must be a string, but is {type(text).__name__}. Format the number, for example "
             f"f'{{value:.3g}}'."
         )
-    # the metadata that MyST-NB reads; its own helper would load Sphinx into the kernel. As a
-    # literal, because MyST-NB evaluates what it pastes: 20,000 would become a pair of numbers
+    # The metadata that MyST-NB reads; its own helper would load Sphinx into the kernel. With the
+    # prefix the page shows the text only where it is pasted, and a notebook beside its cell. As a
+    # literal, because MyST-NB evaluates what it pastes: 20,000 would become a pair of numbers.
     display(
-        {"text/plain": repr(text)},
+        {"text/plain": text, f"{_PASTED}text/plain": repr(text)},
         raw=True,
-        metadata={"scrapbook": {"name": name, "mime_prefix": ""}},
+        metadata={"scrapbook": {"name": name, "mime_prefix": _PASTED}},
     )
 
 
