@@ -1,4 +1,4 @@
-"""The chain from a band form of G: a third of the eigendecomposition, or less."""
+"""The chain from a band form of G, at a fraction of the eigendecomposition."""
 
 from __future__ import annotations
 
