@@ -31,6 +31,7 @@ from typing import Any, cast
 import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
+from sdtheory.secular import MAX_EVALUATIONS, NoRootError, middle, newton_step
 from sdtheory.validation import Array
 
 _DOUBLE = np.dtype(float)
@@ -50,17 +51,12 @@ _COLUMNS = 16
 _PROBES, _MISSED = 8, 3.0
 _TINY = float(np.finfo(float).tiny)
 _POWERS = 12
-_MAX_EVALUATIONS = 100
 #: A relative step of Newton's method below this is taken to first order: its square is rounding.
 _NEAR = 2.0**-27
 
 
 class NotPositiveDefiniteError(ArithmeticError):
     """c I + B has no Cholesky factor: an eigenvalue of G is below -c, to rounding."""
-
-
-class NoRootError(ArithmeticError):
-    """Newton's method did not settle; the secular equation is lost in rounding."""
 
 
 @dataclass(frozen=True)
@@ -299,14 +295,14 @@ def solve(
 
     low, high = 0.0, math.inf
     before = math.inf
-    for evaluations in range(1, _MAX_EVALUATIONS + 1):
+    for evaluations in range(1, MAX_EVALUATIONS + 1):
         try:
             shifted = form.shifted(1 / mu)
         except NotPositiveDefiniteError:
             high = mu
             if high < 1.01 * low:
                 raise
-            mu = math.sqrt(low) * math.sqrt(high) if low > 0 else high / 16
+            mu = middle(low, high)
             continue
         w = shifted.residual(y)
         fit = shifted.fit(y, w)
@@ -320,12 +316,7 @@ def solve(
         if not (steepness > 0 and math.isfinite(relative)):
             break
         low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
-        if relative > 0:
-            step = relative / (1 + math.sqrt(1 + relative)) * (1 + relative) / steepness
-        else:
-            step = -1.0  # out of the bracket, where the residual has vanished
-            if relative > -1:
-                step = math.expm1(0.5 * math.log1p(relative) * (1 + relative) / steepness)
+        step = newton_step(relative, steepness)
         stalled = before / 2 < abs(step) <= noise
         before = abs(step)
         if abs(step) <= _NEAR or stalled:
@@ -343,8 +334,7 @@ def solve(
             )
         following = mu * (1 + step)
         if not low < following < high:
-            top = 256 * low if math.isinf(high) else high
-            following = math.sqrt(low) * math.sqrt(top) if low > 0 else top / 16
+            following = middle(low, high)
         if following == mu:
             break
         mu = following

@@ -19,6 +19,7 @@ general matrix functions, SIAM J. Sci. Comput. 15 (1994), for the estimate.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -37,12 +38,13 @@ from sdtheory.validation import (
     as_labels,
     as_real_array,
     as_rounds,
+    as_rows,
 )
 
 #: More rounds than this must be asked for by number.
 MAX_ROUNDS = 100_000
 #: Random perturbations by which the sensitivity of a chain is estimated.
-_PROBES = 16
+PROBES = 16
 #: Above this, an error to first order says nothing.
 _LOST = 0.1
 
@@ -362,13 +364,7 @@ class Distillation:
         InvalidInputError
             If g_x has another number of columns or round t was not run.
         """
-        rows = as_real_array(g_x, "g_x", ndim=(2,), remedy="Pass gram(kernel, x, x_new).")
-        if rows.shape[1] != self.spectrum.n:
-            raise InvalidInputError(
-                f"g_x has {rows.shape[1]} columns, but there are {self.spectrum.n} training "
-                f"points. Pass gram(kernel, x, x_new)."
-            )
-        return rows @ self.dual(t)
+        return as_rows(g_x, self.spectrum.n) @ self.dual(t)
 
     def __str__(self) -> str:
         low, high = self.n_rounds_range
@@ -421,16 +417,30 @@ def distill_eigh(
     path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
     y_rows = np.stack([labels, *(spectrum.V.T @ row for row in path.z[1:])])
     c_error, r_error = _rounding(path, spectrum.error)
-    low = high = len(path.c)
-    for t in np.flatnonzero(np.abs(path.excess) <= r_error).tolist():
-        low, high = min(low, t), max(high, t + 1)
-    if low != high:
+    near = np.flatnonzero(np.abs(path.excess) <= r_error).tolist()
+    ended = ending(len(path.c), near, float(path.excess[-1]))
+    return Distillation(spectrum, path, y_rows, c_error, *ended)
+
+
+def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tuple[int, int]]:
+    """Return how a chain of `count` fits ended, and the range of its number of rounds.
+
+    Parameters
+    ----------
+    count : int
+        Non-trivial fits that were computed.
+    near : sequence of int
+        Rounds whose labels are within rounding of the tolerance.
+    excess : float
+        Positive if the last labels are beyond the tolerance.
+    """
+    if near:
         outcome = Outcome.NEAR_COLLAPSE
-    elif path.excess[-1] > 0:
+    elif excess > 0:
         outcome = Outcome.COMPLETED
     else:
-        outcome = Outcome.COLLAPSED if len(path.c) else Outcome.TRIVIAL
-    return Distillation(spectrum, path, y_rows, c_error, outcome, (low, high))
+        outcome = Outcome.COLLAPSED if count else Outcome.TRIVIAL
+    return outcome, (min([count, *near]), max([count, *(t + 1 for t in near)]))
 
 
 def most_rounds(r_0: float) -> int:
@@ -472,17 +482,17 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
     columns = path.z.reshape(*path.z.shape[:2], -1) / np.sqrt(n) / np.sqrt(path.epsilon)
     d = path.d[:, None]
     rng = np.random.default_rng(0)
-    g, h = rng.standard_normal((2, _PROBES, n, 1))
+    g, h = rng.standard_normal((2, PROBES, n, 1))
     # what the rank decision may have taken from an eigenvalue
     rank = np.where(d == 0, n * ulp * float(d.max()) if error > 0 else 0.0, 0.0)
-    rank = rank * rng.choice([-1.0, 1.0], (_PROBES, 1, 1))
-    noise = rng.standard_normal((_PROBES, *columns.shape[1:]))
+    rank = rank * rng.choice([-1.0, 1.0], (PROBES, 1, 1))
+    noise = rng.standard_normal((PROBES, *columns.shape[1:]))
     moved = unit * float(np.linalg.norm(columns[0])) * noise
     c_error, r_error = [], []
     with np.errstate(all="ignore"):
         for t, r in enumerate(path.r):
             radial = np.sum(columns[t] * moved, axis=(1, 2)) / max(r, SMALLEST)
-            r_error.append(_root_mean_square(radial) + ulp * r)
+            r_error.append(root_mean_square(radial) + ulp * r)
             if t == len(path.c):
                 break
             c = path.c[t]
@@ -496,12 +506,13 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
             largest += np.sum(gradient * np.abs(rank[0]) / c * w)
             # a mean over so few probes may fall to half of the norm
-            c_error.append(2 * _root_mean_square(before) + largest + ulp)
+            c_error.append(2 * root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)
             moved += 2 * ulp * columns[t + 1] * rng.standard_normal(moved.shape)
     errors = np.array(c_error)
     return np.where(errors < _LOST, errors, np.inf), np.nan_to_num(r_error, nan=np.inf)
 
 
-def _root_mean_square(a: Array) -> float:
+def root_mean_square(a: Array) -> float:
+    """Return the root of the mean square of all entries."""
     return float(np.sqrt(np.mean(a * a)))

@@ -35,9 +35,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from sdtheory.secular import MAX_EVALUATIONS, NoRootError, middle, newton_step
 from sdtheory.validation import Array
 
-_MAX_EVALUATIONS = 100
 #: A relative step of Newton's method below this leaves an error of its square.
 _NEAR = 2.0**-24
 #: Knots that a first guess is made from, where there are many more.
@@ -375,10 +375,6 @@ class Root:
     evaluations: int
 
 
-class NoRootError(ArithmeticError):
-    """Newton's method did not settle; the secular equation is lost in rounding."""
-
-
 def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | None) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
@@ -413,7 +409,7 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
         return float(np.sum(weights * fit.residual**2)) / slack - 1
 
     low, high = 0.0, math.inf
-    for evaluations in range(1, _MAX_EVALUATIONS + 1):
+    for evaluations in range(1, MAX_EVALUATIONS + 1):
         resolvent = spline.resolvent(1 / mu)
         fit = resolvent.fit(y)
         shrunk = resolvent.fit(fit.residual)
@@ -422,13 +418,7 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
         if not (steepness > 0 and math.isfinite(relative)):
             break
         low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
-        if relative > 0:
-            gap = relative / (1 + math.sqrt(1 + relative))
-            step = gap * (1 + relative) / steepness
-        else:
-            step = -1.0  # out of the bracket, where the residual has vanished
-            if relative > -1:
-                step = math.expm1(0.5 * math.log1p(relative) * (1 + relative) / steepness)
+        step = newton_step(relative, steepness)
         if abs(step) <= _NEAR:
             # d fit / d log mu = shrunk: to first order, which leaves step^2
             moved = (
@@ -442,8 +432,7 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
             return Root(c, Fit(*moved), resolvent, shrunk.values, 1 / steepness, error, evaluations)
         following = mu * (1 + step)
         if not low < following < high:
-            top = 256 * low if math.isinf(high) else high
-            following = math.sqrt(low) * math.sqrt(top) if low > 0 else top / 16
+            following = middle(low, high)
         mu = following
     raise NoRootError
 

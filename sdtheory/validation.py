@@ -138,6 +138,22 @@ def as_labels(y: ArrayLike, n: int, name: str = "y") -> Array:
     return array
 
 
+def as_rows(g_x: ArrayLike, n: int) -> Array:
+    """Return the kernel's rows between new and training inputs, shape (m, n)."""
+    rows = as_real_array(g_x, "g_x", ndim=(2,), remedy="Pass gram(kernel, x, x_new).")
+    check_columns(rows.shape[1], n)
+    return rows
+
+
+def check_columns(columns: int, n: int) -> None:
+    """Raise if rows g_x, stored or not, have not one column for each training point."""
+    if columns != n:
+        raise InvalidInputError(
+            f"g_x has {columns} columns, but there are {n} training points. Pass gram(kernel, x, "
+            f"x_new)."
+        )
+
+
 def as_number(value: Any, name: str) -> float:
     """Return one finite real number as a float."""
     try:

@@ -12,7 +12,7 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"double_double", "files", "experiments"},
+    {"double_double", "files", "experiments", "secular"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
     | {"band", "krylov", "spline"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets"},

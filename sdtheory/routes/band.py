@@ -8,10 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.band import BandForm, NoRootError, NotPositiveDefiniteError, Root, solve
-from sdtheory.distill import Outcome
-from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
+from sdtheory.band import BandForm, NotPositiveDefiniteError, Root, solve
+from sdtheory.distill import PROBES, ending, root_mean_square
+from sdtheory.routes.chain import KNOWN, ULP, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.start import Start, excess_of
+from sdtheory.secular import NoRootError
 from sdtheory.spectrum import backward_error
 from sdtheory.validation import (
     Array,
@@ -19,13 +20,11 @@ from sdtheory.validation import (
     as_epsilon,
     as_gram,
     as_labels,
-    as_real_array,
+    as_rows,
 )
 
 #: Matrices with larger or smaller entries, in powers of two, are scaled.
 _MODERATE = 250
-#: Perturbations that estimate the errors.
-_PROBES = 16
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class BandDistillation(Chain):
     route: ClassVar[str] = "band"
 
     condition: Array
-    _labels: Array
     _form: BandForm | None
     _fits: Array  # (T, n, q): y_1, ..., y_T, rotated
     _duals: Array  # (T, n, q), rotated
@@ -57,22 +55,8 @@ class BandDistillation(Chain):
         rows = self._restored(self._fits)
         return np.concatenate([self._labels[None], rows.reshape(-1, *self._labels.shape)])
 
-    def dual(self, t: int) -> Array:
-        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
-
-        Parameters
-        ----------
-        t : int
-            Round, from 0; rounds after the collapse have alpha = 0.
-
-        Raises
-        ------
-        InvalidInputError
-            If round t was not run.
-        """
-        if not self._known(t):
-            return np.zeros_like(self._labels)
-        return self._restored(self._duals[t : t + 1]).reshape(self._labels.shape)
+    def _alpha(self, t: int) -> Array:
+        return self._restored(self._duals[t : t + 1])
 
     def predict(self, g_x: ArrayLike, t: int) -> Array:
         """Evaluate the fit of round t at new inputs.
@@ -88,13 +72,7 @@ class BandDistillation(Chain):
         -------
         ndarray of shape (m,) or (m, q)
         """
-        rows = as_real_array(g_x, "g_x", ndim=(2,), remedy="Pass gram(kernel, x, x_new).")
-        if rows.shape[1] != len(self._labels):
-            raise InvalidInputError(
-                f"g_x has {rows.shape[1]} columns, but there are {len(self._labels)} training "
-                f"points. Pass gram(kernel, x, x_new)."
-            )
-        return rows @ self.dual(t)
+        return as_rows(g_x, len(self._labels)) @ self.dual(t)
 
     def _restored(self, rows: Array) -> Array:
         if self._form is None or not len(rows):
@@ -110,7 +88,7 @@ def distill_band(
     epsilon: float,
     rounds: int | None = None,
     *,
-    tolerance: float = 1e-3,
+    tolerance: float = KNOWN,
 ) -> BandDistillation:
     """Run self-distillation from a band form of G.
 
@@ -150,16 +128,15 @@ def distill_band(
     tolerance = as_tolerance(tolerance)
     start = Start.checked(labels, epsilon, rounds)
     n, q = start.labels.shape
-    near = abs(start.excess) <= 2 * n * ULP * start.r * (1 + start.r) * start.rho2
-    if start.excess <= 0 or near:
+    if start.outcome is not None:
         none = np.empty(0)
         return BandDistillation(
             epsilon=epsilon,
             c=none,
             c_error=none,
             r=np.array([start.r]),
-            outcome=Outcome.NEAR_COLLAPSE if near else Outcome.TRIVIAL,
-            n_rounds_range=(0, int(near)),
+            outcome=start.outcome,
+            n_rounds_range=(0, int(start.near)),
             condition=none,
             _labels=labels,
             _form=None,
@@ -189,17 +166,14 @@ def distill_band(
             "gram is too large or too small: a multiplier or a dual vector leaves the range of "
             "floats. Scale gram by a constant, which scales c alike and does not change the fits."
         )
-    if chain.near:
-        outcome = Outcome.NEAR_COLLAPSE
-    else:
-        outcome = Outcome.COMPLETED if chain.excess > 0 else Outcome.COLLAPSED
+    outcome, n_rounds_range = ending(count, chain.near, chain.excess)
     return BandDistillation(
         epsilon=epsilon,
         c=c,
         c_error=np.array(chain.errors),
         r=np.array(chain.r),
         outcome=outcome,
-        n_rounds_range=(min([count, *chain.near]), max([count, *(t + 1 for t in chain.near)])),
+        n_rounds_range=n_rounds_range,
         condition=np.array([1 / root.steepness for root in chain.roots]),
         _labels=labels,
         _form=form,
@@ -242,8 +216,8 @@ class _Rounds:
         self._check_feasible(y)
         n, q = y.shape
         rng = np.random.default_rng(0)
-        g, h = rng.standard_normal((2, n, _PROBES))
-        noise = rng.standard_normal((n, _PROBES, q))
+        g, h = rng.standard_normal((2, n, PROBES))
+        noise = rng.standard_normal((n, PROBES, q))
         # dy_0 is by rounding; ||y_0|| itself is exact
         moved = backward_error(n) * float(np.linalg.norm(y)) * noise
         while self.excess > 0 and len(self.roots) < start.limit:
@@ -265,11 +239,11 @@ class _Rounds:
             before = np.sum(flat * moved, axis=(0, 2)) / steepness
             here = np.sum(flat * direct, axis=(0, 2)) / steepness
             largest = float(np.linalg.norm(flat)) * np.sqrt(rho2) * perturbation / c / steepness
-            carried = _root_mean_square(before)
+            carried = root_mean_square(before)
             if t == 0:  # where excess is known, only energy - S is moved
                 known = (root.fit + shrunk)[:, None]
                 carried = min(
-                    carried, _root_mean_square(np.sum(known * moved, axis=(0, 2)) / steepness)
+                    carried, root_mean_square(np.sum(known * moved, axis=(0, 2)) / steepness)
                 )
             error = float(carried + largest + root.error + ULP)
             if c >= form.size:  # the fit is a product, whose error is relative
@@ -285,10 +259,10 @@ class _Rounds:
             moved -= shrunk[:, None] * (here - before)[:, None]
             moved += ULP * (np.abs(y) + np.abs(w))[:, None] * noise
             y = np.asfortranarray(root.fit)
-            self.excess = excess_of(y, np.ones((n, 1)), n, start.epsilon)
+            self.excess = excess_of(y, n, start.epsilon)
             r = float(np.sqrt(max(1 + self.excess / rho2, 0.0)))
             self.r.append(r)
-            radial = _root_mean_square(np.sum(y[:, None] * moved, axis=(0, 2)) / rho2)
+            radial = root_mean_square(np.sum(y[:, None] * moved, axis=(0, 2)) / rho2)
             if abs(self.excess) <= (1 + r) * rho2 * (radial / max(r, ULP) + ULP * r):
                 self.near.append(t + 1)
 
@@ -355,7 +329,3 @@ class _Rounds:
             f"{found}, with r_{t} = {self.r[t]:.6g}{hint}. Pass a larger tolerance, fewer rounds "
             f"or a larger epsilon, or use distill_eigh."
         )
-
-
-def _root_mean_square(a: Array) -> float:
-    return float(np.sqrt(np.mean(a * a)))

@@ -13,6 +13,9 @@ from sdtheory.validation import Array, InvalidInputError, as_number
 
 #: Machine epsilon.
 ULP = float(np.finfo(float).eps)
+#: Largest relative error of a multiplier by default: for routes that work until they reach it, and
+#: for those that can only say what rounding left.
+REACHED, KNOWN = 1e-8, 1e-3
 
 
 class AccuracyError(ArithmeticError):
@@ -55,15 +58,33 @@ class Chain(ABC):
     r: Array
     outcome: Outcome
     n_rounds_range: tuple[int, int]
+    _labels: Array
 
     @property
     @abstractmethod
     def y(self) -> Array:
         """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
 
-    @abstractmethod
     def dual(self, t: int) -> Array:
-        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t."""
+        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
+
+        Parameters
+        ----------
+        t : int
+            Round, from 0; rounds after the collapse have alpha = 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If round t was not run.
+        """
+        if not self._known(t):
+            return np.zeros_like(self._labels)
+        return self._alpha(t).reshape(self._labels.shape)
+
+    @abstractmethod
+    def _alpha(self, t: int) -> Array:
+        """Return alpha_t of a round that was run, with n q entries."""
 
     @abstractmethod
     def predict(self, g_x: Any, /, t: int) -> Array:

@@ -14,7 +14,7 @@ from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.kernels import gram as gram_matrix
 from sdtheory.krylov import KernelOperator
 from sdtheory.routes.band import distill_band
-from sdtheory.routes.chain import AccuracyError, Chain, as_tolerance
+from sdtheory.routes.chain import KNOWN, REACHED, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.krylov import MAX_PRODUCTS, distill_krylov
 from sdtheory.routes.spline import distill_spline
 from sdtheory.spectrum import Spectrum
@@ -34,9 +34,6 @@ _TRIED = 50
 #: "eigh" from n = 300 on (0.65, and 0.46 at n = 1000, on one core), but the saving is below a
 #: fifth of a second up to here, and only eigenvectors give A, B and z.
 _REDUCED = 1000
-#: Largest relative error of a multiplier by default: for routes that work until they reach it, and
-#: for those that can only say what rounding left.
-_REACHED, _KNOWN = 1e-8, 1e-3
 ROUTES: tuple[Route, ...] = ("auto", "eigh", "band", "krylov", "spline")
 
 
@@ -131,8 +128,8 @@ def distill(
     AccuracyError
         If a multiplier is not known to the tolerance.
     """
-    known = _KNOWN if tolerance is None else as_tolerance(tolerance)
-    reached = _REACHED if tolerance is None else known
+    known = KNOWN if tolerance is None else as_tolerance(tolerance)
+    reached = REACHED if tolerance is None else known
 
     def run(name: str, max_products: int) -> Distillation | Chain:
         if name == "spline":

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from sdtheory.distill import Outcome
 from sdtheory.krylov import Lanczos, Quadrature
-from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
+from sdtheory.routes.chain import REACHED, ULP, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.start import Start
 from sdtheory.validation import (
     Array,
@@ -21,8 +21,9 @@ from sdtheory.validation import (
     as_epsilon,
     as_gram,
     as_labels,
-    as_real_array,
     as_rounds,
+    as_rows,
+    check_columns,
 )
 
 MAX_PRODUCTS = 500
@@ -50,7 +51,6 @@ class KrylovDistillation(Chain):
 
     products: int
     y_error: Array
-    _labels: Array
     _basis: Array  # (n, k): Ritz vectors
     _d: Array  # (k,)
     _z: Array  # (T+1, k, q)
@@ -61,24 +61,9 @@ class KrylovDistillation(Chain):
         fits = [(self._basis @ z).reshape(self._labels.shape) for z in self._z[1:]]
         return np.stack([self._labels, *fits])
 
-    def dual(self, t: int) -> Array:
-        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
-
-        Parameters
-        ----------
-        t : int
-            Round, from 0; rounds after the collapse have alpha = 0.
-
-        Raises
-        ------
-        InvalidInputError
-            If round t was not run.
-        """
-        if not self._known(t):
-            return np.zeros_like(self._labels)
+    def _alpha(self, t: int) -> Array:
         d = self._d[:, None]
-        alpha = np.where(d > 0, self._z[t] / (self.c[t] + d), 0.0)
-        return (self._basis @ alpha).reshape(self._labels.shape)
+        return self._basis @ np.where(d > 0, self._z[t] / (self.c[t] + d), 0.0)
 
     def predict(self, g_x: Any, t: int) -> Array:
         """Evaluate the fit of round t at new inputs.
@@ -94,14 +79,11 @@ class KrylovDistillation(Chain):
         -------
         ndarray of shape (m,) or (m, q)
         """
-        rows = g_x
-        if not isinstance(g_x, LinearOperator):
-            rows = as_real_array(g_x, "g_x", ndim=(2,), remedy="Pass gram(kernel, x, x_new).")
-        if rows.shape[1] != len(self._labels):
-            raise InvalidInputError(
-                f"g_x has {rows.shape[1]} columns, but there are {len(self._labels)} training "
-                f"points. Pass gram(kernel, x, x_new)."
-            )
+        rows, n = g_x, len(self._labels)
+        if isinstance(g_x, LinearOperator):
+            check_columns(g_x.shape[1], n)
+        else:
+            rows = as_rows(g_x, n)
         return rows @ self.dual(t)
 
 
@@ -111,7 +93,7 @@ def distill_krylov(
     epsilon: float,
     rounds: int | None = None,
     *,
-    tolerance: float = 1e-8,
+    tolerance: float = REACHED,
     max_products: int = MAX_PRODUCTS,
 ) -> KrylovDistillation:
     """Run self-distillation from products with G.
@@ -157,16 +139,15 @@ def distill_krylov(
     tolerance = as_tolerance(tolerance)
     max_products = as_rounds(max_products, "max_products")
     start = Start.checked(labels, epsilon, rounds)
-    near = abs(start.excess) <= 2 * n * ULP * start.r * (1 + start.r) * start.rho2
-    if start.excess <= 0 or near:
+    if start.outcome is not None:
         none = np.empty(0)
         return KrylovDistillation(
             epsilon=epsilon,
             c=none,
             c_error=none,
             r=np.array([start.r]),
-            outcome=Outcome.NEAR_COLLAPSE if near else Outcome.TRIVIAL,
-            n_rounds_range=(0, int(near)),
+            outcome=start.outcome,
+            n_rounds_range=(0, int(start.near)),
             products=0,
             y_error=np.zeros(1),
             _labels=labels,

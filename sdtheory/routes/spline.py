@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import spline
-from sdtheory.distill import Outcome
+from sdtheory.distill import ending
 from sdtheory.kernels import BrownianBridge, GreensFunction, SimplySupportedBeam
-from sdtheory.routes.chain import ULP, AccuracyError, Chain, as_tolerance
+from sdtheory.routes.chain import REACHED, ULP, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.start import Start, excess_of
+from sdtheory.secular import NoRootError
 from sdtheory.spline import Fit, Knots, Spline
 from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_labels, as_real_array
 
@@ -37,7 +38,6 @@ class SplineDistillation(Chain):
 
     kernel: BrownianBridge | SimplySupportedBeam
     condition: Array
-    _labels: Array
     _knots: Knots
     _fits: tuple[Fit, ...]
 
@@ -47,23 +47,8 @@ class SplineDistillation(Chain):
         fits = [self._knots.spread(f.values).reshape(self._labels.shape) for f in self._fits]
         return np.stack([self._labels, *fits])
 
-    def dual(self, t: int) -> Array:
-        """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
-
-        Parameters
-        ----------
-        t : int
-            Round, from 0; rounds after the collapse have alpha = 0.
-
-        Raises
-        ------
-        InvalidInputError
-            If round t was not run.
-        """
-        if not self._known(t):
-            return np.zeros_like(self._labels)
-        alpha = self._knots.spread(self._fits[t].residual / self.c[t])
-        return alpha.reshape(self._labels.shape)
+    def _alpha(self, t: int) -> Array:
+        return self._knots.spread(self._fits[t].residual / self.c[t])
 
     def predict(self, x_new: ArrayLike, t: int) -> Array:
         """Evaluate the fit of round t at new inputs, O(log n) each.
@@ -97,7 +82,7 @@ def distill_spline(
     epsilon: float,
     rounds: int | None = None,
     *,
-    tolerance: float = 1e-8,
+    tolerance: float = REACHED,
 ) -> SplineDistillation:
     """Run self-distillation in O(n) a round, for the two splines on [0, 1].
 
@@ -172,7 +157,7 @@ def distill_spline(
             root = spline.solve(curve, at_knots, excess, slack, first)
             other = spline.solve(mirror, mirrored, mirrored_excess, slack, root.c)
             error = root.error + abs(other.c / root.c - 1)
-        except spline.NoRootError:
+        except NoRootError:
             root, other, error = None, None, np.inf
         if root is None or other is None or error > tolerance:
             if t in near and abs(excess) <= tolerance * rho2:
@@ -188,17 +173,11 @@ def distill_spline(
         errors.append(error)
         conditions.append(root.condition * rho2 / slack)
         at_knots, mirrored = root.fit.values, other.fit.values
-        excess = excess_of(at_knots, weights, knots.n, start.epsilon)
-        mirrored_excess = excess_of(mirrored, weights[::-1], knots.n, start.epsilon)
+        excess = excess_of(at_knots, knots.n, start.epsilon, weights)
+        mirrored_excess = excess_of(mirrored, knots.n, start.epsilon, weights[::-1])
         r.append(float(np.sqrt(max(1 + excess / rho2, 0.0))))
 
-    count = len(fits)
-    if near:
-        outcome = Outcome.NEAR_COLLAPSE
-    elif excess > 0:
-        outcome = Outcome.COMPLETED
-    else:
-        outcome = Outcome.COLLAPSED if count else Outcome.TRIVIAL
+    outcome, n_rounds_range = ending(len(fits), near, excess)
     scale = 2.0**start.exponent
     return SplineDistillation(
         epsilon=epsilon,
@@ -206,7 +185,7 @@ def distill_spline(
         c_error=np.array(errors),
         r=np.array(r),
         outcome=outcome,
-        n_rounds_range=(min([count, *near]), max([count, *(t + 1 for t in near)])),
+        n_rounds_range=n_rounds_range,
         kernel=kernel,
         condition=np.array(conditions),
         _labels=labels,

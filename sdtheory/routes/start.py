@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdtheory import double_double as dd
-from sdtheory.distill import most_rounds
+from sdtheory.distill import Outcome, most_rounds
 from sdtheory.multiplier import SMALLEST
+from sdtheory.routes.chain import ULP
 from sdtheory.validation import Array, InfeasibleToleranceError, InvalidInputError, as_rounds
 
 
@@ -53,7 +54,7 @@ class Start:
                 f"larger epsilon."
             )
         rho2 = len(columns) * scaled
-        excess = excess_of(columns, np.ones((len(columns), 1)), len(columns), scaled)
+        excess = excess_of(columns, len(columns), scaled)
         r = float(np.sqrt(max(1 + excess / rho2, 0.0)))
         limit = most_rounds(r) if limit is None else limit
         return cls(columns, rho2, exponent, excess, r, limit)
@@ -63,6 +64,19 @@ class Start:
         """Tolerance against the scaled labels."""
         return self.rho2 / len(self.labels)
 
+    @property
+    def near(self) -> bool:
+        """Whether the labels are within rounding of the tolerance."""
+        rounding = 2 * len(self.labels) * ULP * self.r * (1 + self.r)
+        return abs(self.excess) <= rounding * self.rho2
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the chain ends before round 0, by the labels' size alone; None if it goes on."""
+        if self.near:
+            return Outcome.NEAR_COLLAPSE
+        return Outcome.TRIVIAL if self.excess <= 0 else None
+
     def infeasible(self, energy: float) -> InfeasibleToleranceError:
         """Return the error for labels of which no fit reaches this energy."""
         smallest, epsilon = (
@@ -71,10 +85,10 @@ class Start:
         return InfeasibleToleranceError(epsilon, smallest)
 
 
-def excess_of(y: Array, weights: Array, n: int, epsilon: float) -> float:
-    """Return sum weights y^2 - n epsilon, rounded once."""
+def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) -> float:
+    """Return sum weights y^2 - n epsilon, rounded once; without weights each is 1."""
     squares = dd.two_prod(y, y)
-    if np.any(weights != 1):
+    if weights is not None and np.any(weights != 1):
         weights = np.broadcast_to(weights, y.shape)
         squares = dd.multiply(squares, dd.DoubleDouble(weights, np.zeros_like(weights)))
     energy = dd.total(dd.DoubleDouble(squares.high.ravel(), squares.low.ravel()))
