@@ -21,18 +21,16 @@ from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InvalidInputError
 
 Route = Literal["auto", "eigh", "band", "krylov", "spline"]
-#: Points from which twelve to twenty products, with the kernel evaluated anew in each, cost less
-#: than one eigendecomposition: their ratio is 1.6 to 1.9 at n = 500 and 0.4 to 0.8 at n = 1000,
-#: for RBF and Matern kernels of two and five variables on one core.
+#: Points from which products, with the kernel evaluated anew in each, are tried before an
+#: eigendecomposition. Suite "choice" of the benchmarks measures both from n = 250 on.
 _CROSSING = 1000
 #: Points up to which the matrix is stored where products do not settle the multipliers;
 #: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
 #: Products that "auto" tries before, which cost up to about one eigendecomposition.
 _TRIED = 50
-#: Points from which "auto" takes the band form for a matrix. It costs less than all of route
-#: "eigh" from n = 300 on (0.65, and 0.46 at n = 1000, on one core), but the saving is below a
-#: fifth of a second up to here, and only eigenvectors give A, B and z.
+#: Points from which "auto" takes the band form for a matrix. It costs less than route "eigh" from
+#: smaller n on (suite "dense" of the benchmarks), but only eigenvectors give A, B and z.
 _REDUCED = 1000
 ROUTES: tuple[Route, ...] = ("auto", "eigh", "band", "krylov", "spline")
 
