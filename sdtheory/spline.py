@@ -10,11 +10,13 @@ costate r (the adjoint variable; for the beam shear force and bending moment,
 r_2 = f''). Nothing here forms G, its inverse or a matrix of second
 differences.
 
-The knots are cut into P stretches of L, all of which are swept at once, one
-NumPy operation for all. A stretch is a Kalman filter *conditional on its first
-state*, so that variances start at zero and no diffuse prior is needed; it
-leaves X_end = A X + b + C r_end and r = A^T r_end + eta - J X, with C and J
-sums of positive semidefinite terms. A banded system joins the stretches, and
+The knots are cut into P stretches of L, all of which are swept at once by
+`sdtheory.sweeps`, or, where Numba is installed and knots are many, with the
+same bits by `sdtheory.compiled_sweeps`. A stretch is a Kalman filter
+*conditional on its first state*, so that variances start at zero and no
+diffuse prior is needed; it leaves X_end = A X + b + C r_end and
+r = A^T r_end + eta - J X, with C and J sums of positive semidefinite terms. A
+banded system joins the stretches, and
 the adjoint sweeps back through all of them at once. Lengths are measured in
 the spline's own correlation length c^(1/2m), in which that system is
 conditioned like P.
@@ -28,20 +30,28 @@ of Bayesian smoothers", IEEE TAC 66 (2021) 299-306 (the composition rule).
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import math
 from dataclasses import dataclass
+from functools import cache, cached_property
+from types import ModuleType
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from sdtheory import sweeps
 from sdtheory.secular import MAX_EVALUATIONS, NoRootError, middle, newton_step
+from sdtheory.sweeps import Factors
 from sdtheory.validation import Array
 
 #: A relative step of Newton's method below this leaves an error of its square.
 _NEAR = 2.0**-24
 #: Knots that a first guess is made from, where there are many more.
 _THINNED = 5000
+#: Knots from which compiled sweeps repay the time that it takes to load them.
+_COMPILED = 100_000
 
 
 @dataclass(frozen=True)
@@ -104,11 +114,11 @@ class Fit:
 
     Attributes
     ----------
-    values : ndarray of shape (k, q)
+    values : ndarray of shape (k, q), or (L, q, P) as `Spline.cut` makes it
         ``G (c I + G)^{-1} y``, not a difference of y where that would cancel.
-    residual : ndarray of shape (k, q)
+    residual : ndarray of the same shape
         ``c (c I + G)^{-1} y``, c times the dual vector, likewise.
-    curvature : ndarray of shape (k, q)
+    curvature : ndarray of the same shape
         f'' at the knots for the beam; zeros for the bridge, which is linear
         between knots.
     """
@@ -162,7 +172,7 @@ class Spline:
         """(L, P): the knots, and a point without a label at x = 1, filled up to P L."""
         return self.length, -(-len(self.gaps) // self.length)
 
-    def _cut(self, values: Array) -> Array:
+    def cut(self, values: Array) -> Array:
         """Reshape (k, ...) to (L, ..., P), padded with zeros."""
         length, stretches = self.shape
         padded = np.zeros((stretches * length, *values.shape[1:]))
@@ -170,10 +180,30 @@ class Spline:
         cut = padded.reshape(stretches, length, *values.shape[1:])
         return np.ascontiguousarray(np.moveaxis(np.swapaxes(cut, 0, 1), 1, -1))
 
-    def _join(self, cut: Array) -> Array:
-        """Undo `_cut`."""
+    def join(self, cut: Array) -> Array:
+        """Undo `cut`."""
         joined = np.swapaxes(np.moveaxis(cut, -1, 1), 0, 1)
         return joined.reshape(-1, *joined.shape[2:])[: len(self.counts)]
+
+    @cached_property
+    def weights(self) -> Array:
+        """Counts, cut, for sums over labels of shape (L, q, P)."""
+        return self.cut(self.counts[:, None])
+
+    @cached_property
+    def _gaps(self) -> Array:
+        return self.cut(self.gaps)
+
+    @cached_property
+    def simple(self) -> bool:
+        """Whether no input is repeated."""
+        return bool(np.all(self.counts == 1))
+
+    def inner(self, a: Array, b: Array) -> float:
+        """Return the inner product of two cut arrays that counts every input."""
+        if self.simple:
+            return float(np.sum(np.einsum("iqp,iqp->p", a, b)))
+        return float(np.sum(np.einsum("ip,iqp,iqp->p", self.weights[:, 0], a, b)))
 
     def resolvent(self, c: float) -> Resolvent:
         """Factorise (c I + G) for right sides to come."""
@@ -181,39 +211,27 @@ class Spline:
         length, stretches = self.shape
         # lengths in units of `unit`, f^(m) in units of unit^-m
         unit = float(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0))
-        gaps = self._cut(self.gaps) / unit
-        precision = self._cut(self.counts) * (unit ** (2 * m - 1) / (self.n * c))
-
-        A = np.zeros((m, m, stretches))
-        A[range(m), range(m)] = 1.0
-        C, J = np.zeros_like(A), np.zeros_like(A)
-        response, covariance = np.empty((2, length, m, stretches))
-        ratio, gain = np.empty((2, length, stretches))
-        for i in range(length):
-            h, p = gaps[i], precision[i]
-            if m == 2:
-                A[0] += h * A[1]
-                C[0] += h * C[1]
-                C[:, 0] += h * C[:, 1]
-                half = h * h / 2
-                C[0, 0] += half * h * (2 / 3)
-                C[0, 1] += half
-                C[1, 0] += half
-            C[-1, -1] += h
-            response[i], covariance[i] = A[0], C[0]
-            ratio[i] = u = 1 / (1 + p * C[0, 0])
-            gain[i] = p * u
-            weighted = gain[i] * A[0]
-            J += response[i][:, None] * weighted
-            A[1:] -= covariance[i][1:, None] * weighted
-            A[0] *= u
-            if m == 2:
-                C[1, 1] -= covariance[i][1] ** 2 * gain[i]
-            C[0] *= u
-            C[1:, 0] = C[0, 1:]
-        return Resolvent(
-            self, unit, gaps, precision, response, covariance, ratio, gain, _joining(A, C, J)
+        factors = Factors(
+            unit,
+            self._gaps / unit,
+            self.weights[:, 0] * (unit ** (2 * m - 1) / (self.n * c)),
+            *np.empty((2, length, m, stretches)),
+            *np.empty((2, length, stretches)),
         )
+        ends = _sweeps(length * stretches).factorise(factors)
+        return Resolvent(self, factors, _joining(*ends))
+
+
+@cache
+def _compiled() -> ModuleType:
+    if importlib.util.find_spec("numba") is None:
+        return sweeps
+    return importlib.import_module("sdtheory.compiled_sweeps")
+
+
+def _sweeps(knots: int) -> ModuleType:
+    """Return the module that sweeps so many knots."""
+    return _compiled() if knots >= _COMPILED else sweeps
 
 
 def _joining(A: Array, C: Array, J: Array) -> Array:
@@ -248,48 +266,32 @@ def _joining(A: Array, C: Array, J: Array) -> Array:
 
 @dataclass(frozen=True)
 class Resolvent:
-    """(c I + G)^{-1}, factorised; arrays of shape (L, ..., P) over the stretches.
+    """(c I + G)^{-1}, factorised.
 
     Attributes
     ----------
     spline : Spline
-    unit : float
-        Unit of length.
-    gaps, precision : ndarray of shape (L, P)
-        Distance to the knot before, and inverse variance of a label.
-    response : ndarray of shape (L, m, P)
-        Of the predicted value to the stretch's first state.
-    covariance : ndarray of shape (L, m, P)
-        Of the predicted value with the predicted state.
-    ratio, gain : ndarray of shape (L, P)
-        Variance of the label over that of the innovation, and times precision.
+    factors : Factors
+        Of all stretches.
     joining : ndarray
-        Banded matrix that joins the stretches.
+        Banded matrix that joins them.
     """
 
     spline: Spline
-    unit: float
-    gaps: Array
-    precision: Array
-    response: Array
-    covariance: Array
-    ratio: Array
-    gain: Array
+    factors: Factors
     joining: Array
 
     def fit(self, y: Array) -> Fit:
         """Smooth labels of shape (k, q) at the knots."""
-        m, (length, stretches), q = self.spline.order, self.spline.shape, y.shape[1]
-        labels = self.spline._cut(y)
+        fit = self.sweep(self.spline.cut(y))
+        return Fit(*(self.spline.join(a) for a in (fit.values, fit.residual, fit.curvature)))
+
+    def sweep(self, labels: Array) -> Fit:
+        """Smooth labels of shape (L, q, P), zero where they are filled up."""
+        m, (length, stretches), q = self.spline.order, self.spline.shape, labels.shape[1]
+        loops = _sweeps(length * stretches)
         predicted = np.empty_like(labels)
-        b, eta = np.zeros((2, m, q, stretches))
-        for i in range(length):
-            if m == 2:
-                b[0] += self.gaps[i] * b[1]
-            predicted[i] = b[0]
-            weighted = self.gain[i] * (labels[i] - b[0])
-            eta += self.response[i][:, None] * weighted
-            b += self.covariance[i][:, None] * weighted
+        b, eta = loops.forward(labels, self.factors, predicted)
 
         # (X_0, r_0, X_1, r_1, ...), ends included
         right = np.zeros((2 * m * (stretches + 1), q))
@@ -298,30 +300,17 @@ class Resolvent:
         band = 3 * m - 1
         ends = scipy.linalg.solve_banded((band, band), self.joining, right, check_finite=False)
         ends = ends.reshape(stretches + 1, 2 * m, q).transpose(1, 2, 0)
-        state, costate = ends[:m, :, :-1], ends[m:, :, 1:].copy()
+        state = np.ascontiguousarray(ends[:m, :, :-1])
+        costate = np.ascontiguousarray(ends[m:, :, 1:])
 
         values, residual = np.empty_like(labels), np.empty_like(labels)
-        curvature = np.zeros_like(labels)
-        for i in reversed(range(length)):
-            mean = predicted[i]
-            for j in range(m):
-                mean = mean + self.response[i, j] * state[j]
-            future = self.covariance[i, 0] * costate[0]
-            for j in range(1, m):
-                future += self.covariance[i, j] * costate[j]
-            residual[i] = self.ratio[i] * (labels[i] - mean - future)
-            jump = self.precision[i] * residual[i]
-            values[i] = mean + future + self.covariance[i, 0] * jump
-            costate[0] += jump
-            if m == 2:
-                curvature[i] = costate[1]
-                costate[1] += self.gaps[i] * costate[0]
-        # where little is left of a label, the difference is the more accurate of the two: the
-        # sums above suffer from steep slopes between labels that are nearly interpolated
-        close = 2 * np.abs(residual) <= np.abs(labels)
-        values = np.where(close, labels - residual, values)
-        curvature /= self.unit**2
-        return Fit(*(self.spline._join(a) for a in (values, residual, curvature)))
+        curvature = np.empty_like(labels) if m == 2 else np.zeros(labels.shape)
+        results = values, residual, curvature
+        loops.backward((labels, predicted), (state, costate), self.factors, results)
+        filled = len(self.spline.counts) - (stretches - 1) * length
+        for a in results:
+            a[filled:, :, -1] = 0.0
+        return Fit(*results)
 
 
 def evaluate(x: Array, fit: Fit, x_new: Array) -> Array:
@@ -354,9 +343,10 @@ class Root:
     ----------
     c : float
     fit : Fit
+        Cut.
     resolvent : Resolvent
         At c, but for the last step of Newton's method.
-    shrunk : ndarray of shape (k, q)
+    shrunk : ndarray of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
     condition : float
         Relative change of c per relative change of rho.
@@ -385,8 +375,8 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
     Parameters
     ----------
     spline : Spline
-    y : ndarray of shape (k, q)
-        Labels at the knots.
+    y : ndarray of shape (L, q, P)
+        Labels at the knots, cut.
     excess : float
         ||y||^2 - rho^2, positive.
     slack : float
@@ -394,7 +384,6 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
     start : float, optional
         First c to try.
     """
-    weights = spline.counts[:, None]
     if start is None:
         # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
         mu = excess / slack / (1 + math.sqrt(1 + excess / slack)) / _trace(spline)
@@ -404,37 +393,43 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
     def mismatch(fit: Fit) -> float:
         # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
         if excess < slack:
-            lost = float(np.sum(weights * fit.values * (y + fit.residual)))
+            lost = spline.inner(fit.values, y) + spline.inner(fit.values, fit.residual)
             return (excess - lost) / slack
-        return float(np.sum(weights * fit.residual**2)) / slack - 1
+        return spline.inner(fit.residual, fit.residual) / slack - 1
 
     low, high = 0.0, math.inf
     for evaluations in range(1, MAX_EVALUATIONS + 1):
         resolvent = spline.resolvent(1 / mu)
-        fit = resolvent.fit(y)
-        shrunk = resolvent.fit(fit.residual)
+        fit = resolvent.sweep(y)
+        shrunk = resolvent.sweep(fit.residual)
         relative = mismatch(fit)
-        steepness = float(np.sum(weights * fit.residual * shrunk.values)) / slack
+        steepness = spline.inner(fit.residual, shrunk.values) / slack
         if not (steepness > 0 and math.isfinite(relative)):
             break
         low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
         step = newton_step(relative, steepness)
         if abs(step) <= _NEAR:
             # d fit / d log mu = shrunk: to first order, which leaves step^2
-            moved = (
-                fit.values + step * shrunk.values,
-                fit.residual - step * shrunk.values,
-                fit.curvature + step * shrunk.curvature,
+            moved = Fit(
+                _plus(fit.values, step, shrunk.values),
+                _plus(fit.residual, -step, shrunk.values),
+                _plus(fit.curvature, step, shrunk.curvature),
             )
             rounding = float(np.finfo(float).eps) * min(excess / slack, 1.0)
             error = rounding / steepness + step * step
             c = 1 / (mu * (1 + step))
-            return Root(c, Fit(*moved), resolvent, shrunk.values, 1 / steepness, error, evaluations)
+            return Root(c, moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
         following = mu * (1 + step)
         if not low < following < high:
             following = middle(low, high)
         mu = following
     raise NoRootError
+
+
+def _plus(a: Array, step: float, b: Array) -> Array:
+    """Return a + step b, in the memory of a."""
+    a += step * b
+    return a
 
 
 def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:
@@ -445,7 +440,9 @@ def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float 
     stride = len(spline.counts) // _THINNED
     if stride < 2:
         return start
-    counts, labels = spline.counts[::stride], y[::stride]
+    counts = spline.counts[::stride]
+    stretch, place = np.divmod(np.arange(0, len(spline.counts), stride), spline.length)
+    labels = y[place, :, stretch]
     # the first gap, sums of `stride` gaps, and what is left
     bounds = np.concatenate([[0], np.arange(1, len(spline.counts) + 1, stride)])
     gaps = np.add.reduceat(spline.gaps, bounds)
@@ -454,6 +451,6 @@ def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float 
     slack *= total / float(spline.counts.sum())
     excess = float(np.sum(counts[:, None] * labels**2)) - slack
     try:
-        return solve(few, labels, excess, slack, start).c if excess > 0 else start
+        return solve(few, few.cut(labels), excess, slack, start).c if excess > 0 else start
     except NoRootError:
         return start

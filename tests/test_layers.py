@@ -12,9 +12,9 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"double_double", "files", "experiments", "secular"},
+    {"double_double", "files", "experiments", "secular", "sweeps"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
-    | {"band", "krylov", "spline"},
+    | {"band", "krylov", "spline", "compiled_sweeps"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
     {"compiled"},
     {"statements", "routes"},
@@ -35,7 +35,7 @@ RESERVED = {
     "sympy": {"evidence"},
     "z3": {"evidence"},
     "papermill": {"chapters"},
-    "numba": {"compiled"},
+    "numba": {"compiled", "compiled_sweeps"},
     "jax": {"nn"},
     "equinox": {"nn"},
     "optax": {"nn"},

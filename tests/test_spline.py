@@ -1,5 +1,6 @@
 """The O(n) splines against the dense route, sine transforms and 50 digits."""
 
+import math
 import tracemalloc
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.linalg
 from long_precision import beam, bridge, chain
 from numpy.testing import assert_allclose
 
-from sdtheory import distill, multiplier
+from sdtheory import distill, multiplier, spline, sweeps
 from sdtheory.datasets import load_example
 from sdtheory.distill import Outcome, distill_eigh
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
@@ -103,6 +104,32 @@ def test_many_points_on_a_grid_against_the_sine_transform(order, c):
     fit = Spline.through(Knots.from_inputs(grid.x), order).resolvent(c).fit(y[:, None])
     assert relative(fit.residual[:, 0], w) < 3e-11
     assert relative(fit.values[:, 0], values) < 3e-12
+
+
+@ORDERS
+def test_compiled_sweeps_have_the_bits_of_the_others(order, monkeypatch):
+    compiled = pytest.importorskip("sdtheory.compiled_sweeps", exc_type=ImportError)
+    x, y = noisy(3000, 4)
+    x[1::10] = x[::10]
+    labels = np.stack([y, np.cos(9 * x)], axis=1)
+    chains = {}
+    for least in (0, math.inf):
+        monkeypatch.setattr(spline, "_COMPILED", least)
+        assert spline._sweeps(len(x)) is (sweeps if least else compiled)
+        chains[least] = distill_spline(KERNELS[order], x, labels, 0.15, 3)
+    own, other = chains.values()
+    assert own.n_rounds == 3
+    for name in ("c", "c_error", "r", "y", "condition"):
+        assert np.array_equal(getattr(own, name), getattr(other, name))
+    new = np.linspace(0, 1, 40)
+    assert np.array_equal(own.predict(new, 2), other.predict(new, 2))
+
+    # bits that other stretches do not have
+    monkeypatch.setattr(Spline, "through", lambda *given: through(*given).mirrored().mirrored())
+    assert np.any(distill_spline(KERNELS[order], x, labels, 0.15, 3).y != own.y)
+
+
+through = Spline.through
 
 
 def reinsch(x, y, c):

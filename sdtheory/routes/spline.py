@@ -39,16 +39,21 @@ class SplineDistillation(Chain):
     kernel: BrownianBridge | SimplySupportedBeam
     condition: Array
     _knots: Knots
-    _fits: tuple[Fit, ...]
+    _curve: Spline
+    _fits: tuple[Fit, ...]  # cut, of labels over 2^exponent
+    _exponent: int
 
     @property
     def y(self) -> Array:
         """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
-        fits = [self._knots.spread(f.values).reshape(self._labels.shape) for f in self._fits]
-        return np.stack([self._labels, *fits])
+        fits = [self._knots.spread(self._joined(f.values)) for f in self._fits]
+        return np.stack([self._labels, *(f.reshape(self._labels.shape) for f in fits)])
+
+    def _joined(self, cut: Array) -> Array:
+        return np.ldexp(self._curve.join(cut), self._exponent)
 
     def _alpha(self, t: int) -> Array:
-        return self._knots.spread(self._fits[t].residual / self.c[t])
+        return self._knots.spread(self._joined(self._fits[t].residual) / self.c[t])
 
     def predict(self, x_new: ArrayLike, t: int) -> Array:
         """Evaluate the fit of round t at new inputs, O(log n) each.
@@ -72,7 +77,9 @@ class SplineDistillation(Chain):
         shape = (len(points), *self._labels.shape[1:])
         if not self._known(t):
             return np.zeros(shape)
-        return spline.evaluate(self._knots.x, self._fits[t], points).reshape(shape)
+        fit = self._fits[t]
+        joined = Fit(*(self._joined(a) for a in (fit.values, fit.residual, fit.curvature)))
+        return spline.evaluate(self._knots.x, joined, points).reshape(shape)
 
 
 def distill_spline(
@@ -126,20 +133,21 @@ def distill_spline(
     start = Start.checked(labels, epsilon, rounds)
     knots = Knots.from_inputs(points)
     curve = Spline.through(knots, 1 if isinstance(kernel, BrownianBridge) else 2)
-    weights = knots.counts[:, None]
-    at_knots = knots.average(start.labels)
-    missed = float(np.sum((start.labels - knots.spread(at_knots)) ** 2))
+    means = knots.average(start.labels)
+    missed = float(np.sum((start.labels - knots.spread(means)) ** 2))
+    at_knots = curve.cut(means)
 
     rho2, excess = start.rho2, start.excess
     unit = sum(curve.shape) * ULP
     tangent = np.zeros_like(at_knots)  # dy_t / dlog rho
     # the same chain swept from the other side, which tells the error of this one
-    mirror, mirrored, mirrored_excess = curve.mirrored(), at_knots[::-1], excess
+    mirror, mirrored_excess = curve.mirrored(), excess
+    mirrored = mirror.cut(means[::-1])
     fits, c, errors, conditions, r = [], [], [], [], [start.r]
     near = []  # rounds whose labels are within rounding of the tolerance
     while True:
         t = len(fits)
-        slope = float(np.sum(weights * at_knots * tangent)) / rho2 / r[t] if r[t] > 0 else 0.0
+        slope = curve.inner(at_knots, tangent) / rho2 / r[t] if r[t] > 0 else 0.0
         doubt = unit * (r[t] + abs(slope - r[t])) * (1 + r[t]) * rho2
         if abs(excess) <= doubt + 2 * abs(excess - mirrored_excess):
             near.append(t)
@@ -164,21 +172,22 @@ def distill_spline(
                 break
             raise _inaccurate(f"c_{t}", t, r[t], error)
         w = root.fit.residual
-        flat = root.resolvent.fit(tangent).values  # A tangent
+        flat = root.resolvent.sweep(tangent).values if t > 0 else tangent  # A tangent
         steepness = slack / root.condition
-        through = float(np.sum(weights * w * (tangent - flat)))
+        through = curve.inner(w, tangent - flat)
         tangent = flat - root.shrunk * ((rho2 - through) / steepness)
         fits.append(root.fit)
         c.append(root.c)
         errors.append(error)
         conditions.append(root.condition * rho2 / slack)
         at_knots, mirrored = root.fit.values, other.fit.values
-        excess = excess_of(at_knots, knots.n, start.epsilon, weights)
-        mirrored_excess = excess_of(mirrored, knots.n, start.epsilon, weights[::-1])
+        excess, mirrored_excess = (
+            excess_of(labels, knots.n, start.epsilon, None if side.simple else side.weights)
+            for side, labels in ((curve, at_knots), (mirror, mirrored))
+        )
         r.append(float(np.sqrt(max(1 + excess / rho2, 0.0))))
 
     outcome, n_rounds_range = ending(len(fits), near, excess)
-    scale = 2.0**start.exponent
     return SplineDistillation(
         epsilon=epsilon,
         c=np.array(c),
@@ -190,7 +199,9 @@ def distill_spline(
         condition=np.array(conditions),
         _labels=labels,
         _knots=knots,
-        _fits=tuple(Fit(f.values * scale, f.residual * scale, f.curvature * scale) for f in fits),
+        _curve=curve,
+        _fits=tuple(fits),
+        _exponent=start.exponent,
     )
 
 

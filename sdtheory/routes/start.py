@@ -12,6 +12,9 @@ from sdtheory.multiplier import SMALLEST
 from sdtheory.routes.chain import ULP
 from sdtheory.validation import Array, InfeasibleToleranceError, InvalidInputError, as_rounds
 
+#: Numbers whose squares are summed at a time: temporaries stay in the cache.
+_BLOCK = 1 << 15
+
 
 @dataclass(frozen=True)
 class Start:
@@ -87,11 +90,17 @@ class Start:
 
 def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) -> float:
     """Return sum weights y^2 - n epsilon, rounded once; without weights each is 1."""
-    squares = dd.two_prod(y, y)
-    if weights is not None and np.any(weights != 1):
-        weights = np.broadcast_to(weights, y.shape)
-        squares = dd.multiply(squares, dd.DoubleDouble(weights, np.zeros_like(weights)))
-    energy = dd.total(dd.DoubleDouble(squares.high.ravel(), squares.low.ravel()))
+    flat = y.ravel()
+    counts = None if weights is None else np.broadcast_to(weights, y.shape).ravel()
+    parts = []
+    for first in range(0, len(flat), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        squares = dd.two_prod(flat[block], flat[block])
+        if counts is not None:
+            exact = dd.DoubleDouble(counts[block], np.zeros_like(counts[block]))
+            squares = dd.multiply(squares, exact)
+        parts.append(dd.total(squares))
+    energy = dd.total(dd.DoubleDouble(*np.array(parts).T))
     rho2 = dd.two_prod(np.array(float(n)), np.array(epsilon))
     difference = dd.add(energy, dd.negative(rho2))
     return float(difference.high + difference.low)
