@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,20 +40,23 @@ import scipy.linalg
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
+from sdtheory import products
 from sdtheory.validation import Array, InvalidInputError, as_inputs
 
 #: Ritz values up to this size, relative to the largest, are zero.
 _ROUNDING = 16 * float(np.finfo(float).eps)
 #: Q^T G Q further from symmetric than this, relative to its size, is no rounding.
 _ASYMMETRY = 1e-10
-#: Rows and columns of a tile: its temporaries stay in the cache.
-_TILE = 256
 
 
 class KernelOperator(LinearOperator):
-    """G = k(x, x) / n as a product only: tiles are evaluated, used twice and dropped.
+    """G = k(x, x) / n as a product only, in O(n) memory.
 
-    A product takes n^2 / 2 kernel evaluations and O(n) memory.
+    A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
+    equation it integrates, and n^2 / 2 kernel evaluations for all others:
+    tiles are evaluated, used twice and dropped, in compiled loops on all cores
+    for the kernels ``RBF`` and ``Matern`` of scikit-learn, and constants times
+    these, where Numba is installed and points are many.
 
     Parameters
     ----------
@@ -61,16 +65,23 @@ class KernelOperator(LinearOperator):
         kernel values.
     x : array_like of shape (n,) or (n, p)
         Training inputs.
+    scheduler : str, optional
+        Address of a Dask scheduler (extra ``scale``) whose workers share the
+        tiles of every product, with the same bits.
 
     Raises
     ------
     InvalidInputError
         If the inputs are unusable or the kernel is not callable; in a
-        product, if the kernel returns another shape or other than numbers.
+        product, if the kernel returns another shape or other than numbers, or
+        the scheduler does not answer.
     """
 
-    def __init__(self, kernel: Callable[[Any, Any], Any], x: ArrayLike) -> None:
+    def __init__(
+        self, kernel: Callable[[Any, Any], Any], x: ArrayLike, *, scheduler: str | None = None
+    ) -> None:
         self.kernel = kernel
+        self.scheduler = scheduler
         self.x = as_inputs(x)
         if not callable(kernel) or isinstance(kernel, type):
             raise InvalidInputError(
@@ -79,37 +90,18 @@ class KernelOperator(LinearOperator):
             )
         super().__init__(np.dtype(float), (len(self.x), len(self.x)))
 
+    @cached_property
+    def _product(self) -> products.Product:
+        return products.of(self.kernel, self.x, self.scheduler)
+
     def _matmat(self, X: Array) -> Array:
-        n = len(self.x)
-        product = np.zeros((n, X.shape[1]))
-        pieces = [slice(i, min(i + _TILE, n)) for i in range(0, n, _TILE)]
-        for i, rows in enumerate(pieces):
-            for columns in pieces[i:]:
-                tile = self._tile(rows, columns)
-                product[rows] += tile @ X[columns]
-                if columns != rows:
-                    product[columns] += tile.T @ X[rows]
-        return product / n
+        return self._product(X)
 
     def _matvec(self, x: Array) -> Array:
         return self._matmat(x.reshape(-1, 1))
 
     def _rmatvec(self, x: Array) -> Array:
         return self._matvec(x)
-
-    def _tile(self, rows: slice, columns: slice) -> Array:
-        expected = (rows.stop - rows.start, columns.stop - columns.start)
-        tile = np.asarray(self.kernel(self.x[rows], self.x[columns]))
-        if tile.dtype.kind not in "fiub":
-            raise InvalidInputError(
-                f"kernel returned values of dtype {tile.dtype}. It must return real numbers."
-            )
-        if tile.shape != expected:
-            raise InvalidInputError(
-                f"kernel returned shape {tile.shape} instead of {expected}. "
-                f"It must evaluate all pairs of its two arguments' rows."
-            )
-        return tile
 
 
 class Lanczos:
@@ -286,15 +278,17 @@ class Quadrature:
         Returns
         -------
         tuple of float
-            Rounding of these sums is included, that of the products is not.
+            Rounding of these sums and of the eigenvectors is included, that of the
+            products is not.
         """
         bounds = []
+        ulps = 2 * len(low) + 8 + len(self.radau_nodes)
         for earlier, sign in ((high, -1), (low, 1)):
             (f, plus), (f_radau, plus_radau) = (
                 _forms(nodes, roots, c, earlier)
                 for nodes, roots in ((self.nodes, self.roots), (self.radau_nodes, self.radau_roots))
             )
-            rounding = (2 * len(low) + 8) * float(np.finfo(float).eps) * plus_radau
+            rounding = ulps * float(np.finfo(float).eps) * plus_radau
             gap = max(plus_radau - plus, 0.0) / 2 + rounding
             bounds.append((f + f_radau) / 2 + sign * gap)
         return bounds[0], bounds[1]

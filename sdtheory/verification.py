@@ -22,8 +22,8 @@ from sdtheory.evidence.certified import Certificate, Verdict, rejudge
 from sdtheory.evidence.families import chunks
 from sdtheory.evidence.floating import measure
 from sdtheory.evidence.report import Report, Row, aligned, read_witnesses
-from sdtheory.evidence.scheduling import Task, run
 from sdtheory.evidence.tasks import Effort, examine, refer, sample
+from sdtheory.scheduling import Task, run
 from sdtheory.spectrum import Spectrum
 from sdtheory.statements import STATEMENTS, Instance, Statement
 from sdtheory.validation import InvalidInputError

@@ -12,11 +12,11 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"double_double", "files", "experiments", "secular", "sweeps"},
+    {"double_double", "files", "experiments", "scheduling", "secular", "sweeps"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
-    | {"band", "krylov", "spline", "compiled_sweeps"},
-    {"distill", "filters", "risk", "equivalent_kernel", "datasets"},
-    {"compiled"},
+    | {"band", "spline", "compiled_sweeps"},
+    {"distill", "filters", "risk", "equivalent_kernel", "datasets", "products"},
+    {"compiled", "compiled_products", "krylov"},
     {"statements", "routes"},
     {"evidence", "estimator", "nn"},
     {"checks", "verification", "model_file"},
@@ -35,7 +35,7 @@ RESERVED = {
     "sympy": {"evidence"},
     "z3": {"evidence"},
     "papermill": {"chapters"},
-    "numba": {"compiled", "compiled_sweeps"},
+    "numba": {"compiled", "compiled_products", "compiled_sweeps"},
     "jax": {"nn"},
     "equinox": {"nn"},
     "optax": {"nn"},

@@ -7,10 +7,9 @@ import numpy as np
 import planted
 import pytest
 
-from sdtheory import InfeasibleToleranceError, InvalidInputError
+from sdtheory import InfeasibleToleranceError, InvalidInputError, scheduling
 from sdtheory.cli import main
 from sdtheory.datasets import load_example
-from sdtheory.evidence import scheduling
 from sdtheory.evidence.floating import threshold
 from sdtheory.evidence.report import Status
 from sdtheory.kernels import BrownianBridge, gram
