@@ -342,7 +342,7 @@ class Distillation:
             )
         z = self.z[t]
         d = self.spectrum.d.reshape(-1, *(1,) * (z.ndim - 1))
-        return self.spectrum.V.T @ np.where(d > 0, z / (self.c[t] + d), 0.0)
+        return self.spectrum.restore(np.where(d > 0, z / (self.c[t] + d), 0.0))
 
     def predict(self, g_x: ArrayLike, t: int) -> Array:
         """Evaluate the fit of round t at new inputs.
@@ -415,7 +415,7 @@ def distill_eigh(
         r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
         limit = most_rounds(r_0)
     path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
-    y_rows = np.stack([labels, *(spectrum.V.T @ row for row in path.z[1:])])
+    y_rows = np.stack([labels, *(spectrum.restore(row) for row in path.z[1:])])
     c_error, r_error = _rounding(path, spectrum.error)
     near = np.flatnonzero(np.abs(path.excess) <= r_error).tolist()
     ended = ending(len(path.c), near, float(path.excess[-1]))

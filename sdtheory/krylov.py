@@ -41,6 +41,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from sdtheory import products
+from sdtheory.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_inputs
 
 #: Ritz values up to this size, relative to the largest, are zero.
@@ -170,10 +171,10 @@ class Lanczos:
                 "gram times a vector holds NaN or infinite values. Check the product, or the "
                 "kernel and its parameters."
             )
-        inner = self.basis.T @ rest
-        rest -= self.basis @ inner
-        again = self.basis.T @ rest
-        rest -= self.basis @ again
+        inner = times(self.basis.T, rest)
+        rest -= times(self.basis, inner)
+        again = times(self.basis.T, rest)
+        rest -= times(self.basis, again)
         inner += again
 
         T = np.zeros((stop, stop))
@@ -281,30 +282,50 @@ class Quadrature:
             Rounding of these sums and of the eigenvectors is included, that of the
             products is not.
         """
-        bounds = []
         ulps = 2 * len(low) + 8 + len(self.radau_nodes)
-        for earlier, sign in ((high, -1), (low, 1)):
-            (f, plus), (f_radau, plus_radau) = (
-                _forms(nodes, roots, c, earlier)
-                for nodes, roots in ((self.nodes, self.roots), (self.radau_nodes, self.radau_roots))
+        gauss, radau = (
+            _forms(nodes, energies, c, (high, low) if len(low) else (low,))
+            for nodes, energies in (
+                (self.nodes, self._energies),
+                (self.radau_nodes, self._radau_energies),
             )
+        )
+        bounds = []
+        for (f, plus), (f_radau, plus_radau) in zip(gauss, radau, strict=True):
             rounding = ulps * float(np.finfo(float).eps) * plus_radau
             gap = max(plus_radau - plus, 0.0) / 2 + rounding
-            bounds.append((f + f_radau) / 2 + sign * gap)
-        return bounds[0], bounds[1]
+            bounds.append(((f + f_radau) / 2 - gap, (f + f_radau) / 2 + gap))
+        return bounds[0][0], bounds[-1][1]
+
+    @cached_property
+    def _energies(self) -> Array:
+        return np.einsum("kq,kq->k", self.roots, self.roots)
+
+    @cached_property
+    def _radau_energies(self) -> Array:
+        return np.einsum("kq,kq->k", self.radau_roots, self.radau_roots)
 
 
-def _forms(nodes: Array, roots: Array, c: float, earlier: Array) -> tuple[float, float]:
-    """Return the sums for f and for F of the module's formula."""
-    w = roots * (1 / (1 + nodes / c))[:, None]
-    weights = np.sum(w * w, axis=1)
-    shrinkage = nodes[:, None] / (earlier + nodes[:, None])
-    f = np.prod(shrinkage**2, axis=1)
-    return float(weights @ f), float(weights @ np.prod((2 - shrinkage) ** 2, axis=1))
+def _forms(
+    nodes: Array, energies: Array, c: float, bounds: tuple[Array, ...]
+) -> list[tuple[float, float]]:
+    """Return the sums for f and for F of the module's formula, for bounds on earlier rounds."""
+    kept = 1 / (1 + nodes / c)
+    weights = energies * kept * kept
+    sums = []
+    for earlier in bounds:
+        shrinkage = nodes[:, None] / (earlier + nodes[:, None])
+        f, plus = shrinkage.prod(axis=1), (2 - shrinkage).prod(axis=1)
+        sums.append((float(weights @ (f * f)), float(weights @ (plus * plus))))
+    return sums
 
 
 def _orthonormal(block: Array, tolerance: float) -> tuple[Array, Array]:
     """Return Q and B with block = Q B, without directions up to the tolerance in size."""
+    if block.shape[1] == 1:
+        length = float(scipy.linalg.norm(block[:, 0]))
+        kept = int(length > tolerance)
+        return block[:, :kept] / (length or 1.0), np.full((kept, 1), length)
     Q, sizes, B = scipy.linalg.svd(block, full_matrices=False)
     kept = sizes > max(tolerance, float(np.finfo(float).eps) * sizes[0])
     return Q[:, kept], sizes[kept, None] * B[kept]

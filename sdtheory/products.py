@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdtheory import scheduling
+from sdtheory.blas import times
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.validation import Array, InvalidInputError
 
@@ -129,9 +130,9 @@ class Tiles(Parts):
             rows = pieces[i]
             for columns in pieces[i:]:
                 tile = self._tile(rows, columns)
-                product[rows] += tile @ V[columns]
+                product[rows] += times(tile, V[columns])
                 if columns != rows:
-                    product[columns] += tile.T @ V[rows]
+                    product[columns] += times(tile.T, V[rows])
         return product
 
     def _tile(self, rows: slice, columns: slice) -> Array:
@@ -146,7 +147,7 @@ class Tiles(Parts):
                 f"kernel returned shape {tile.shape} instead of {expected}. "
                 f"It must evaluate all pairs of its two arguments' rows."
             )
-        return tile
+        return tile.astype(float, copy=False)
 
 
 @dataclass(frozen=True)

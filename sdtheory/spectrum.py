@@ -8,7 +8,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
+from sdtheory.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_gram, as_labels, as_number
+
+#: Entries of V V^T - I up to about this size are taken for rounding.
+_ORTHOGONAL = 1e-8
 
 
 def backward_error(n: int) -> float:
@@ -107,7 +111,10 @@ class Spectrum:
                 "d must hold non-negative, finite eigenvalues in ascending order. Sort them, and "
                 "the rows of V with them."
             )
-        if not np.allclose(self.V @ self.V.T, np.eye(n), rtol=0, atol=1e-8):
+        # in O(n^2): an entry of V V^T - I that is off by much moves each of eight random vectors
+        probes = np.random.default_rng(0).standard_normal((n, 8))
+        moved = times(self.V, times(self.V.T, probes)) - probes
+        if not np.max(np.abs(moved)) <= _ORTHOGONAL * np.sqrt(n):
             raise InvalidInputError(
                 "V must be orthogonal, with the eigenvector of d[k] in row k. Normalise the "
                 "eigenvectors, and orthogonalise those of equal eigenvalues."
@@ -130,9 +137,18 @@ class Spectrum:
 
     def rotate(self, y: ArrayLike) -> Array:
         """Return z = V y for labels of shape (n,) or (n, q)."""
-        return self.V @ as_labels(y, self.n)
+        return _multiplied(self.V, as_labels(y, self.n))
+
+    def restore(self, z: Array) -> Array:
+        """Return y = V^T z for z of shape (n,) or (n, q)."""
+        return _multiplied(self.V.T, z)
 
     def unreachable(self, y: ArrayLike) -> float:
         """Return ||P_0 y||^2 / n, the mean squared residual that no fit can beat."""
         z0 = self.rotate(y)[self.d == 0]
         return float(np.sum(z0 * z0) / self.n)
+
+
+def _multiplied(a: Array, y: Array) -> Array:
+    """Return a @ y for y of shape (n,) or (n, q)."""
+    return times(a, y) if y.ndim == 2 else times(a, y[:, None])[:, 0]

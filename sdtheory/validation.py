@@ -199,7 +199,6 @@ def as_gram(gram: ArrayLike, name: str = "gram") -> Array:
             f"{name} must be square, but has shape {matrix.shape}. Pass the kernel between "
             f"all pairs of training points, divided by n."
         )
-    size = float(max(np.max(matrix), -np.min(matrix)))
     asymmetry = 0.0
     # tile by tile, within the copy that as_real_array made: a transposed pass over the whole
     # costs as much as a fifth of an eigendecomposition at n = 1000
@@ -215,6 +214,7 @@ def as_gram(gram: ArrayLike, name: str = "gram") -> Array:
             asymmetry = max(asymmetry, 2 * float(np.max(np.abs(half - mirrored))))
             below[...] = half + mirrored
             above[...] = below.T
+    size = float(max(np.max(matrix), -np.min(matrix))) if asymmetry else 0.0
     if asymmetry > 8 * np.finfo(float).eps * size:
         raise InvalidInputError(
             f"{name} is not symmetric: entries differ from their mirror images by up to "

@@ -12,7 +12,7 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"double_double", "files", "experiments", "scheduling", "secular", "sweeps"},
+    {"blas", "double_double", "files", "experiments", "scheduling", "secular", "sweeps"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
     | {"band", "spline", "compiled_sweeps"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets", "products"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from sdtheory.blas import symmetric_times, times
 from sdtheory.distill import Outcome
 from sdtheory.krylov import Lanczos, Quadrature
 from sdtheory.routes.chain import REACHED, ULP, AccuracyError, Chain, as_tolerance
@@ -58,12 +60,12 @@ class KrylovDistillation(Chain):
     @property
     def y(self) -> Array:
         """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
-        fits = [(self._basis @ z).reshape(self._labels.shape) for z in self._z[1:]]
+        fits = [times(self._basis, z).reshape(self._labels.shape) for z in self._z[1:]]
         return np.stack([self._labels, *fits])
 
     def _alpha(self, t: int) -> Array:
         d = self._d[:, None]
-        return self._basis @ np.where(d > 0, self._z[t] / (self.c[t] + d), 0.0)
+        return times(self._basis, np.where(d > 0, self._z[t] / (self.c[t] + d), 0.0))
 
     def predict(self, g_x: Any, t: int) -> Array:
         """Evaluate the fit of round t at new inputs.
@@ -189,7 +191,7 @@ def distill_krylov(
         products=run.blocks,
         y_error=chain.y_error * scale,
         _labels=labels,
-        _basis=run.basis @ rule.vectors,
+        _basis=times(run.basis, rule.vectors),
         _d=rule.nodes,
         _z=chain.z * scale,
     )
@@ -328,4 +330,4 @@ def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
             )
         return operator.matmat, rows
     matrix = as_gram(gram)
-    return matrix.__matmul__, len(matrix)
+    return functools.partial(symmetric_times, matrix), len(matrix)
