@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ except ImportError as error:
 _ROUNDS = 32
 #: Instances side by side, so that loops fill vector registers at any n. Entry k of instance
 #: `lane` lies at k _LANES + lane of a flat array; sums over k end in its first _LANES entries.
-_LANES = 8
+_LANES = 16
 
 # no fast-math flags: reassociated or contracted, a double-double is a float
 _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -55,6 +56,7 @@ class _Limits(NamedTuple):
     """Constants of the algorithm: arguments, as code on disk would keep those of its day."""
 
     near: float
+    close: float
     cancelling: float
     unresolved: float
     smallest: float
@@ -77,10 +79,9 @@ class _Given(NamedTuple):
 class _Flat(NamedTuple):
     """Arrays of _LANES times n q entries, and the first for the results of a sum."""
 
-    #: Of the instances: eigenvalues, repeated for every output; labels y_t; diagonal of B_t.
+    #: Of the instances: eigenvalues, repeated for every output; labels y_t.
     d: Array
     labels: Array
-    shrinkage: Array
     #: Scaled by powers of two, without what does not enter.
     scaled_d: Array
     z: Array
@@ -119,13 +120,46 @@ class _Rows(NamedTuple):
     """Results, see `Trajectory`; `lasted` counts non-trivial fits, -1 where undecided."""
 
     c: Array
-    A: Array
-    B: Array
-    z: Array
     r: Array
     excess: Array
     condition: Array
     lasted: NDArray[np.int64]
+
+
+class _Derived(Trajectory):
+    """A trajectory that computes A, B and z from the multipliers when they are asked for.
+
+    They are many times as large as everything else, and cost more to store
+    than the multipliers to find.
+    """
+
+    _labels: Array
+    _outputs: bool
+
+    def __init__(self, labels: Array, *, outputs: bool, **fields: Array) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_labels", labels)
+        object.__setattr__(self, "_outputs", outputs)
+
+    @cached_property
+    def A(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        d = self.d[..., None, :]
+        return d / (self.c[..., None] + d)
+
+    @cached_property
+    def B(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return np.multiply.accumulate(self.A, axis=-2)
+
+    @cached_property
+    def z(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        *batch, n, q = self._labels.shape
+        rounds = self.c.shape[-1]
+        z = np.empty((*batch, rounds + 1, n, q))
+        z[..., 0, :, :] = self._labels
+        for t in range(rounds):
+            z[..., t + 1, :, :] = self.A[..., t, :, None] * z[..., t, :, :]
+        return z if self._outputs else z[..., 0]
 
 
 def trajectory(
@@ -193,16 +227,15 @@ def trajectory(
     if rest is not None:
         _fill(rows, undecided, rest)
 
-    def shaped(a: Array, count: int, *shape: int) -> Array:
-        return a[:, :count].reshape(*batch, count, *shape)
+    def shaped(a: Array, count: int) -> Array:
+        return a[:, :count].reshape(*batch, count)
 
-    return Trajectory(
+    return _Derived(
+        labels,
+        outputs=outputs,
         d=d,
         epsilon=epsilon,
         c=shaped(rows.c, length),
-        A=shaped(rows.A, length, n),
-        B=shaped(rows.B, length, n),
-        z=shaped(rows.z, length + 1, n, *((q,) if outputs else ())),
         r=shaped(rows.r, length + 1),
         excess=shaped(rows.excess, length + 1),
         condition=shaped(rows.condition, length),
@@ -219,12 +252,8 @@ def _read_only(a: Array) -> Array:
 def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows:
     """Run the loops over all rows, in memory for some rounds."""
     m, n, q = z.shape
-    # untouched pages of zeros cost nothing: the fits after a collapse
     rows = _Rows(
         c=np.full((m, rounds), np.inf),
-        A=np.zeros((m, rounds, n)),
-        B=np.zeros((m, rounds, n)),
-        z=np.zeros((m, rounds + 1, n, q)),
         r=np.zeros((m, rounds + 1)),
         excess=np.full((m, rounds + 1), -1.0),
         condition=np.full((m, rounds), np.nan),
@@ -232,6 +261,7 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
     )
     limits = _Limits(
         near=multiplier.NEAR,
+        close=multiplier.CLOSE,
         cancelling=multiplier.CANCELLING,
         unresolved=multiplier.UNRESOLVED,
         smallest=multiplier.SMALLEST,
@@ -253,23 +283,25 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
         )
         _loop((start, stop), given, flat, lanes, rows)
 
-    edges = np.linspace(0, m, min(threads, m) + 1).astype(int).tolist()
     if threads == 1:
         part(0, m)
     else:
+        # several parts for each thread, as other work may take a core from one of them
+        size = max(_LANES, -(-m // (8 * threads)))
+        starts = range(0, m, size)
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(part, edges[:-1], edges[1:]))
+            list(pool.map(part, starts, [min(start + size, m) for start in starts]))
     return rows
 
 
 def _fill(rows: _Rows, where: NDArray[np.int_], path: Trajectory) -> None:
     """Write what the vectorised path found; past its last round the fit is zero."""
     count = path.c.shape[-1]
-    for name in ("c", "A", "B", "condition"):
+    for name in ("c", "condition"):
         getattr(rows, name)[where, :count] = getattr(path, name)
-    for name in ("z", "r", "excess"):
+    for name in ("r", "excess"):
         getattr(rows, name)[where, : count + 1] = getattr(path, name)
-    for array, value in zip(rows, (np.inf, 0, 0, 0, 0, -1, np.nan), strict=False):
+    for array, value in zip(rows, (np.inf, 0, -1, np.nan), strict=False):
         array[where, count + (array.shape[1] > rows.c.shape[1]) :] = value
 
 
@@ -362,6 +394,18 @@ def _total(high, low):
 
 
 @_compiled
+def _exponent(a):
+    """Return the e of `math.frexp` for a >= 0; of a subnormal, some number below -1000."""
+    return (np.float64(a).view(np.int64) >> 52) - 1022 if a > 0 else 0
+
+
+@_compiled
+def _power(e):
+    """Return 2^e for abs(e) < 1000."""
+    return np.int64((e + 1023) << 52).view(np.float64)
+
+
+@_compiled
 def _scale(flat, lanes, limits):
     """Scale d and z into [0, 1] and [-1, 1]; lanes out of range live no more.
 
@@ -380,13 +424,13 @@ def _scale(flat, lanes, limits):
             smallest[lane] = min(smallest[lane], d[k + lane] if positive else math.inf)
             singular |= not positive
     for lane in range(_LANES):
-        d_exponent = math.frexp(largest_d[lane])[1]
-        z_exponent = math.frexp(largest_z[lane])[1]
+        d_exponent = _exponent(largest_d[lane])
+        z_exponent = _exponent(largest_z[lane])
         if max(abs(d_exponent), abs(z_exponent)) > limits.exponent:
             lanes.live[lane] = False
             d_exponent = z_exponent = 0
-        lanes.d_scale[lane] = math.ldexp(1.0, -d_exponent)
-        lanes.z_scale[lane] = math.ldexp(1.0, -z_exponent)
+        lanes.d_scale[lane] = _power(-d_exponent)
+        lanes.z_scale[lane] = _power(-z_exponent)
         if smallest[lane] * lanes.d_scale[lane] < limits.smallest:
             lanes.live[lane] = False
     for k in range(0, len(d), _LANES):
@@ -438,9 +482,10 @@ def _newton(flat, lanes, limits):
     for k in range(len(d)):
         s1[k] = z[k] * z[k] * d[k]
     _sum(s1)
-    busy = 0
+    busy, near = 0, False
     for lane in range(_LANES):
         excess, slack = lanes.excess[lane], lanes.slack[lane]
+        near |= lanes.live[lane] and excess < slack
         ratio = excess / slack
         mu[lane] = ratio / (1 + math.sqrt(1 + ratio)) / (s1[lane] / (excess + slack))
         lanes.low[lane], lanes.high[lane] = 0.0, math.inf
@@ -459,11 +504,12 @@ def _newton(flat, lanes, limits):
             w = z[k] * kept[k]
             s[k] = w * w
             s1[k] = w * w * shrinkage[k]
-        for k in range(len(d)):
-            lost[k] = z[k] * z[k] * shrinkage[k] * (1 + kept[k])
+        if near:
+            for k in range(len(d)):
+                lost[k] = z[k] * z[k] * shrinkage[k] * (1 + kept[k])
+            _sum(lost)
         _sum(s)
         _sum(s1)
-        _sum(lost)
         for lane in range(_LANES):
             if lanes.busy[lane]:
                 excess, slack = lanes.excess[lane], lanes.slack[lane]
@@ -474,7 +520,7 @@ def _newton(flat, lanes, limits):
                 if e < 0:
                     lanes.high[lane] = at
                 bracket = lanes.low[lane], lanes.high[lane]
-                step, done = _step(at, e, s1[lane] / s[lane], bracket, limits.near)
+                step, done = _step(at, e, s1[lane] / s[lane], bracket, limits.close)
                 mu[lane] = step if math.isfinite(step) else at
                 lanes.busy[lane] = not done
                 busy -= done
@@ -483,13 +529,13 @@ def _newton(flat, lanes, limits):
 
 
 @_compiled
-def _step(at, e, s, bracket, near):
+def _step(at, e, s, bracket, close):
     """Return the next iterate in mu, and whether it is the last one."""
     low, high = bracket
     root = math.sqrt(max(1 + e, 0.0))
     gap = e / (1 + root)
     step = at * (1 + gap / s) if e > 0 else at / (1 - gap / (root * s))
-    done = abs(step - at) <= near * at or high - low <= near * at
+    done = abs(step - at) <= close * at or high - low <= close * at
     if not done and not low < step < high:
         bounded = 256 * low if math.isinf(high) else high
         step = math.sqrt(low) * math.sqrt(bounded) if low > 0 else bounded / 16
@@ -553,7 +599,7 @@ def _correct(flat, lanes, limits):
 
 
 @_compiled
-def _load(given, flat, lanes, rows):
+def _load(given, flat, lanes):
     """Put rows that start into their lanes; those of a wrong sign do not live."""
     d, z = given.d, given.z
     _, n, outputs = z.shape
@@ -568,24 +614,8 @@ def _load(given, flat, lanes, rows):
             live &= d[i, k] >= 0
             for j in range(outputs):
                 at = (k * outputs + j) * _LANES + lane
-                flat.d[at], flat.labels[at], flat.shrinkage[at] = d[i, k], z[i, k, j], 1.0
-                rows.z[i, 0, k, j] = z[i, k, j]
+                flat.d[at], flat.labels[at] = d[i, k], z[i, k, j]
         lanes.live[lane] = live
-
-
-@_compiled
-def _store(flat, lanes, rows):
-    """Write A_t, B_t and y_{t+1} of the live lanes."""
-    _, _, n, outputs = rows.z.shape
-    for lane in range(_LANES):
-        if lanes.live[lane]:
-            i, t = lanes.row[lane], lanes.t[lane]
-            for k in range(n):
-                at = k * outputs * _LANES + lane
-                rows.A[i, t, k] = flat.p[at]
-                rows.B[i, t, k] = flat.shrinkage[at]
-                for j in range(outputs):
-                    rows.z[i, t + 1, k, j] = flat.labels[at + j * _LANES]
 
 
 @_compiled
@@ -603,10 +633,7 @@ def _advance(flat, lanes, limits, rows):
             rows.c[i, t], rows.condition[i, t] = c, lanes.rho2[lane] / flat.s[lane]
     _spread(lanes.root, flat.spread)
     for k in range(len(flat.d)):
-        flat.p[k] = flat.d[k] / (flat.spread[k] + flat.d[k])
-        flat.shrinkage[k] *= flat.p[k]
-        flat.labels[k] *= flat.p[k]
-    _store(flat, lanes, rows)
+        flat.labels[k] *= flat.d[k] / (flat.spread[k] + flat.d[k])
 
 
 @_compiled
@@ -619,7 +646,7 @@ def _loop(span, given, flat, lanes, rows):
         lanes.t[lane], lanes.row[lane] = 0, following if following < stop else -1
         following += 1
     while np.any(lanes.row >= 0):
-        _load(given, flat, lanes, rows)
+        _load(given, flat, lanes)
         _weigh(points, flat, lanes, given.limits)
         for lane in range(_LANES):
             if lanes.live[lane]:

@@ -49,6 +49,8 @@ MAX_EVALUATIONS = 200
 MAX_CORRECTIONS = 12
 #: A relative step of Newton's method below this leaves an error below 2^-56; see `_corrected`.
 NEAR = 2.0**-29
+#: Newton's method in floats ends at a step below this: its square is for the corrections.
+CLOSE = 2.0**-16
 #: Differences of energies that are relatively smaller are formed exactly.
 CANCELLING = 2.0**-42
 #: Above this amplification a double-double residual, with errors of 2^-99, leaves 2^-56 in c.
@@ -339,7 +341,7 @@ def _bracketed_newton(d: Array, z: Array, excess: Array, slack: Array) -> tuple[
             root = np.sqrt(np.maximum(1 + e, 0.0))
             gap = e / (1 + root)  # ||w|| over its target, less one
             step = np.where(e > 0, at * (1 + gap / s), at / (1 - gap / (root * s)))
-            done = (np.abs(step - at) <= NEAR * at) | (hi - lo <= NEAR * at)
+            done = (np.abs(step - at) <= CLOSE * at) | (hi - lo <= CLOSE * at)
             outside = ~((step > lo) & (step < hi)) & ~done
             step[outside] = _middle(lo[outside], hi[outside])
             mu[active] = np.where(np.isfinite(step), step, at)

@@ -79,8 +79,12 @@ class Spectrum:
                 f"largest eigenvalue."
             )
         # an exact power of two keeps the squares in the eigensolver inside the float range
-        exponent = int(np.frexp(np.max(np.abs(matrix)))[1])
-        d, eigenvectors = scipy.linalg.eigh(np.ldexp(matrix, -exponent), driver="evd")
+        exponent = int(np.clip(np.frexp(max(np.max(matrix), -np.min(matrix)))[1], -1000, 1000))
+        matrix *= 2.0**-exponent  # a copy
+        scaled = matrix.T  # in LAPACK's order
+        d, eigenvectors = scipy.linalg.eigh(
+            scaled, driver="evd", overwrite_a=True, check_finite=False
+        )
         size = float(np.max(np.abs(d)))
         accepted = max(tolerance, rounding) * size
         if d[0] < -accepted:

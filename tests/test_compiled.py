@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -140,7 +141,8 @@ def test_a_planted_error_in_the_correction_is_caught(monkeypatch, tmp_path, old,
 def test_a_lost_correction_is_caught(monkeypatch):
     # limits are arguments: code kept on disk must not hold on to them
     monkeypatch.setattr(compiled.multiplier, "UNRESOLVED", np.inf)
-    monkeypatch.setattr(compiled.multiplier, "NEAR", 0.25)
+    for name in ("NEAR", "CLOSE"):
+        monkeypatch.setattr(compiled.multiplier, name, 0.25)
     given = batch(np.random.default_rng(1), 100, 20)
     lost = compiled.trajectory(*given, 2)
     monkeypatch.undo()
@@ -153,6 +155,14 @@ def test_threads_share_the_work_only():
     alone = compiled.trajectory(*given, 5)
     for threads in (2, 3, 200):
         assert_same(compiled.trajectory(*given, 5, threads=threads), alone)
+
+
+def test_diagonals_and_labels_wait_until_they_are_asked_for():
+    path = compiled.trajectory(*batch(np.random.default_rng(4), 50, 7), 4)
+    assert not {"A", "B", "z"} & set(vars(path))
+    copy = pickle.loads(pickle.dumps(path))
+    assert np.array_equal(copy.z, path.z)
+    assert {"A", "z"} <= set(vars(path))
 
 
 def test_broadcasting_and_single_instances():
