@@ -41,10 +41,10 @@ _dgeqrf, _dtrtri, _dpbtrf, _dpbtrs = (
 )
 
 #: Half-bandwidth up to and above `_SMALL` points: measured, with the secular equation that follows.
-_WIDTHS = (32, 64)
+_WIDTHS = (32, 96)
 _SMALL = 1500
 #: Rows and columns of a tile.
-_TILE = 256
+_TILE = 288
 #: Columns that are reflected one by one; wider panels go in blocks of as many.
 _COLUMNS = 16
 #: Random vectors that measure the backward error, and the factor that they may miss.

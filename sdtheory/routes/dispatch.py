@@ -21,9 +21,9 @@ from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InvalidInputError
 
 Route = Literal["auto", "eigh", "band", "krylov", "spline"]
-#: Points from which products, with the kernel evaluated anew in each, are tried before an
-#: eigendecomposition. Suite "choice" of the benchmarks measures both from n = 250 on.
-_CROSSING = 1000
+#: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
+#: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
+_CROSSING = 1500
 #: Points up to which the matrix is stored where products do not settle the multipliers;
 #: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
@@ -84,9 +84,9 @@ def distill(
     * a sparse matrix or LinearOperator: "krylov", the default; a sparse matrix
       may also take "eigh" or "band", which store all of it;
     * ``KernelOperator(kernel, x)``: "spline" for `BrownianBridge` and
-      `SimplySupportedBeam`; for other kernels "eigh" on the stored matrix up to
-      n = 1000, then "krylov", and up to n = 5000 as for a matrix where that does
-      not reach the tolerance. Each of these may be asked for.
+      `SimplySupportedBeam`; for other kernels as for a matrix up to n = 1500,
+      then "krylov", and up to n = 5000 as for a matrix where that does not reach
+      the tolerance. Each of these may be asked for.
 
     A matrix does not default to "krylov", although that is cheaper from some
     size on: it knows c to the tolerance, but the labels only to its square root.
@@ -192,16 +192,21 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
         if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
             return ["spline"], ["eigh", "band", "krylov"], kind
         if n <= _CROSSING:
-            return ["eigh"], ["band", "krylov"], kind
+            return *_of_matrix(n), kind
         return ["krylov", "band", "eigh"] if n <= _STORED else ["krylov"], ["eigh", "band"], kind
     if scipy.sparse.issparse(gram):
         return ["krylov"], ["eigh", "band"], "a sparse matrix"
     if isinstance(gram, LinearOperator):
         return ["krylov"], [], "a LinearOperator"
     shape = getattr(gram, "shape", ())
-    if len(shape) == 2 and shape[0] >= _REDUCED:
-        return ["band", "eigh"], ["krylov"], "a matrix"
-    return ["eigh"], ["band", "krylov"], "a matrix"
+    return *_of_matrix(shape[0] if len(shape) == 2 else 0), "a matrix"
+
+
+def _of_matrix(n: int) -> tuple[list[str], list[str]]:
+    """Return the routes to try by default, and the other possible ones, for a stored matrix."""
+    if n >= _REDUCED:
+        return ["band", "eigh"], ["krylov"]
+    return ["eigh"], ["band", "krylov"]
 
 
 def _refuse_lost_digits(chain: Distillation, tolerance: float) -> None:
