@@ -478,7 +478,6 @@ def _newton(flat, lanes, limits):
     """Find the roots of the live lanes, as `multiplier._bracketed_newton`."""
     d, z, mu = flat.scaled_d, flat.z, lanes.root
     s, s1, lost = flat.s, flat.q, flat.p
-    kept, shrinkage = flat.p, flat.spread
     for k in range(len(d)):
         s1[k] = z[k] * z[k] * d[k]
     _sum(s1)
@@ -495,18 +494,18 @@ def _newton(flat, lanes, limits):
         if not busy:
             break
         _spread(mu, flat.spread)
-        # three loops: with more arrays in one, the compiler does not vectorise it
+        # two loops: with more arrays in one, the compiler does not vectorise it
         for k in range(len(d)):
             m = flat.spread[k] * d[k]
-            kept[k] = 1 / (1 + m)
-            shrinkage[k] = m * kept[k]
-        for k in range(len(d)):
-            w = z[k] * kept[k]
+            kept = 1 / (1 + m)
+            w = z[k] * kept
             s[k] = w * w
-            s1[k] = w * w * shrinkage[k]
+            s1[k] = w * w * (m * kept)
         if near:
             for k in range(len(d)):
-                lost[k] = z[k] * z[k] * shrinkage[k] * (1 + kept[k])
+                m = flat.spread[k] * d[k]
+                kept = 1 / (1 + m)
+                lost[k] = z[k] * z[k] * (m * kept) * (1 + kept)
             _sum(lost)
         _sum(s)
         _sum(s1)
@@ -563,18 +562,26 @@ def _correct(flat, lanes, limits):
         lanes.busy[lane] = lanes.live[lane]
         busy += lanes.busy[lane]
     near = flat.s
+    any_near = np.any((lanes.low > 0) & lanes.live)
     for _ in range(limits.corrections):
         if not busy:
             break
         _spread(lanes.root, flat.spread)
-        _spread(lanes.low, near)
-        for k in range(len(d)):
-            c, lost = flat.spread[k], near[k] > 0
-            top, top_low = _two_prod(z[k], d[k] if lost else c)
-            bottom, bottom_low = _two_sum(c, d[k])
-            w, w_low = _divide(top, top_low, bottom, bottom_low)
-            rest, rest_low = _add(2 * z[k], 0.0, -w, -w_low)
-            p[k], q[k] = _multiply(w, w_low, rest if lost else w, rest_low if lost else w_low)
+        if any_near:
+            _spread(lanes.low, near)
+            for k in range(len(d)):
+                c, lost = flat.spread[k], near[k] > 0
+                top, top_low = _two_prod(z[k], d[k] if lost else c)
+                bottom, bottom_low = _two_sum(c, d[k])
+                w, w_low = _divide(top, top_low, bottom, bottom_low)
+                rest, rest_low = _add(2 * z[k], 0.0, -w, -w_low)
+                p[k], q[k] = _multiply(w, w_low, rest if lost else w, rest_low if lost else w_low)
+        else:
+            for k in range(len(d)):
+                top, top_low = _two_prod(z[k], flat.spread[k])
+                bottom, bottom_low = _two_sum(flat.spread[k], d[k])
+                w, w_low = _divide(top, top_low, bottom, bottom_low)
+                p[k], q[k] = _multiply(w, w_low, w, w_low)
         _total(p, q)
         _steepness(flat.spread, d, z, flat.s)
         for lane in range(_LANES):
