@@ -159,7 +159,7 @@ def distill_krylov(
         )
 
     run = Lanczos(product, start.labels)
-    due = 1
+    due = 3  # fewer hardly ever settle a chain
     while True:
         run.extend()
         last = run.exhausted or run.blocks >= max_products
