@@ -39,12 +39,16 @@ class Contender:
         problem, so that its multipliers are not those of the reference.
     needs : str
         Module of an extra that it imports, or nothing.
+    warm : int
+        Size of the problem that makes it compile, import and allocate before
+        anything is measured.
     """
 
     label: str
     run: Callable[[Any], Outcome]
     kind: str = "route"
     needs: str = ""
+    warm: int = 64
 
     @property
     def missing(self) -> bool:
@@ -165,9 +169,9 @@ CONTENDERS: dict[str, Contender] = {
     "auto": Contender("chosen, from G", stored("auto")),
     "eigh points": Contender("eigendecomposition, from points", points("eigh")),
     "band points": Contender("band reduction, from points", points("band")),
-    "krylov lazy": Contender("Krylov, G never stored", points("krylov")),
-    "spline": Contender("spline, O(n)", points("spline")),
-    "auto points": Contender("chosen, from points", points("auto")),
+    "krylov lazy": Contender("Krylov, G never stored", points("krylov"), warm=2000),
+    "spline": Contender("spline, O(n)", points("spline"), warm=100_000),
+    "auto points": Contender("chosen, from points", points("auto"), warm=2000),
     "sweep": Contender(
         "200 pairs, one eigendecomposition, compiled", sweep(_on_all_cores), needs="numba"
     ),

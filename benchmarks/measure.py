@@ -21,8 +21,6 @@ from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.plan import Group
 from benchmarks.problems import PROBLEMS, Array, Batch
 
-#: Size of the problem that compiles, imports and allocates before anything is measured.
-_WARM = 64
 _MEBIBYTE = 2**20
 #: Requests above this go back to the system when freed, so that peaks are not hidden by old ones.
 _MMAP_THRESHOLD = 4 * _MEBIBYTE
@@ -96,10 +94,11 @@ def measure(group: Group, bar: tqdm) -> list[dict[str, Any]]:
             bar.update(repeats)
         else:
             running[name] = repeats
-    warm, problem = build(min(_WARM, group.n)), build(group.n)
+    problem = build(group.n)
     for name in running:
+        contender = CONTENDERS[name]
         with suppress(ArithmeticError):
-            CONTENDERS[name].run(warm)
+            contender.run(build(min(contender.warm, group.n)))
     most = max(running.values(), default=0)
     for turn in range(most):
         # back and forth, so that a drift of the machine does not favour one
@@ -165,7 +164,7 @@ def _child(connection: Connection, name: str, problem_name: str, n: int) -> None
         connection.send({"refused": f"{contender.needs} is not installed"})
         return
     with suppress(ArithmeticError):
-        contender.run(build(min(_WARM, n)))
+        contender.run(build(min(contender.warm, n)))
     problem = build(n)
     if not isinstance(problem, Batch) and name in ("bare eigh", "eigh", "band", "krylov", "auto"):
         problem.gram  # noqa: B018 - the input is not charged
