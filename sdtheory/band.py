@@ -18,12 +18,14 @@ References
 ----------
 C. H. Bischof, B. Lang, X. Sun, *A framework for symmetric band reduction*,
 ACM Trans. Math. Softw. 26 (2000), for the reduction; R. Schreiber and
-C. Van Loan (1989) for Q = I - V T V^T.
+C. Van Loan (1989) for Q = I - V T V^T; G. H. Golub and R. Underwood, *The block
+Lanczos method for computing eigenvalues* (1977), for its leading rows.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
@@ -31,18 +33,26 @@ from typing import Any, cast
 import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
+from sdtheory.blas import times
 from sdtheory.secular import MAX_EVALUATIONS, NoRootError, middle, newton_step
 from sdtheory.validation import Array
 
 _DOUBLE = np.dtype(float)
 _dgemm, _dsbmv = (cast(Any, f) for f in get_blas_funcs(("gemm", "sbmv"), dtype=_DOUBLE))
-_dgeqrf, _dtrtri, _dpbtrf, _dpbtrs = (
-    cast(Any, f) for f in get_lapack_funcs(("geqrf", "trtri", "pbtrf", "pbtrs"), dtype=_DOUBLE)
+_dgeqrf, _dtrtri, _dpbtrf, _dpbtrs, _dpotrf = (
+    cast(Any, f)
+    for f in get_lapack_funcs(("geqrf", "trtri", "pbtrf", "pbtrs", "potrf"), dtype=_DOUBLE)
 )
 
 #: Half-bandwidth up to and above `_SMALL` points: measured, with the secular equation that follows.
 _WIDTHS = (32, 96)
 _SMALL = 1500
+#: The same for the leading rows alone, and the part of all columns beyond which
+#: reorthogonalisation makes them cost as much as the whole reduction.
+_LEADING_WIDTHS = (32, 64)
+PART = 4
+#: A correction of unit vectors below this moves their products by its square, which is rounding.
+_ONCE = 2.0**-27
 #: Rows and columns of a tile.
 _TILE = 288
 #: Columns that are reflected one by one; wider panels go in blocks of as many.
@@ -119,15 +129,11 @@ class BandForm:
             v /= np.maximum(np.linalg.norm(v, axis=0), _TINY)
             v = form.rotate(_dgemm(1.0, columns, form.restore(v))) - form.product(v)
             error = _MISSED * float(np.max(np.linalg.norm(v, axis=0)))
-        v, size = probes[:, :1], 0.0
-        for _ in range(_POWERS):
-            v = form.product(v / max(float(np.linalg.norm(v)), _TINY))
-            size = float(np.linalg.norm(v))
-        return cls(band, size, error, reflectors)
+        return cls(band, _size(band), error, reflectors)
 
     @property
     def n(self) -> int:
-        """Number of points."""
+        """Number of columns of B."""
         return self.band.shape[1]
 
     def rotate(self, columns: Array) -> Array:
@@ -173,6 +179,10 @@ class BandForm:
         missing = float(np.linalg.norm(columns - residual - self.product(u)))
         return missing / length if length > 0 else 0.0
 
+    def passed_on(self, residual: Array) -> float:
+        """Return ||F w|| / ||w|| for the residual w, with F what the band form leaves out of G."""
+        return 0.0
+
     def smallest_eigenvalue(self, c: float) -> float:
         """Return the smallest eigenvalue, to some per cent, where it is below -c < 0."""
         low, high = c, c
@@ -191,6 +201,143 @@ class BandForm:
             except NotPositiveDefiniteError:
                 low = middle
         return -high
+
+
+@dataclass(frozen=True)
+class LeadingForm(BandForm):
+    r"""The first m columns of a band form that starts from the labels.
+
+    With Q of shape (n, m) and N the b columns that would follow,
+
+    .. math:: G\,Q = Q\,B + N\,C\,E^\top,
+
+    where E picks the last b rows. What is solved with B solves the equation
+    with G up to C times those rows, which fall off from block to block.
+
+    Attributes
+    ----------
+    band : ndarray of shape (b + 1, m)
+    """
+
+    _basis: Array  # (n, m)
+    _coupling: Array  # (b, b)
+
+    @classmethod
+    def growing(cls, gram: Array, labels: Array, width: int | None = None) -> Iterator[LeadingForm]:
+        """Yield the forms of two, four, ... blocks, up to a part of all columns.
+
+        Parameters
+        ----------
+        gram : ndarray of shape (n, n)
+            Symmetric, contiguous, not changed.
+        labels : ndarray of shape (n, q)
+        width : int, optional
+            Half-bandwidth b.
+        """
+        n, q = labels.shape
+        if width is None:
+            width = _LEADING_WIDTHS[0] if n <= _SMALL else _LEADING_WIDTHS[1]
+        width = max(width, q)
+        columns = gram if gram.flags.f_contiguous else gram.T
+        most = min(n // PART, n - width) // width
+        if most < 2:
+            return
+        basis = np.empty((n, (most + 1) * width), order="F")
+        band = np.zeros((width + 1, most * width), order="F")
+        # the other columns make it find the largest eigenvalues while the labels' part is small
+        others = np.random.default_rng(0).standard_normal((n, width - q))
+        basis[:, :width] = _orthonormal(np.concatenate([labels, others], axis=1))[0]
+        for count in range(1, most + 1):
+            at, end = (count - 1) * width, count * width
+            Q = basis[:, :end]
+            image = _dgemm(1.0, columns, Q[:, at:])
+            inner = times(Q.T, image)
+            _store(band, at, inner[at:], 0)
+            following, coupling = _orthonormal(image - times(Q, inner))
+            while True:  # at length one: rounding leads back into Q where G leads nowhere new
+                inner = times(Q.T, following)
+                following -= times(Q, inner)
+                if np.max(np.abs(inner)) <= _ONCE:
+                    break
+                following, again = _orthonormal(following)
+                coupling = times(again, coupling)
+            basis[:, end : end + width] = following
+            if count % 2 == 0:
+                leading = np.asfortranarray(band[:, :end])
+                form = cls(leading, _size(leading), 0.0, (), Q, coupling)
+                yield cls(
+                    leading, form.size, form._defect_of_basis(columns, following), (), Q, coupling
+                )
+            if count < most:
+                _store(band, at, coupling, width)
+
+    def rotate(self, columns: Array) -> Array:
+        """Return Q^T times columns of shape (n, p)."""
+        return np.asfortranarray(times(self._basis.T, np.asfortranarray(columns)))
+
+    def restore(self, columns: Array) -> Array:
+        """Return Q times columns of shape (m, p)."""
+        return times(self._basis, np.asfortranarray(columns))
+
+    def passed_on(self, residual: Array) -> float:
+        """Return ||C E^T w|| / ||w||: how far w misses the rows that were left out."""
+        last = residual[len(residual) - len(self._coupling) :]
+        length = float(np.linalg.norm(residual))
+        return float(np.linalg.norm(times(self._coupling, last))) / length if length > 0 else 0.0
+
+    def defect(self, c: float, columns: Array, residual: Array) -> float:
+        """Return ||F|| for the smallest F with c (c I + G + F)^{-1} columns = residual."""
+        return math.hypot(super().defect(c, columns, residual), self.passed_on(residual))
+
+    def _defect_of_basis(self, columns: Array, following: Array) -> float:
+        """Return an estimate from above of ||G Q - Q B - N C E^T|| + ||B|| ||Q^T Q - I||."""
+        b = len(self._coupling)
+        v, error = np.random.default_rng(0).standard_normal((self.n, _PROBES)), 0.0
+        for _ in range(2):
+            v = np.asfortranarray(v / np.maximum(np.linalg.norm(v, axis=0), _TINY))
+            restored = self.restore(v)
+            missing = _dgemm(1.0, columns, restored) - self.restore(self.product(v))
+            missing -= times(following, times(self._coupling, np.asfortranarray(v[-b:])))
+            skewed = self.rotate(restored) - v
+            sizes = np.linalg.norm(missing, axis=0) + self.size * np.linalg.norm(skewed, axis=0)
+            error = _MISSED * float(np.max(sizes))
+            v = self.rotate(missing) + self.size * skewed
+        return error
+
+
+def is_positive_definite(gram: Array, shift: float) -> bool:
+    """Return whether gram + shift I has a Cholesky factor, to rounding.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n, n)
+        Symmetric, contiguous.
+    shift : float
+    """
+    shifted = np.array(gram if gram.flags.f_contiguous else gram.T, order="F")
+    shifted[np.diag_indices_from(shifted)] += shift
+    _, info = _dpotrf(shifted, lower=1, clean=0, overwrite_a=1)
+    return info == 0
+
+
+def _orthonormal(block: Array) -> tuple[Array, Array]:
+    """Return Q and R with block = Q R; orthonormal columns even where R is singular."""
+    k = block.shape[1]
+    packed = np.array(block, order="F")
+    factors = _factorised(packed)
+    R = np.asfortranarray(np.triu(packed[:k]))
+    V, T = _compact(packed, factors)
+    Q = _dgemm(-1.0, V, _dgemm(1.0, T, np.asfortranarray(V[:k].T)))
+    Q[range(k), range(k)] += 1.0
+    return Q, R
+
+
+def _size(band: Array) -> float:
+    v, size = np.random.default_rng(0).standard_normal(band.shape[1]), 0.0
+    for _ in range(_POWERS):
+        v = _dsbmv(len(band) - 1, 1.0, band, v / max(float(np.linalg.norm(v)), _TINY), lower=1)
+        size = float(np.linalg.norm(v))
+    return size
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.gaussian_process.kernels import RBF, Matern
 
 from sdtheory import band
-from sdtheory.band import BandForm, NotPositiveDefiniteError
+from sdtheory.band import BandForm, LeadingForm, NotPositiveDefiniteError
 from sdtheory.datasets import load_example
 from sdtheory.distill import Outcome, distill_eigh, trajectory
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
@@ -187,10 +187,10 @@ def test_chain_to_fifty_digits(kernel, name, monkeypatch):
     assert_allclose(own.y, rows, rtol=0, atol=1e-11)
 
 
-def problem(seed):
+def problem(seed, fewest=1, most=60):
     """Return G with its exact spectrum to rounding, labels and a tolerance."""
     rng = np.random.default_rng(seed)
-    n, q = int(rng.integers(1, 60)), int(rng.integers(1, 4))
+    n, q = int(rng.integers(fewest, most)), int(rng.integers(1, 4))
     d = (
         np.exp(-rng.uniform(0, 30, n)),
         rng.random(n) + 1e-3,
@@ -207,11 +207,21 @@ def problem(seed):
     return d, z, (G + G.T) / 2, Q @ z, epsilon
 
 
-def test_no_wrong_digit_in_random_problems(monkeypatch):
+def leave_more_out(monkeypatch, width=4):
+    """Take leading rows of smaller problems, and more of them."""
+    monkeypatch.setattr(band, "_LEADING_WIDTHS", (width, width))
+    for module in (band, route):
+        monkeypatch.setattr(module, "PART", 1)
+
+
+@pytest.mark.parametrize("leading", [False, True])
+def test_no_wrong_digit_in_random_problems(leading, monkeypatch):
     monkeypatch.setattr(band, "_WIDTHS", (8, 8))
-    answered = refused = infeasible = idle = 0
+    if leading:
+        leave_more_out(monkeypatch)
+    answered = refused = infeasible = idle = partial = 0
     for seed in [*range(360), 445, 879]:
-        d, z, G, y, epsilon = problem(seed)
+        d, z, G, y, epsilon = problem(seed, *((30, 120) if leading else ()))
         tolerance = 10.0 ** -(3 + seed % 8)
         try:
             own = distill_band(G, y, epsilon, 8, tolerance=tolerance)
@@ -233,11 +243,103 @@ def test_no_wrong_digit_in_random_problems(monkeypatch):
         assert np.all(error <= own.c_error[:same] + rounded), seed
         assert np.all(own.c_error <= tolerance), seed
         answered += 1
+        partial += isinstance(own._form, LeadingForm)
         idle += not np.any(error > own.c_error[:same] / 1000)
-    assert answered > 200
+    assert answered > (150 if leading else 200)
     assert refused > 20
-    assert infeasible > 3
+    assert infeasible > (0 if leading else 3)
+    assert partial > 60 if leading else partial == 0
     assert idle < answered / 2  # the errors are not far above what happens
+
+
+# leading rows alone
+
+
+@pytest.mark.parametrize("kind", ["full", "smooth", "low rank", "zero"])
+def test_leading_rows_of_a_band_form(kind):
+    n, q = 120, 2
+    rng = np.random.default_rng(3)
+    factor = rng.standard_normal((n, 9))
+    x = rng.random(n)
+    G = {
+        "full": symmetric(n),
+        "smooth": gram(RBF(0.2), x),
+        "low rank": factor @ factor.T / n,
+        "zero": np.zeros((n, n)),
+    }[kind]
+    labels = rng.standard_normal((n, q))
+    count = 0
+    for form in LeadingForm.growing(G, labels, 5):
+        count += 2
+        m = 5 * count
+        assert form.n == m
+        Q = form.restore(np.eye(m))
+        assert_allclose(Q.T @ Q, np.eye(m), rtol=0, atol=20 * ULP)
+        assert_allclose(form.restore(form.rotate(labels)), labels, rtol=0, atol=50 * ULP)
+        assert_allclose(form.rotate(labels)[q:], 0, rtol=0, atol=50 * ULP)
+        size = np.linalg.norm(G, 2)
+        missing = G @ Q - Q @ full(form)
+        inside = np.linalg.norm(missing[:, :-5], 2)
+        assert inside <= form.error <= 60 * ULP * size
+        # what is left of the last columns is orthogonal to Q and as large as the coupling
+        assert np.linalg.norm(Q.T @ missing) <= 3 * form.error
+        w = rng.standard_normal((m, q))
+        expected = np.linalg.norm(missing @ w) / np.linalg.norm(w)
+        assert_allclose(form.passed_on(w), expected, rtol=1e-9, atol=3 * form.error)
+    assert count == 6  # a quarter of all columns
+
+
+@pytest.mark.parametrize("q", [1, 3])
+def test_chain_from_leading_rows(q, monkeypatch):
+    n = 600
+    x = np.sort(np.random.default_rng(0).random(n))
+    y = np.sin(np.outer(x, np.arange(3, 3 + q)))
+    y += 0.3 * np.random.default_rng(1).standard_normal(y.shape)
+    y = y[:, 0] if q == 1 else y
+    kernel, epsilon = SimplySupportedBeam(), 0.11 * q
+    G = gram(kernel, x)
+    own = distill_band(G, y, epsilon, 5)
+    assert isinstance(own._form, LeadingForm)
+    monkeypatch.setattr(route, "_from_leading_rows", lambda *_: None)
+    whole = distill_band(G, y, epsilon, 5)
+    assert not isinstance(whole._form, LeadingForm)
+    assert own.n_rounds == whole.n_rounds > 1
+    assert np.all(np.abs(own.c / whole.c - 1) <= own.c_error + whole.c_error)
+    assert np.all(own.c_error <= 2 * whole.c_error)
+    assert_allclose(own.y, whole.y, rtol=0, atol=1e-9)
+    G_new = gram(kernel, x, np.linspace(0, 1, 31))
+    for t in range(own.n_rounds):
+        assert_allclose(own.predict(G_new, t), whole.predict(G_new, t), rtol=0, atol=1e-9)
+
+
+def test_rows_that_matter_are_not_left_out(monkeypatch):
+    n = 600
+    x = np.random.default_rng(0).random(n)
+    y = np.sin(6 * x) + 0.3 * np.random.default_rng(1).standard_normal(n)
+    G = gram(Matern(0.05, nu=0.5), x)
+    own = distill_band(G, y, 0.05, 4)
+    assert own._form.n == n
+    # without the criterion two blocks are taken, whose multipliers are wrong beyond their error
+    monkeypatch.setattr(LeadingForm, "passed_on", lambda *_: 0.0)
+    wrong = distill_band(G, y, 0.05, 4)
+    assert isinstance(wrong._form, LeadingForm)
+    assert np.any(np.abs(wrong.c / own.c - 1) > wrong.c_error + own.c_error)
+
+
+def test_a_negative_eigenvalue_among_the_rows_left_out_is_seen(monkeypatch):
+    n = 600
+    rng = np.random.default_rng(2)
+    Q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    d = 1.0 / np.arange(1, n + 1) ** 4
+    d[-1] = -1e-11
+    z = np.exp(-np.arange(n) / 3.0) + 1e-3
+    z[-1] = 0
+    G = (Q * d) @ Q.T
+    G, y = (G + G.T) / 2, Q @ z
+    with pytest.raises(InvalidInputError, match=r"gram is indefinite: .* about -1"):
+        distill_band(G, y, 1e-3, 4)
+    monkeypatch.setattr(route, "is_positive_definite", lambda *_: True)
+    assert isinstance(distill_band(G, y, 1e-3, 4)._form, LeadingForm)  # nothing else sees it
 
 
 # how chains end

@@ -8,7 +8,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.band import BandForm, NotPositiveDefiniteError, Root, solve
+from sdtheory.band import (
+    PART,
+    BandForm,
+    LeadingForm,
+    NotPositiveDefiniteError,
+    Root,
+    is_positive_definite,
+    solve,
+)
 from sdtheory.distill import PROBES, ending, root_mean_square
 from sdtheory.routes.chain import KNOWN, ULP, AccuracyError, Chain, as_tolerance
 from sdtheory.routes.start import Start, excess_of
@@ -46,8 +54,8 @@ class BandDistillation(Chain):
 
     condition: Array
     _form: BandForm | None
-    _fits: Array  # (T, n, q): y_1, ..., y_T, rotated
-    _duals: Array  # (T, n, q), rotated
+    _fits: Array  # (T, m, q): y_1, ..., y_T, rotated, in the m rows of the band form
+    _duals: Array  # (T, m, q), rotated
 
     @property
     def y(self) -> Array:
@@ -79,7 +87,7 @@ class BandDistillation(Chain):
             return rows
         count, n, q = rows.shape
         columns = self._form.restore(rows.transpose(1, 0, 2).reshape(n, count * q))
-        return columns.reshape(n, count, q).transpose(1, 0, 2)
+        return columns.reshape(len(columns), count, q).transpose(1, 0, 2)
 
 
 def distill_band(
@@ -152,9 +160,11 @@ def distill_band(
         raise start.infeasible(start.excess + start.rho2)
     if exponent:
         np.ldexp(matrix, -exponent, out=matrix)
-    form = BandForm.of(matrix)
-    chain = _Rounds(form, start, tolerance)
-    chain.run()
+    chain = _from_leading_rows(matrix, start, tolerance)
+    if chain is None:
+        chain = _Rounds(BandForm.of(matrix), start, tolerance)
+        chain.check_feasible()
+        chain.run()
 
     count = len(chain.roots)
     duals = [root.residual / root.c for root in chain.roots]
@@ -176,10 +186,40 @@ def distill_band(
         n_rounds_range=n_rounds_range,
         condition=np.array([1 / root.steepness for root in chain.roots]),
         _labels=labels,
-        _form=form,
+        _form=chain.form,
         _fits=np.ldexp(np.array([root.fit for root in chain.roots]), start.exponent),
         _duals=duals,
     )
+
+
+class _CutTooEarlyError(ArithmeticError):
+    """The rows that were left out matter; `times` says how often more than rounding."""
+
+    def __init__(self, times: float) -> None:
+        super().__init__(times)
+        self.times = times
+
+
+def _from_leading_rows(matrix: Array, start: Start, tolerance: float) -> _Rounds | None:
+    """Run the rounds in the leading rows, where those are few and all else below rounding."""
+    n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix))))
+    for form in LeadingForm.growing(matrix, start.labels):
+        chain = _Rounds(form, start, tolerance)
+        try:
+            chain.run()
+        except _CutTooEarlyError as cut:
+            known, left = left, float(np.log(cut.times))
+            # the rate slows from block to block: this is the least that is needed
+            needed = left / (known - left) * (form.n - before) if left < known else n
+            if form.n + needed > n / PART:
+                return None
+            before = form.n
+        except (AccuracyError, InvalidInputError):
+            return None
+        else:
+            # rows that were left out may hold a negative eigenvalue
+            return chain if is_positive_definite(matrix, chain.floor) else None
+    return None
 
 
 class _Rounds:
@@ -197,10 +237,14 @@ class _Rounds:
     """
 
     def __init__(self, form: BandForm, start: Start, tolerance: float) -> None:
-        self._form = form
+        self.form = form
         self._start = start
         self._tolerance = tolerance
-        self._perturbation = max(form.error, backward_error(form.n) * form.size)
+        n = len(start.labels)
+        self._rounding = backward_error(n) * form.size
+        self._perturbation = max(form.error, self._rounding)
+        #: size of eigenvalues that rounding makes
+        self.floor = max(n * ULP * form.size, self._perturbation)
         self.roots: list[Root] = []
         self.errors: list[float] = []
         self.r: list[float] = [start.r]
@@ -210,14 +254,14 @@ class _Rounds:
 
     def run(self) -> None:
         """Run to the collapse, or the last round asked for."""
-        form, start = self._form, self._start
+        form, start = self.form, self._start
         rho2 = start.rho2
         y = form.rotate(start.labels)
-        self._check_feasible(y)
-        n, q = y.shape
+        n = len(start.labels)
+        m, q = y.shape
         rng = np.random.default_rng(0)
-        g, h = rng.standard_normal((2, n, PROBES))
-        noise = rng.standard_normal((n, PROBES, q))
+        g, h = rng.standard_normal((2, m, PROBES))
+        noise = rng.standard_normal((m, PROBES, q))
         # dy_0 is by rounding; ||y_0|| itself is exact
         moved = backward_error(n) * float(np.linalg.norm(y)) * noise
         while self.excess > 0 and len(self.roots) < start.limit:
@@ -231,6 +275,9 @@ class _Rounds:
                     break
                 raise self._inaccurate(t, None, np.inf) from error
             w, c, shrunk = root.residual, root.c, root.shrunk
+            cut = form.passed_on(w)
+            if cut > self._rounding:
+                raise _CutTooEarlyError(cut / self._rounding)
             defect = form.defect(c, y, w)
             perturbation = self._perturbation + (defect if c < form.size else 0.0)
             flat = (w - shrunk)[:, None]  # K w
@@ -254,7 +301,7 @@ class _Rounds:
                 raise self._inaccurate(t, c, error)
             self.roots.append(root)
             self.errors.append(error)
-            change = (direct - moved).reshape(n, -1)
+            change = (direct - moved).reshape(m, -1)
             moved = moved + root.shifted.residual(change).reshape(moved.shape)
             moved -= shrunk[:, None] * (here - before)[:, None]
             moved += ULP * (np.abs(y) + np.abs(w))[:, None] * noise
@@ -283,7 +330,7 @@ class _Rounds:
     def _within_rounding(self, t: int) -> bool:
         return t in self.near and abs(self.excess) <= self._tolerance * self._start.rho2
 
-    def _check_feasible(self, y: Array) -> None:
+    def check_feasible(self) -> None:
         """Refuse an indefinite G, and labels whose part in its numerical kernel is too large.
 
         With h the size of rounding, at least n machine epsilon d_max, an
@@ -291,8 +338,8 @@ class _Rounds:
         it adds on the way to 1e5 h. What then is left belongs to eigenvalues up
         to 30 h; rounding moves ||w||^2 by up to 2 ||E|| / c of it.
         """
-        form, rho2 = self._form, self._start.rho2
-        floor = max(form.n * ULP * form.size, self._perturbation)
+        form, rho2, floor = self.form, self._start.rho2, self.floor
+        y = form.rotate(self._start.labels)
         try:
             shifted = form.shifted(floor)
         except NotPositiveDefiniteError:
@@ -313,7 +360,7 @@ class _Rounds:
             raise self._start.infeasible(lower)
 
     def _inaccurate(self, t: int, c: float | None, error: float) -> AccuracyError:
-        size = self._form.size
+        size = self.form.size
         if c is None:
             found = (
                 f"c_{t} is lost in rounding: c I + G is not positive definite, to rounding, or "
