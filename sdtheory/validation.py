@@ -49,7 +49,12 @@ class InfeasibleToleranceError(ValueError):
 
 
 def as_real_array(
-    value: ArrayLike, name: str, *, ndim: tuple[int, ...], remedy: str | None = None
+    value: ArrayLike,
+    name: str,
+    *,
+    ndim: tuple[int, ...],
+    remedy: str | None = None,
+    copy: bool = True,
 ) -> Array:
     """Return ``value`` as a finite, non-empty float64 array.
 
@@ -63,6 +68,8 @@ def as_real_array(
         Allowed numbers of dimensions, ascending; a range where more than two.
     remedy : str, optional
         What to do instead, where the caller knows better than this function.
+    copy : bool, default=True
+        Whether to copy what is a float64 array already.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def as_real_array(
         if array.dtype.kind not in "biufO":
             raise TypeError
         with np.errstate(over="ignore"):  # an infinity is reported below
-            array = array.astype(np.float64)
+            array = array.astype(np.float64, copy=copy)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(
             f"{name} must hold real numbers that fit a float, but has dtype {array.dtype}. "
@@ -185,14 +192,16 @@ def as_rounds(rounds: Any, name: str = "rounds") -> int:
     return int(rounds)
 
 
-def as_gram(gram: ArrayLike, name: str = "gram") -> Array:
+def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
     """Return a square, symmetric float64 matrix.
 
     An asymmetry of the size of rounding (8 machine epsilon times the largest
     entry) is averaged out, as kernel code commonly leaves one; more is an
-    error.
+    error. What is passed is never changed; without `copy`, and without an
+    asymmetry, it may be what is returned.
     """
-    matrix = as_real_array(gram, name, ndim=(2,))
+    matrix = as_real_array(gram, name, ndim=(2,), copy=copy)
+    shared = not copy and np.may_share_memory(matrix, np.asarray(gram))
     rows, columns = matrix.shape
     if rows != columns:
         raise InvalidInputError(
@@ -200,16 +209,16 @@ def as_gram(gram: ArrayLike, name: str = "gram") -> Array:
             f"all pairs of training points, divided by n."
         )
     asymmetry = 0.0
-    # tile by tile, within the copy that as_real_array made: a transposed pass over the whole
-    # costs as much as a fifth of an eigendecomposition at n = 1000
+    # tile by tile and in place: a transposed pass over the whole costs as much as a fifth of an
+    # eigendecomposition at n = 1000
     for i in range(0, rows, _TILE):
         for j in range(0, i + 1, _TILE):
-            below, above = (
-                matrix[i : i + _TILE, j : j + _TILE],
-                matrix[j : j + _TILE, i : i + _TILE],
-            )
-            if np.array_equal(below, above.T):
+            tiles = (slice(i, i + _TILE), slice(j, j + _TILE))
+            if np.array_equal(matrix[tiles], matrix[tiles[::-1]].T):
                 continue
+            if shared:
+                matrix, shared = matrix.copy(), False
+            below, above = matrix[tiles], matrix[tiles[::-1]]
             half, mirrored = below / 2, above.T / 2
             asymmetry = max(asymmetry, 2 * float(np.max(np.abs(half - mirrored))))
             below[...] = half + mirrored

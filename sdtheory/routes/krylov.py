@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -160,12 +161,12 @@ def distill_krylov(
 
     run = Lanczos(product, start.labels)
     due = 3  # fewer hardly ever settle a chain
+    before, missing = 0, math.inf
     while True:
         run.extend()
         last = run.exhausted or run.blocks >= max_products
         if run.blocks < due and not last:
             continue
-        due = run.blocks + 1 + run.blocks // 8
         rule = run.quadrature()
         try:
             chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
@@ -177,6 +178,11 @@ def distill_krylov(
                     f"rounds, a larger epsilon or more max_products; or use distill or, in one "
                     f"dimension, distill_spline."
                 ) from None
+            # half of the way that is left at this rate, which grows from product to product
+            gained = (missing - error.missing) / (run.blocks - before)
+            ahead = error.missing / gained / 2 if 0 < gained < math.inf else 0.0
+            before, missing = run.blocks, error.missing
+            due = run.blocks + max(1 + run.blocks // 8, int(min(ahead, run.blocks)))
 
     count = len(chain.low)
     c = chain.c
@@ -198,11 +204,16 @@ def distill_krylov(
 
 
 class _OpenError(Exception):
-    """An enclosure does not close; `final` says that no more products will close it."""
+    """An enclosure does not close.
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    `final` says that no more products will close it, `missing` by what factor
+    it is too wide, as a logarithm.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, missing: float = math.inf) -> None:
         super().__init__(reason)
         self.final = final
+        self.missing = missing
 
 
 @dataclass(frozen=True)
@@ -240,9 +251,11 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         t = len(c)
         root, condition = _newton(rule.nodes, np.sum(z[t] ** 2, axis=1), rho2, excess)
         rounding = condition * rule.rounding / root
-        ends = None
+        ends, missing = None, math.inf
         if rounding <= tolerance:
-            ends = _around(rule, (root, condition), (low, high), rho2, tolerance - rounding)
+            ends, missing = _around(
+                rule, (root, condition), (low, high), rho2, tolerance - rounding
+            )
         if ends is None and t > 0 and excess <= tolerance:
             return ended(Outcome.NEAR_COLLAPSE)
         if rounding > tolerance:
@@ -254,7 +267,9 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
                 final=t == 0 and rounding > 16 * tolerance,
             )
         if ends is None:
-            raise _OpenError(f"c_{t}, near {root:.3g}, is not enclosed to {tolerance:.1g}")
+            raise _OpenError(
+                f"c_{t}, near {root:.3g}, is not enclosed to {tolerance:.1g}", missing=missing
+            )
         c = np.append(c, root)
         low = np.append(low, ends[0] * (1 - rounding))
         high = np.append(high, ends[1] * (1 + rounding))
@@ -296,14 +311,18 @@ def _around(
     earlier: tuple[Array, Array],
     rho2: float,
     tolerance: float,
-) -> tuple[float, float] | None:
-    """Return an interval for the root near c, by the signs of the two bounds at its ends."""
+) -> tuple[tuple[float, float] | None, float]:
+    """Return an interval for the root near c, by the signs of the two bounds at its ends.
+
+    Where it is wider than the tolerance there is none, but the logarithm of the ratio.
+    """
     c, condition = root
     low, high = rule.enclose(c, *earlier)
     # half of the interval, to first order
     expected = condition * max(high - rho2, rho2 - low) / (2 * rho2)
+    missing = float(np.log(expected / tolerance)) if 0 < expected < math.inf else math.inf
     if not expected <= 2 * tolerance:
-        return None
+        return None, missing
     ends = []
     for sign in (-1, 1):
         width = max(4 * ULP, min(1.1 * expected, tolerance))
@@ -315,8 +334,8 @@ def _around(
                 break
             width *= 2
             if not width <= tolerance:
-                return None
-    return ends[0], ends[1]
+                return None, missing
+    return (ends[0], ends[1]), missing
 
 
 def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
@@ -329,5 +348,7 @@ def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
                 f"{operator.shape} and dtype {operator.dtype}. Pass products with G = k(x, x) / n."
             )
         return operator.matmat, rows
-    matrix = as_gram(gram)
+    matrix = as_gram(gram, copy=False)
+    if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
+        matrix = matrix.copy()
     return functools.partial(symmetric_times, matrix), len(matrix)
