@@ -201,7 +201,7 @@ def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
     asymmetry, it may be what is returned.
     """
     matrix = as_real_array(gram, name, ndim=(2,), copy=copy)
-    shared = not copy and np.may_share_memory(matrix, np.asarray(gram))
+    own = copy
     rows, columns = matrix.shape
     if rows != columns:
         raise InvalidInputError(
@@ -216,8 +216,8 @@ def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
             tiles = (slice(i, i + _TILE), slice(j, j + _TILE))
             if np.array_equal(matrix[tiles], matrix[tiles[::-1]].T):
                 continue
-            if shared:
-                matrix, shared = matrix.copy(), False
+            if not own:
+                matrix, own = matrix.copy(), True
             below, above = matrix[tiles], matrix[tiles[::-1]]
             half, mirrored = below / 2, above.T / 2
             asymmetry = max(asymmetry, 2 * float(np.max(np.abs(half - mirrored))))

@@ -16,7 +16,7 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.forms import FORMS, FULL
 from benchmarks.plan import Form
 from benchmarks.problems import PROBLEMS, ROUNDS, sines
-from sdtheory import gram, trajectory
+from sdtheory import distill, gram, trajectory
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 
 ROOT = Path(__file__).parent.parent
@@ -309,3 +309,13 @@ def test_the_reference_of_a_batch_is_the_recursion():
         batch.reference, trajectory(batch.d, batch.z, batch.epsilon, ROUNDS).c, equal_nan=True
     )
     assert np.any(np.isinf(PROBLEMS["batch"](1000).reference))
+
+
+def test_rows_of_the_band_form_that_the_chapter_speaks_of():
+    rows = {}
+    for name in ("beam", "cloud"):
+        problem = PROBLEMS[name](1000)
+        chain = distill(problem.gram, problem.y, problem.epsilon, ROUNDS, route="band")
+        rows[name] = chain._form.n
+    assert rows["beam"] <= 250  # few
+    assert rows["cloud"] == 1000  # the whole matrix

@@ -214,7 +214,7 @@ def _from_leading_rows(matrix: Array, start: Start, tolerance: float) -> _Rounds
             if form.n + needed > n / PART:
                 return None
             before = form.n
-        except (AccuracyError, InvalidInputError):
+        except AccuracyError:
             return None
         else:
             # rows that were left out may hold a negative eigenvalue
@@ -238,6 +238,7 @@ class _Rounds:
 
     def __init__(self, form: BandForm, start: Start, tolerance: float) -> None:
         self.form = form
+        self._labels = form.rotate(start.labels)
         self._start = start
         self._tolerance = tolerance
         n = len(start.labels)
@@ -256,8 +257,7 @@ class _Rounds:
         """Run to the collapse, or the last round asked for."""
         form, start = self.form, self._start
         rho2 = start.rho2
-        y = form.rotate(start.labels)
-        n = len(start.labels)
+        y, n = self._labels, len(start.labels)
         m, q = y.shape
         rng = np.random.default_rng(0)
         g, h = rng.standard_normal((2, m, PROBES))
@@ -278,7 +278,7 @@ class _Rounds:
             cut = form.passed_on(w)
             if cut > self._rounding:
                 raise _CutTooEarlyError(cut / self._rounding)
-            defect = form.defect(c, y, w)
+            defect = float(np.hypot(form.defect(c, y, w), cut))
             perturbation = self._perturbation + (defect if c < form.size else 0.0)
             flat = (w - shrunk)[:, None]  # K w
             steepness = root.steepness * rho2
@@ -339,7 +339,7 @@ class _Rounds:
         to 30 h; rounding moves ||w||^2 by up to 2 ||E|| / c of it.
         """
         form, rho2, floor = self.form, self._start.rho2, self.floor
-        y = form.rotate(self._start.labels)
+        y = self._labels
         try:
             shifted = form.shifted(floor)
         except NotPositiveDefiniteError:
