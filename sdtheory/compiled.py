@@ -1,12 +1,13 @@
 """The recursion in compiled loops: `sdtheory.distill.trajectory` for batches and sweeps.
 
-A few instances at a time run through all their rounds in the nearest cache, by
-the algorithm of `sdtheory.multiplier`: bracketed Newton, then a correction in
-double-double arithmetic. Operations and their order are those of the
-vectorised path, so that the results have the same bits. What these two cannot
-decide (an energy within rounding of its bound, a plateau, magnitudes near the
-ends of the float range, an infeasible tolerance) is left to the vectorised
-path, to its exact arithmetic and to its errors.
+A few instances at a time, the lanes of a vector register, run through all their
+rounds in the nearest cache, by the algorithm of `sdtheory.multiplier`:
+bracketed steps of Halley's method, then one on a residual in double-double
+arithmetic. Operations and their order are those of the vectorised path, so that
+the results have the same bits. What these two cannot decide (an energy within
+rounding of its bound, a plateau, magnitudes near the ends of the float range,
+an infeasible tolerance) is left to the vectorised path, to its exact arithmetic
+and to its errors.
 
 Importing this module needs Numba, which the extra ``scale`` installs. The
 first call compiles, in some seconds; the code is then kept on disk.
@@ -23,7 +24,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +36,8 @@ from sdtheory.validation import Array, InvalidInputError, as_rounds
 
 try:
     import numba
-    from numba.extending import intrinsic
+
+    from sdtheory.compiled_lanes import COUNT, every, fma, load, magnitude, some, sqrt, store, where
 except ImportError as error:
     raise ImportError(
         "sdtheory.compiled needs Numba, which is not installed. Install it with: "
@@ -44,12 +46,30 @@ except ImportError as error:
 
 #: Rounds for which memory is taken at first; more where a chain outlasts them.
 _ROUNDS = 32
-#: Instances side by side, so that loops fill vector registers at any n. Entry k of instance
-#: `lane` lies at k _LANES + lane of a flat array; sums over k end in its first _LANES entries.
-_LANES = 16
+
+# Numbers of the lanes, at these indices of one array: of many, each use would count references.
+(
+    _LIVE,  # 1: this arithmetic can still decide the instance; 0: it cannot, or there is none
+    _FRESH,  # 1: in its first round
+    _SINGULAR,  # 1: fresh, and with an eigenvalue of zero
+    _EPSILON,
+    _D_SCALE,  # powers of two
+    _Z_SCALE,
+    _RHO2,
+    _EXCESS,  # double-doubles
+    _EXCESS_LOW,
+    _SLACK,
+    _SLACK_LOW,
+    _R,
+    _RELATIVE_EXCESS,
+    _C,  # of the last fit, as are the following: scaled as d
+    _MEAN,  # c (r - 1)
+    _CONDITION,
+    _NUMBERS,  # how many
+) = range(0, 17 * COUNT, COUNT)
 
 # no fast-math flags: reassociated or contracted, a double-double is a float
-_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+_compiled = numba.njit(nogil=True, error_model="numpy")
 
 
 class _Limits(NamedTuple):
@@ -57,6 +77,7 @@ class _Limits(NamedTuple):
 
     near: float
     close: float
+    farthest: float
     cancelling: float
     unresolved: float
     smallest: float
@@ -76,44 +97,18 @@ class _Given(NamedTuple):
     limits: _Limits
 
 
-class _Flat(NamedTuple):
-    """Arrays of _LANES times n q entries, and the first for the results of a sum."""
-
-    #: Of the instances: eigenvalues, repeated for every output; labels y_t.
-    d: Array
-    labels: Array
-    #: Scaled by powers of two, without what does not enter.
-    scaled_d: Array
-    z: Array
-    #: Temporary.
-    spread: Array
-    p: Array
-    q: Array
-    s: Array
-
-
 class _Lanes(NamedTuple):
-    """Arrays of _LANES entries: row (-1: none) and round that is under way, and its numbers.
+    """What is under way: see `_LIVE` and those after it, and rows (-1: none) and their rounds.
 
-    `live` are the lanes that this arithmetic can still decide, `busy` those that iterate.
+    Entry k of a lane lies at k COUNT + lane in each of the four quarters of
+    `flat`: eigenvalues, repeated for every output, and labels y_t, both scaled
+    by powers of two; and two arrays for the terms of a sum.
     """
 
+    flat: Array
+    numbers: Array
     row: NDArray[np.int64]
     t: NDArray[np.int64]
-    live: NDArray[np.bool_]
-    busy: NDArray[np.bool_]
-    epsilon: Array
-    d_scale: Array
-    z_scale: Array
-    energy: Array
-    rho2: Array
-    excess: Array
-    excess_low: Array
-    slack: Array
-    slack_low: Array
-    root: Array
-    low: Array
-    high: Array
 
 
 class _Rows(NamedTuple):
@@ -262,6 +257,7 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
     limits = _Limits(
         near=multiplier.NEAR,
         close=multiplier.CLOSE,
+        farthest=multiplier.FARTHEST,
         cancelling=multiplier.CANCELLING,
         unresolved=multiplier.UNRESOLVED,
         smallest=multiplier.SMALLEST,
@@ -273,21 +269,19 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
     given = _Given(d, z, epsilon, limits)
 
     def part(start: int, stop: int) -> None:
-        flat = _Flat(*np.empty((len(_Flat._fields), n * q * _LANES)))
         lanes = _Lanes(
-            row=np.empty(_LANES, dtype=np.int64),
-            t=np.empty(_LANES, dtype=np.int64),
-            live=np.empty(_LANES, dtype=bool),
-            busy=np.empty(_LANES, dtype=bool),
-            **{name: np.empty(_LANES) for name in _Lanes._fields[4:]},
+            flat=np.ones(4 * n * q * COUNT),
+            numbers=np.zeros(_NUMBERS),
+            row=np.full(COUNT, stop),
+            t=np.zeros(COUNT, dtype=np.int64),
         )
-        _loop((start, stop), given, flat, lanes, rows)
+        _loop((start, stop), given, lanes, rows)
 
     if threads == 1:
         part(0, m)
     else:
         # several parts for each thread, as other work may take a core from one of them
-        size = max(_LANES, -(-m // (8 * threads)))
+        size = max(COUNT, -(-m // (8 * threads)))
         starts = range(0, m, size)
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, starts, [min(start + size, m) for start in starts]))
@@ -303,17 +297,6 @@ def _fill(rows: _Rows, where: NDArray[np.int_], path: Trajectory) -> None:
         getattr(rows, name)[where, : count + 1] = getattr(path, name)
     for array, value in zip(rows, (np.inf, 0, -1, np.nan), strict=False):
         array[where, count + (array.shape[1] > rows.c.shape[1]) :] = value
-
-
-def _generate_fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fma(*arguments)
-
-    return numba.float64(numba.float64, numba.float64, numba.float64), generate
-
-
-#: a * b + c, rounded once.
-_fma: Any = intrinsic(_generate_fma)
 
 
 @_compiled
@@ -332,65 +315,66 @@ def _fast_two_sum(a, b):
 @_compiled
 def _two_prod(a, b):
     p = a * b
-    return p, _fma(a, b, -p)
+    return p, fma(a, b, -p)
 
 
 @_compiled
-def _add(a, a_low, b, b_low):
-    s, e = _two_sum(a, b)
-    t, f = _two_sum(a_low, b_low)
+def _add(a, b):
+    s, e = _two_sum(a[0], b[0])
+    t, f = _two_sum(a[1], b[1])
     s, e = _fast_two_sum(s, e + t)
     return _fast_two_sum(s, e + f)
 
 
 @_compiled
-def _multiply(a, a_low, b, b_low):
-    p, e = _two_prod(a, b)
-    return _fast_two_sum(p, e + (a * b_low + a_low * b))
+def _negative(a):
+    return -a[0], -a[1]
 
 
 @_compiled
-def _divide(a, a_low, b, b_low):
-    q = a / b
-    p, e = _two_prod(q, b)
-    remainder = (a - p) - e + a_low - q * b_low
-    return _fast_two_sum(q, remainder / b)
+def _multiply(a, b):
+    p, e = _two_prod(a[0], b[0])
+    return p, e + (a[0] * b[1] + a[1] * b[0])
 
 
 @_compiled
-def _spread(values, a):
-    """Repeat the values of the lanes along a."""
-    for k in range(0, len(a), _LANES):
-        for lane in range(_LANES):
-            a[k + lane] = values[lane]
+def _divide(a, b, reciprocal):
+    q = a[0] * reciprocal
+    return q, (fma(-q, b[0], a[0]) + a[1] - q * b[1]) * reciprocal
 
 
 @_compiled
-def _sum(a):
-    """Sum in the order of `multiplier._sum`; overwrites its argument."""
-    size = len(a) // _LANES
+def _put(flat, at, term):
+    """Write a term of a sum into the two temporary arrays."""
+    quarter = len(flat) // 4
+    store(flat, at + 2 * quarter, term[0])
+    store(flat, at + 3 * quarter, term[1])
+
+
+@_compiled
+def _got(flat, at):
+    quarter = len(flat) // 4
+    return load(flat, at + 2 * quarter), load(flat, at + 3 * quarter)
+
+
+@_compiled
+def _pair(a, b):
+    """Add neighbours as `double_double.total` does, each with its error."""
+    s, e = _two_sum(a[0], b[0])
+    return s, (a[1] + b[1]) + e
+
+
+@_compiled
+def _total(flat, size):
+    """Sum so many terms in the order of `double_double.total`; overwrites them."""
     while size > 1:
-        shift = size // 2 * _LANES
-        for k in range(shift):
-            a[k] += a[k + shift]
+        for k in range(0, size // 2 * COUNT, COUNT):
+            _put(flat, k, _pair(_got(flat, 2 * k), _got(flat, 2 * k + COUNT)))
         if size % 2:
-            for k in range(shift, shift + _LANES):
-                a[k] = a[k + shift]
+            _put(flat, size // 2 * COUNT, _got(flat, (size - 1) * COUNT))
         size -= size // 2
-
-
-@_compiled
-def _total(high, low):
-    """Sum double-doubles in the order of `double_double.total`; overwrites its arguments."""
-    size = len(high) // _LANES
-    while size > 1:
-        shift = size // 2 * _LANES
-        for k in range(shift):
-            high[k], low[k] = _add(high[k], low[k], high[k + shift], low[k + shift])
-        if size % 2:
-            for k in range(shift, shift + _LANES):
-                high[k], low[k] = high[k + shift], low[k + shift]
-        size -= size // 2
+    high, low = _got(flat, 0)
+    return _fast_two_sum(high, low)
 
 
 @_compiled
@@ -406,268 +390,241 @@ def _power(e):
 
 
 @_compiled
-def _scale(flat, lanes, limits):
-    """Scale d and z into [0, 1] and [-1, 1]; lanes out of range live no more.
+def _begin(i, given, flat, lanes, lane):
+    """Put row i into a lane, scaled into [0, 1] and [-1, 1].
 
-    Returns whether some eigenvalue is zero.
+    One of a wrong sign or out of range does not live. No later round needs
+    other scales, as ||y_t|| > rho.
     """
-    d, z, labels = flat.scaled_d, flat.z, flat.labels
-    largest_d, largest_z, smallest = lanes.root, lanes.low, lanes.high
-    largest_d[:], largest_z[:], smallest[:] = 0.0, 0.0, math.inf
-    singular = False
-    for k in range(0, len(d), _LANES):
-        for lane in range(_LANES):
-            d[k + lane] = flat.d[k + lane] if labels[k + lane] != 0 else 0.0
-            largest_d[lane] = max(largest_d[lane], d[k + lane])
-            largest_z[lane] = max(largest_z[lane], abs(labels[k + lane]))
-            positive = d[k + lane] > 0
-            smallest[lane] = min(smallest[lane], d[k + lane] if positive else math.inf)
-            singular |= not positive
-    for lane in range(_LANES):
-        d_exponent = _exponent(largest_d[lane])
-        z_exponent = _exponent(largest_z[lane])
-        if max(abs(d_exponent), abs(z_exponent)) > limits.exponent:
-            lanes.live[lane] = False
-            d_exponent = z_exponent = 0
-        lanes.d_scale[lane] = _power(-d_exponent)
-        lanes.z_scale[lane] = _power(-z_exponent)
-        if smallest[lane] * lanes.d_scale[lane] < limits.smallest:
-            lanes.live[lane] = False
-    for k in range(0, len(d), _LANES):
-        for lane in range(_LANES):
-            d[k + lane] *= lanes.d_scale[lane]
-            z[k + lane] = labels[k + lane] * lanes.z_scale[lane]
-    return singular
+    limits, labels = given.limits, len(flat) // 4
+    _, n, outputs = given.z.shape
+    largest_d, largest_z, smallest, singular = 0.0, 0.0, math.inf, False
+    live = given.epsilon[i] > 0
+    for k in range(n):
+        d = given.d[i, k]
+        live &= d >= 0
+        for j in range(outputs):
+            z = abs(given.z[i, k, j])
+            if z > 0:
+                largest_z, largest_d = max(largest_z, z), max(largest_d, d)
+                smallest = min(smallest, d if d > 0 else math.inf)
+                singular |= d <= 0
+    d_exponent, z_exponent = _exponent(largest_d), _exponent(largest_z)
+    if max(abs(d_exponent), abs(z_exponent)) > limits.exponent:
+        live = False
+        d_exponent = z_exponent = 0
+    d_scale, z_scale = _power(-d_exponent), _power(-z_exponent)
+    for k in range(n):
+        for j in range(outputs):
+            at = (k * outputs + j) * COUNT + lane
+            flat[at] = given.d[i, k] * d_scale
+            flat[labels + at] = given.z[i, k, j] * z_scale
+    lanes[_LIVE + lane] = live and smallest * d_scale >= limits.smallest
+    lanes[_FRESH + lane], lanes[_SINGULAR + lane] = 1.0, singular
+    lanes[_EPSILON + lane] = given.epsilon[i]
+    lanes[_D_SCALE + lane], lanes[_Z_SCALE + lane] = d_scale, z_scale
+    lanes[_MEAN + lane] = math.nan
+
+
+@_compiled
+def _square(flat, c, fresh, at):
+    """Let labels be what they were fitted by, and return their squares."""
+    d, z = load(flat, at), load(flat, len(flat) // 4 + at)
+    z = where(fresh, z, z * (d / (c + d)))
+    store(flat, len(flat) // 4 + at, z)
+    return _two_prod(z, z)
 
 
 @_compiled
 def _weigh(points, flat, lanes, limits):
     """Compare the energies with rho^2; lanes that this does not decide live no more."""
-    singular = _scale(flat, lanes, limits)
-    d, z, p, q = flat.scaled_d, flat.z, flat.p, flat.q
-    for k in range(len(d)):
-        p[k], q[k] = _two_prod(z[k], z[k])
-    _total(p, q)
-    for lane in range(_LANES):
-        tolerance = lanes.epsilon[lane] * (lanes.z_scale[lane] * lanes.z_scale[lane])
-        tolerance = min(tolerance, limits.largest_tolerance)
-        if tolerance < limits.smallest and p[lane] > 0:
-            lanes.live[lane] = False
-        rho2, rho2_low = _two_prod(points, tolerance)
-        lanes.energy[lane], lanes.rho2[lane], lanes.slack_low[lane] = p[lane], rho2, rho2_low
-        lanes.excess[lane], lanes.excess_low[lane] = _add(p[lane], q[lane], -rho2, -rho2_low)
-    if singular:
-        for k in range(len(d)):
-            z_0 = z[k] if d[k] == 0 else 0.0
-            p[k], q[k] = _two_prod(z_0, z_0)
-            z[k] = z[k] if d[k] > 0 else 0.0
-        _total(p, q)
-    for lane in range(_LANES):
-        rho2, rho2_low = lanes.rho2[lane], lanes.slack_low[lane]
-        below, below_low = (p[lane], q[lane]) if singular else (0.0, 0.0)
-        lanes.slack[lane], lanes.slack_low[lane] = _add(rho2, rho2_low, -below, -below_low)
-        cancelling = limits.cancelling * rho2
-        if abs(lanes.excess[lane]) < cancelling or abs(lanes.slack[lane]) < cancelling:
-            lanes.live[lane] = False
-        if lanes.slack[lane] <= 0 and lanes.excess[lane] > 0:
-            lanes.live[lane] = False
+    labels, size, nothing = len(flat) // 4, len(flat) // (4 * COUNT), every(0.0)
+    c, fresh, live = load(lanes, _C), load(lanes, _FRESH) > 0.0, load(lanes, _LIVE) > 0.0
+    for k in range(0, size // 2 * COUNT, COUNT):
+        first, second = _square(flat, c, fresh, 2 * k), _square(flat, c, fresh, 2 * k + COUNT)
+        _put(flat, k, _pair(first, second))
+    if size % 2:
+        _put(flat, size // 2 * COUNT, _square(flat, c, fresh, (size - 1) * COUNT))
+    energy = _total(flat, size - size // 2)
+
+    z_scale, largest = load(lanes, _Z_SCALE), every(limits.largest_tolerance)
+    tolerance = load(lanes, _EPSILON) * (z_scale * z_scale)
+    tolerance = where(tolerance < largest, tolerance, largest)
+    live = live & ~((tolerance < limits.smallest) & (energy[0] > 0.0))
+    slack = rho2 = _two_prod(every(points), tolerance)
+    excess = _add(energy, _negative(rho2))
+    if some(load(lanes, _SINGULAR) > 0.0):
+        for k in range(0, size * COUNT, COUNT):
+            z, reachable = load(flat, labels + k), load(flat, k) > 0.0
+            unreachable = where(reachable, nothing, z)
+            _put(flat, k, _two_prod(unreachable, unreachable))
+            store(flat, labels + k, where(reachable, z, nothing))
+        slack = _add(rho2, _negative(_total(flat, size)))
+        store(lanes, _SINGULAR, nothing)
+    store(lanes, _FRESH, nothing)
+    cancelling = limits.cancelling * rho2[0]
+    live = live & ~((magnitude(excess[0]) < cancelling) | (magnitude(slack[0]) < cancelling))
+    live = live & ~((slack[0] <= 0.0) & (excess[0] > 0.0))
+    r = sqrt(energy[0] / points) / sqrt(load(lanes, _EPSILON)) / z_scale
+    store(lanes, _LIVE, where(live, every(1.0), nothing))
+    store(lanes, _RHO2, rho2[0])
+    store(lanes, _EXCESS, excess[0])
+    store(lanes, _EXCESS_LOW, excess[1])
+    store(lanes, _SLACK, slack[0])
+    store(lanes, _SLACK_LOW, slack[1])
+    store(lanes, _R, r)
+    store(lanes, _RELATIVE_EXCESS, excess[0] / rho2[0] / (1 + r))
 
 
 @_compiled
-def _newton(flat, lanes, limits):
-    """Find the roots of the live lanes, as `multiplier._bracketed_newton`."""
-    d, z, mu = flat.scaled_d, flat.z, lanes.root
-    s, s1, lost = flat.s, flat.q, flat.p
-    for k in range(len(d)):
-        s1[k] = z[k] * z[k] * d[k]
-    _sum(s1)
-    busy, near = 0, False
-    for lane in range(_LANES):
-        excess, slack = lanes.excess[lane], lanes.slack[lane]
-        near |= lanes.live[lane] and excess < slack
-        ratio = excess / slack
-        mu[lane] = ratio / (1 + math.sqrt(1 + ratio)) / (s1[lane] / (excess + slack))
-        lanes.low[lane], lanes.high[lane] = 0.0, math.inf
-        lanes.busy[lane] = lanes.live[lane]
-        busy += lanes.busy[lane]
+def _bracketed(flat, lanes, limits):
+    """Return roots of the live lanes, as `multiplier._bracketed`."""
+    labels, live = len(flat) // 4, load(lanes, _LIVE) > 0.0
+    excess, slack, mean = load(lanes, _EXCESS), load(lanes, _SLACK), load(lanes, _MEAN)
+    known = (mean > 0.0) & (mean < math.inf)
+    if some(live & ~known):
+        s = every(0.0)
+        for k in range(0, labels, COUNT):
+            z = load(flat, labels + k)
+            s = s + z * z * load(flat, k)
+        mean = where(known, mean, s / (excess + slack))
+    near = excess < slack
+    any_near = some(live & near)
+    mu = excess / slack / (1 + sqrt(1 + excess / slack)) / mean
+    low, high = every(0.0), every(math.inf)
+    busy = live
     for _ in range(limits.evaluations):
-        if not busy:
+        if not some(busy):
             break
-        _spread(mu, flat.spread)
-        # two loops: with more arrays in one, the compiler does not vectorise it
-        for k in range(len(d)):
-            m = flat.spread[k] * d[k]
+        s, s1, s2, lost = every(0.0), every(0.0), every(0.0), every(0.0)
+        for k in range(0, labels, COUNT):
+            z = load(flat, labels + k)
+            m = mu * load(flat, k)
             kept = 1 / (1 + m)
-            w = z[k] * kept
-            s[k] = w * w
-            s1[k] = w * w * (m * kept)
-        if near:
-            for k in range(len(d)):
-                m = flat.spread[k] * d[k]
-                kept = 1 / (1 + m)
-                lost[k] = z[k] * z[k] * (m * kept) * (1 + kept)
-            _sum(lost)
-        _sum(s)
-        _sum(s1)
-        for lane in range(_LANES):
-            if lanes.busy[lane]:
-                excess, slack = lanes.excess[lane], lanes.slack[lane]
-                e = (excess - lost[lane]) / slack if excess < slack else s[lane] / slack - 1
-                at = mu[lane]
-                if e > 0:
-                    lanes.low[lane] = at
-                if e < 0:
-                    lanes.high[lane] = at
-                bracket = lanes.low[lane], lanes.high[lane]
-                step, done = _step(at, e, s1[lane] / s[lane], bracket, limits.close)
-                mu[lane] = step if math.isfinite(step) else at
-                lanes.busy[lane] = not done
-                busy -= done
-    for lane in range(_LANES):
-        lanes.root[lane] = 1 / mu[lane]
+            shrinkage = m * kept
+            w = z * kept
+            w2 = w * w
+            first = w2 * shrinkage
+            s = s + w2
+            s1 = s1 + first
+            s2 = s2 + first * shrinkage
+            if any_near:
+                lost = lost + z * shrinkage * (z + w)
+        e = where(near, excess - lost, s - slack) / slack
+        low = where(busy & (e > 0.0), mu, low)
+        high = where(busy & (e < 0.0), mu, high)
+        change = _step(e, s, s1, s2, limits.farthest)
+        step = mu + mu * change
+        done = (magnitude(change) <= limits.close) | (high - low <= limits.close * mu)
+        inside = (step > low) & (step < high)
+        step = where(inside | done, step, _middle(low, high))
+        mu = where(busy & (magnitude(step) < math.inf), step, mu)
+        busy = busy & ~done
+    return 1 / mu
 
 
 @_compiled
-def _step(at, e, s, bracket, close):
-    """Return the next iterate in mu, and whether it is the last one."""
-    low, high = bracket
-    root = math.sqrt(max(1 + e, 0.0))
-    gap = e / (1 + root)
-    step = at * (1 + gap / s) if e > 0 else at / (1 - gap / (root * s))
-    done = abs(step - at) <= close * at or high - low <= close * at
-    if not done and not low < step < high:
-        bounded = 256 * low if math.isinf(high) else high
-        step = math.sqrt(low) * math.sqrt(bounded) if low > 0 else bounded / 16
-    return step, done
+def _step(e, s, s1, s2, farthest):
+    """Return the relative change of mu, as `multiplier._step`."""
+    newton = (1 + sqrt(where(e > -1.0, 1 + e, every(0.0)))) * s1 * s1
+    halley, least = newton + 1.5 * e * (s1 * s1 - s * s2), newton / farthest
+    return e * s * s1 / where(halley > least, halley, least)
 
 
 @_compiled
-def _steepness(c, d, z, s1):
-    """Sum as `multiplier._steepness`."""
-    for k in range(len(d)):
-        m = d[k] / c[k]
-        kept = 1 / (1 + m)
-        w = z[k] * kept
-        s1[k] = w * w * (m * kept)
-    _sum(s1)
+def _middle(low, high):
+    bounded = where(high < math.inf, high, 256 * low)
+    return where(low > 0.0, sqrt(low) * sqrt(bounded), bounded / 16)
 
 
 @_compiled
-def _correct(flat, lanes, limits):
-    """Correct the roots as `multiplier._corrected`; lanes it does not resolve live no more."""
-    d, z, p, q = flat.scaled_d, flat.z, flat.p, flat.q
-    busy = 0
-    for lane in range(_LANES):
-        lanes.low[lane] = lanes.excess[lane] < lanes.slack[lane]
-        lanes.busy[lane] = lanes.live[lane]
-        busy += lanes.busy[lane]
-    near = flat.s
-    any_near = np.any((lanes.low > 0) & lanes.live)
+def _term(flat, at, c, lost, any_lost):
+    """Return a term of the energy, kept or lost, and of the moments S1 and S2."""
+    d, z = load(flat, at), load(flat, len(flat) // 4 + at)
+    bottom = _two_sum(c, d)
+    reciprocal = 1 / bottom[0]
+    other = ratio = _divide(_two_prod(z, where(lost, d, c)), bottom, reciprocal)
+    if any_lost:
+        rest = _two_sum(2 * z, -ratio[0])
+        other = where(lost, rest[0], ratio[0]), where(lost, rest[1] - ratio[1], ratio[1])
+    w, shrinkage = z * (c * reciprocal), d * reciprocal
+    first = w * w * shrinkage
+    return _multiply(ratio, other), first, first * shrinkage
+
+
+@_compiled
+def _fit(flat, lanes, limits):
+    """Find the multipliers as `multiplier._corrected`; lanes it does not resolve live no more."""
+    c = _bracketed(flat, lanes, limits)
+    size, live, rho2 = len(flat) // (4 * COUNT), load(lanes, _LIVE) > 0.0, load(lanes, _RHO2)
+    excess, slack = load(lanes, _EXCESS), load(lanes, _SLACK)
+    nothing, half, one = every(0.0), every(0.5), every(1.0)
+    lost = excess < slack
+    any_lost = some(live & lost)
+    target = where(lost, excess, slack)
+    target_low = where(lost, load(lanes, _EXCESS_LOW), load(lanes, _SLACK_LOW))
+    scale = target + where(target < limits.cancelling * rho2, nothing, rho2)
+    steepness, busy = one, live
     for _ in range(limits.corrections):
-        if not busy:
+        if not some(busy):
             break
-        _spread(lanes.root, flat.spread)
-        if any_near:
-            _spread(lanes.low, near)
-            for k in range(len(d)):
-                c, lost = flat.spread[k], near[k] > 0
-                top, top_low = _two_prod(z[k], d[k] if lost else c)
-                bottom, bottom_low = _two_sum(c, d[k])
-                w, w_low = _divide(top, top_low, bottom, bottom_low)
-                rest, rest_low = _add(2 * z[k], 0.0, -w, -w_low)
-                p[k], q[k] = _multiply(w, w_low, rest if lost else w, rest_low if lost else w_low)
-        else:
-            for k in range(len(d)):
-                top, top_low = _two_prod(z[k], flat.spread[k])
-                bottom, bottom_low = _two_sum(flat.spread[k], d[k])
-                w, w_low = _divide(top, top_low, bottom, bottom_low)
-                p[k], q[k] = _multiply(w, w_low, w, w_low)
-        _total(p, q)
-        _steepness(flat.spread, d, z, flat.s)
-        for lane in range(_LANES):
-            if lanes.busy[lane]:
-                lost = lanes.low[lane] > 0
-                target = lanes.excess[lane] if lost else lanes.slack[lane]
-                target_low = lanes.excess_low[lane] if lost else lanes.slack_low[lane]
-                residual, residual_low = _add(p[lane], q[lane], -target, -target_low)
-                steepness = 2 * flat.s[lane]
-                move = (residual + residual_low) / steepness
-                delta = min(max(move if lost else -move, -0.5), 0.5)
-                lanes.root[lane] += lanes.root[lane] * delta
-                if abs(delta) <= limits.near:
-                    lanes.busy[lane] = False
-                    busy -= 1
-                    exact = target < limits.cancelling * lanes.rho2[lane]
-                    scale = target + (0.0 if exact else lanes.rho2[lane])
-                    resolved = scale < limits.unresolved * steepness and target > limits.smallest
-                    lanes.live[lane] &= resolved
-    for lane in range(_LANES):
-        lanes.live[lane] &= not lanes.busy[lane]
+        s1, s2 = nothing, nothing
+        for k in range(0, size // 2 * COUNT, COUNT):
+            a, a1, a2 = _term(flat, 2 * k, c, lost, any_lost)
+            b, b1, b2 = _term(flat, 2 * k + COUNT, c, lost, any_lost)
+            s1, s2 = s1 + a1 + b1, s2 + a2 + b2
+            _put(flat, k, _pair(a, b))
+        if size % 2:
+            a, a1, a2 = _term(flat, (size - 1) * COUNT, c, lost, any_lost)
+            s1, s2 = s1 + a1, s2 + a2
+            _put(flat, size // 2 * COUNT, a)
+        residual = _add(_total(flat, size - size // 2), (-target, -target_low))
+        newton = where(lost, one, -one) * (residual[0] + residual[1]) / (2 * s1)
+        newton = where(newton < -half, -half, where(newton > half, half, newton))
+        growth = 3 * s2 - s1
+        delta = newton / (1 + newton * growth / (2 * s1))
+        c = where(busy, c + c * (delta + delta * delta / 2), c)
+        steepness = where(busy, s1 + delta * growth, steepness)
+        busy = busy & ~(magnitude(delta) <= limits.near)
+    resolved = (scale < limits.unresolved * 2 * steepness) & (target > limits.smallest)
+    store(lanes, _LIVE, where(live & ~busy & resolved, one, nothing))
+    store(lanes, _C, c)
+    store(lanes, _MEAN, c * load(lanes, _RELATIVE_EXCESS))
+    store(lanes, _CONDITION, rho2 / steepness)
 
 
-@_compiled
-def _load(given, flat, lanes):
-    """Put rows that start into their lanes; those of a wrong sign do not live."""
-    d, z = given.d, given.z
-    _, n, outputs = z.shape
-    for lane in range(_LANES):
-        i = lanes.row[lane]
-        lanes.live[lane] = i >= 0
-        if i < 0 or lanes.t[lane] > 0:
-            continue
-        lanes.epsilon[lane] = given.epsilon[i]
-        live = given.epsilon[i] > 0
-        for k in range(n):
-            live &= d[i, k] >= 0
-            for j in range(outputs):
-                at = (k * outputs + j) * _LANES + lane
-                flat.d[at], flat.labels[at] = d[i, k], z[i, k, j]
-        lanes.live[lane] = live
-
-
-@_compiled
-def _advance(flat, lanes, limits, rows):
-    """Fit the live lanes once more, and let the labels be what they were fitted by."""
-    _newton(flat, lanes, limits)
-    _correct(flat, lanes, limits)
-    _spread(lanes.root, flat.spread)
-    _steepness(flat.spread, flat.scaled_d, flat.z, flat.s)
-    for lane in range(_LANES):
-        c = lanes.root[lane] = lanes.root[lane] / lanes.d_scale[lane]
-        lanes.live[lane] &= 0 < c < math.inf
-        if lanes.live[lane]:
-            i, t = lanes.row[lane], lanes.t[lane]
-            rows.c[i, t], rows.condition[i, t] = c, lanes.rho2[lane] / flat.s[lane]
-    _spread(lanes.root, flat.spread)
-    for k in range(len(flat.d)):
-        flat.labels[k] *= flat.d[k] / (flat.spread[k] + flat.d[k])
-
-
-@_compiled
-def _loop(span, given, flat, lanes, rows):
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _loop(span, given, state, rows):
     """Run the rows of a span; a lane whose instance ends takes the next one."""
+    flat, lanes, row, round_ = state
     following, stop = span
     points, rounds = float(given.d.shape[1]), rows.c.shape[1]
-    flat.labels[:], flat.d[:], lanes.epsilon[:] = 1.0, 1.0, 1.0  # of lanes without a row
-    for lane in range(_LANES):
-        lanes.t[lane], lanes.row[lane] = 0, following if following < stop else -1
-        following += 1
-    while np.any(lanes.row >= 0):
-        _load(given, flat, lanes)
-        _weigh(points, flat, lanes, given.limits)
-        for lane in range(_LANES):
-            if lanes.live[lane]:
-                i, t, excess = lanes.row[lane], lanes.t[lane], lanes.excess[lane]
-                r = math.sqrt(lanes.energy[lane] / points) / math.sqrt(lanes.epsilon[lane])
-                rows.r[i, t] = r = r / lanes.z_scale[lane]
-                rows.excess[i, t] = excess / lanes.rho2[lane] / (1 + r)
-                if t == rounds or excess <= 0:
-                    rows.lasted[i] = t
-                    lanes.live[lane] = False
-        if np.any(lanes.live):
-            _advance(flat, lanes, given.limits, rows)
-        for lane in range(_LANES):
-            lanes.t[lane] += 1
-            if not lanes.live[lane] and lanes.row[lane] >= 0:
-                lanes.t[lane], lanes.row[lane] = 0, following if following < stop else -1
+    while True:
+        running = 0
+        for lane in range(COUNT):
+            if lanes[_LIVE + lane] == 0 and row[lane] >= 0:
+                row[lane], round_[lane] = following if following < stop else -1, 0
                 following += 1
+                if row[lane] >= 0:
+                    _begin(row[lane], given, flat, lanes, lane)
+            running += row[lane] >= 0
+        if not running:
+            break
+        _weigh(points, flat, lanes, given.limits)
+        for lane in range(COUNT):
+            if lanes[_LIVE + lane] > 0:
+                i, t = row[lane], round_[lane]
+                rows.r[i, t] = lanes[_R + lane]
+                rows.excess[i, t] = lanes[_RELATIVE_EXCESS + lane]
+                if t == rounds or lanes[_EXCESS + lane] <= 0:
+                    rows.lasted[i] = t
+                    lanes[_LIVE + lane] = 0.0
+        _fit(flat, lanes, given.limits)
+        for lane in range(COUNT):
+            if lanes[_LIVE + lane] > 0:
+                i, t = row[lane], round_[lane]
+                c = rows.c[i, t] = lanes[_C + lane] / lanes[_D_SCALE + lane]
+                rows.condition[i, t] = lanes[_CONDITION + lane]
+                round_[lane] += 1
+                if not 0 < c < math.inf:
+                    lanes[_LIVE + lane] = 0.0

@@ -129,14 +129,16 @@ def trajectory(
 
     c, a, b, condition, z_rows, r, excess = [], [], [], [], [labels], [], []
     shrinkage = np.ones_like(d)
+    mean = np.full(batch, np.nan)
     for t in range(rounds + 1):
-        root = multiplier.solve(repeated, labels.reshape(*batch, n * q), epsilon, n=n)
+        root = multiplier.solve(repeated, labels.reshape(*batch, n * q), epsilon, n=n, mean=mean)
         if t == 0 and np.any(root.status == Status.INFEASIBLE):
             _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
         r.append(root.r)
         excess.append(root.excess)
         if t == rounds or np.all(root.status == Status.TRIVIAL):
             break
+        mean = np.where(root.status == Status.SOLVED, root.c, np.nan) * root.excess
         ratio = d / (root.c[..., None] + d)
         shrinkage = shrinkage * ratio
         labels = ratio[..., None] * labels

@@ -10,11 +10,18 @@ Morozov's discrepancy principle and, in mu = 1/c, the trust-region secular
 equation. The solver brackets the root by the *sign* of the residual alone; it
 uses none of the bounds that this project verifies.
 
-Three precisions work together. Newton's method in double precision comes near
-the root; a Newton correction on a residual in double-double arithmetic fixes
+Three precisions work together. Halley's method in double precision comes near
+the root; one more step of it, on a residual in double-double arithmetic, fixes
 the last digits; and the few instances that double-double cannot decide (r - 1
 of the size of rounding, or a plateau between eigenvalues very far apart) are
 settled one by one in exact rational or 800-digit arithmetic.
+
+Halley's method needs, besides S(c) itself, the moments of w = c z/(c+d)
+
+.. math:: S_j = \sum_k w_k^2 \Bigl(\frac{d_k}{c + d_k}\Bigr)^j ,\qquad
+          \frac{dS}{d\log c} = 2 S_1 ,\quad \frac{dS_1}{d\log c} = 3 S_2 - S_1 ,
+
+which cost no division more.
 
 The first two use correctly rounded operations only, sums in an order of their
 own: the bits of a root depend neither on the mathematical library nor on the
@@ -23,7 +30,10 @@ processor, and `sdtheory.compiled` finds the same.
 References
 ----------
 Mobahi et al. (2020), the constrained problem; V. A. Morozov (1966);
-J. J. More and D. C. Sorensen (1983).
+J. J. More and D. C. Sorensen (1983); N. I. M. Gould, D. P. Robinson and
+H. S. Thorne, "On solving trust-region and other regularised subproblems in
+optimization", Mathematical Programming Computation 2 (2010) 21-57, on steps of
+higher order.
 """
 
 from __future__ import annotations
@@ -47,14 +57,18 @@ from sdtheory.validation import Array, InvalidInputError, as_real_array
 _BLOCK = 32768
 MAX_EVALUATIONS = 200
 MAX_CORRECTIONS = 12
-#: A relative step of Newton's method below this leaves an error below 2^-56; see `_corrected`.
-NEAR = 2.0**-29
-#: Newton's method in floats ends at a step below this: its square is for the corrections.
-CLOSE = 2.0**-16
+#: A relative correction below this leaves an error below 2^-58; see `_corrected`.
+NEAR = 2.0**-20
+#: Halley's method in floats ends at a step below this: its cube is for the corrections.
+CLOSE = 2.0**-7
+#: A step goes at most this many times as far as Newton's; see `_step`.
+FARTHEST = 32.0
 #: Differences of energies that are relatively smaller are formed exactly.
-CANCELLING = 2.0**-42
-#: Above this amplification a double-double residual, with errors of 2^-99, leaves 2^-56 in c.
-UNRESOLVED = 2.0**43
+CANCELLING = 2.0**-39
+#: Above this amplification a double-double residual leaves more than 2^-56 in c: its errors are
+#: below 2^-96 (of a quotient 22, of its square 85, of their sum L (L + 18) times 2^-106 more, with
+#: L <= 20 levels).
+UNRESOLVED = 2.0**40
 #: Relative to the largest eigenvalue, or to the labels' squared size; below it intermediate
 #: results would leave the float range.
 SMALLEST = 2.0**-400
@@ -108,7 +122,14 @@ def residual_energy(c: ArrayLike, d: Array, z: Array) -> Array:
     return np.sum(w * w, axis=-1)
 
 
-def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = None) -> Multiplier:
+def solve(
+    d: ArrayLike,
+    z: ArrayLike,
+    epsilon: ArrayLike,
+    *,
+    n: int | None = None,
+    mean: ArrayLike = math.nan,
+) -> Multiplier:
     """Solve the secular equation to full double precision.
 
     The root is within an ulp of the exact root *of the given floats*, and the
@@ -127,6 +148,11 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         Tolerance on the mean squared residual, positive.
     n : int, optional
         Number of points in rho^2 = n epsilon; the last axis of z by default.
+    mean : array_like of shape (...), optional
+        Guesses for c (r - 1), which is a mean of the eigenvalues; a guess that
+        is not positive and finite is replaced by their mean with weights z^2.
+        `sdtheory.distill.trajectory` passes the value of the previous round.
+        The root moves within its error only.
 
     Returns
     -------
@@ -141,6 +167,7 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         than floating point holds.
     """
     d, z, epsilon = _checked(d, z, epsilon)
+    guess = np.broadcast_to(np.asarray(mean, dtype=float), z.shape[:-1]).reshape(-1)
     points = _as_points(z.shape[-1] if n is None else n)
     batch = z.shape[:-1]
     d, z, epsilon = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon))
@@ -188,17 +215,19 @@ def solve(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, n: int | None = Non
         rows = block[solvable]
         reached = np.where(reachable[rows], scaled_z[rows], 0.0)
         excess, slack = (DoubleDouble(a.high[solvable], a.low[solvable]) for a in (excess, slack))
-        root, used = _bracketed_newton(scaled_d[rows], reached, excess.high, slack.high)
-        root, resolved = _corrected(
-            root, scaled_d[rows], reached, excess, slack, rho2=rho2.high[solvable]
-        )
         with np.errstate(over="ignore", divide="ignore"):
+            start = np.ldexp(guess[rows], -d_exponent[rows])
+            root, used = _bracketed(scaled_d[rows], reached, excess.high, slack.high, start)
+            root, steepness, resolved = _corrected(
+                root, scaled_d[rows], reached, excess, slack, rho2=rho2.high[solvable]
+            )
             c[rows] = np.ldexp(root, d_exponent[rows])
             for i in np.flatnonzero(~resolved):
                 row = rows[i]
                 c[row] = _bisected(d[row], z[row], points, float(epsilon[row]))
-                root[i] = np.ldexp(c[row], -d_exponent[row])
-            condition[rows] = rho2.high[solvable] / _steepness(root, scaled_d[rows], reached)
+                m = scaled_d[row] / np.ldexp(c[row], -d_exponent[row])
+                steepness[i] = np.sum((reached[i] / (1 + m)) ** 2 * (m / (1 + m)))
+            condition[rows] = rho2.high[solvable] / steepness
         evaluations = max(evaluations, used)
     lost = np.flatnonzero((status == Status.SOLVED) & ~((c > 0) & np.isfinite(c)))
     if len(lost):
@@ -295,39 +324,36 @@ def _rounded(a: Fraction) -> tuple[float, float]:
     return high, float(a - Fraction(high))
 
 
-def _relative_excess(
+def _evaluated(
     mu: Array, d: Array, z: Array, excess: Array, slack: Array
-) -> tuple[Array, Array]:
-    """Return S/slack - 1 and S1/S, where S(c) is the reachable residual energy.
+) -> tuple[Array, Array, Array, Array]:
+    """Return S/slack - 1 and S, S1, S2, where S(c) is the reachable residual energy.
 
-    S1 = sum w^2 d/(c+d) is half of dS/dlog c. Where the target is more than
-    half of the energy, S - slack is formed as excess - (energy - S), whose
-    second term is a sum of positive terms: no digits are lost as r -> 1.
+    Where the target is more than half of the energy, S - slack is formed as
+    excess - (energy - S), whose second term is a sum of positive terms: no
+    digits are lost as r -> 1.
     """
     m = mu[:, None] * d
     kept = 1 / (1 + m)
     shrinkage = m * kept
     w = z * kept
     w2 = w * w
-    s1 = _sum(w2 * shrinkage)
-    s = _sum(w2)
-    lost = _sum(z * z * shrinkage * (1 + kept))
-    relative = np.where(excess < slack, (excess - lost) / slack, s / slack - 1)
-    return relative, s1 / s
+    first = w2 * shrinkage
+    s, s1, s2 = _sum(w2), _sum(first), _sum(first * shrinkage)
+    lost = _sum(z * shrinkage * (z + w))
+    return np.where(excess < slack, excess - lost, s - slack) / slack, s, s1, s2
 
 
-def _bracketed_newton(d: Array, z: Array, excess: Array, slack: Array) -> tuple[Array, int]:
-    """Return the roots c to about half of the working precision.
+def _bracketed(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> tuple[Array, int]:
+    """Return the roots c, with errors of about the cube of `CLOSE`, and how often S was evaluated.
 
-    Newton on 1/||w|| as a function of mu = 1/c, which is concave and
-    increasing, so that it climbs to the root monotonically from below; Newton
-    on ||w|| as a function of c where the iterate lies above, which leaves mu
-    positive; bisection of the logarithm where either leaves the bracket.
+    The secular equation brackets the root; a step that leaves the bracket is
+    replaced by bisection of the logarithm.
     """
     with np.errstate(all="ignore"):
-        energy = excess + slack
-        mean = _sum(z * z * d) / energy
-        # the first step of that Newton iteration from mu = 0
+        known = (mean > 0) & (mean < np.inf)
+        mean = np.where(known, mean, _sum(z * z * d) / (excess + slack))
+        # c (r - 1) = mean, where slack takes the place of rho^2
         mu = excess / slack / (1 + np.sqrt(1 + excess / slack)) / mean
         low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
         active = np.arange(len(mu))
@@ -335,18 +361,30 @@ def _bracketed_newton(d: Array, z: Array, excess: Array, slack: Array) -> tuple[
         while len(active) and evaluations < MAX_EVALUATIONS:
             evaluations += 1
             at = mu[active]
-            e, s = _relative_excess(at, d[active], z[active], excess[active], slack[active])
+            e, *sums = _evaluated(at, d[active], z[active], excess[active], slack[active])
             lo = low[active] = np.where(e > 0, at, low[active])
             hi = high[active] = np.where(e < 0, at, high[active])
-            root = np.sqrt(np.maximum(1 + e, 0.0))
-            gap = e / (1 + root)  # ||w|| over its target, less one
-            step = np.where(e > 0, at * (1 + gap / s), at / (1 - gap / (root * s)))
-            done = (np.abs(step - at) <= CLOSE * at) | (hi - lo <= CLOSE * at)
+            change = _step(e, *sums)
+            step = at + at * change
+            done = (np.abs(change) <= CLOSE) | (hi - lo <= CLOSE * at)
             outside = ~((step > lo) & (step < hi)) & ~done
             step[outside] = _middle(lo[outside], hi[outside])
             mu[active] = np.where(np.isfinite(step), step, at)
             active = active[~done]
         return 1 / mu, evaluations
+
+
+def _step(e: Array, s: Array, s1: Array, s2: Array) -> Array:
+    """Return the relative change of mu = 1/c by Halley's method for 1/||w||.
+
+    That is a concave and increasing function of mu, linear where all
+    eigenvalues are equal. Newton's step on it,
+    ``(1 - 1/sqrt(1 + e)) sqrt(1 + e) S/S1``, stays below the root, often far
+    below; Halley's has another denominator, which may vanish.
+    """
+    newton = (1 + np.sqrt(np.where(e > -1, 1 + e, 0.0))) * s1 * s1
+    halley, least = newton + 1.5 * e * (s1 * s1 - s * s2), newton / FARTHEST
+    return e * s * s1 / np.where(halley > least, halley, least)
 
 
 def _middle(low: Array, high: Array) -> Array:
@@ -355,37 +393,34 @@ def _middle(low: Array, high: Array) -> Array:
     return np.where(low > 0, np.sqrt(low) * np.sqrt(bounded), bounded / 16)
 
 
-def _steepness(c: Array, d: Array, z: Array) -> Array:
-    """Return S1 = sum w^2 d/(c+d), which is half of dS/dlog c."""
-    m = d / c[:, None]
-    kept = 1 / (1 + m)
-    w = z * kept
-    return _sum(w * w * (m * kept))
+def _moments(c: Array, d: Array, z: Array) -> tuple[Array, Array]:
+    """Return S1 and S2, the sums over w^2 of the first two powers of d/(c+d)."""
+    c = c[:, None]
+    reciprocal = 1 / (c + d)
+    w = z * (c * reciprocal)
+    shrinkage = d * reciprocal
+    first = w * w * shrinkage
+    return _sum(first), _sum(first * shrinkage)
 
 
 def _sum(a: Array) -> Array:
-    """Return the sum over the last axis in the order of `double_double.total`; overwrites a.
+    """Return the sum over the last axis, from its first entry to its last.
 
     NumPy's own order is not documented, and `sdtheory.compiled` must know it.
     """
-    while (size := a.shape[-1]) > 1:
-        half = size // 2
-        a[..., :half] += a[..., half : 2 * half]
-        if size % 2:
-            a[..., half] = a[..., -1]
-        a = a[..., : half + size % 2]
-    return a[..., 0]
+    return np.add.accumulate(a, axis=-1)[..., -1]
 
 
 def _corrected(
     c: Array, d: Array, z: Array, excess: DoubleDouble, slack: DoubleDouble, *, rho2: Array
-) -> tuple[Array, NDArray[np.bool_]]:
-    """Return c to the last digit, and where double-double arithmetic could decide that digit.
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Return c to the last digit, S1 there, and where double-double arithmetic could decide it.
 
-    Newton in log c on S(c) = slack or, where that is more than half of the
-    energy, on energy - S(c) = excess: a sum of positive terms either way. As
-    ``|dlog S1 / dlog c| <= 2``, a step delta leaves an error of at most about
-    2 delta^2.
+    Halley's method in log c on S(c) = slack or, where that is more than half
+    of the energy, on energy - S(c) = excess: a sum of positive terms either
+    way. As the second and the third derivative of S are at most 2 and 4 times
+    the first, a step delta leaves an error of at most about
+    ``(1 + 4/6) delta^3``, and the exponential's ``delta^3 / 6``.
     """
     with np.errstate(all="ignore"):
         near = excess.high < slack.high
@@ -396,23 +431,28 @@ def _corrected(
         for _ in range(MAX_CORRECTIONS):
             at = np.broadcast_to(c[active, None], (len(active), d.shape[-1]))
             za, da, lost = z[active], d[active], near[active, None]
-            ratio = dd.divide(dd.two_prod(za, np.where(lost, da, at)), dd.two_sum(at, da))
+            top, bottom = dd.two_prod(za, np.where(lost, da, at)), dd.two_sum(at, da)
+            ratio = dd.divide(top, bottom, 1 / bottom.high)
             # with w = c z/(c+d): w^2, or z^2 - w^2 = (z - w)(2z - (z - w))
-            rest = dd.add(DoubleDouble(2 * za, np.zeros_like(za)), dd.negative(ratio))
+            rest, error = dd.two_sum(2 * za, -ratio.high)
+            rest = DoubleDouble(rest, error - ratio.low)
             energy = dd.total(dd.multiply(ratio, _choose(lost, rest, ratio)))
             aim = DoubleDouble(target.high[active], target.low[active])
             residual = dd.add(energy, dd.negative(aim))
-            steepness[active] = 2 * _steepness(c[active], da, za)
-            move = sign[active] * (residual.high + residual.low) / steepness[active]
-            delta[active] = np.clip(move, -0.5, 0.5)
-            c[active] += c[active] * delta[active]
+            s1, s2 = _moments(c[active], da, za)
+            newton = sign[active] * (residual.high + residual.low) / (2 * s1)
+            newton = np.clip(newton, -0.5, 0.5)
+            growth = 3 * s2 - s1  # of S1 in log c
+            delta[active] = newton / (1 + newton * growth / (2 * s1))
+            c[active] += c[active] * (delta[active] + delta[active] * delta[active] / 2)
+            steepness[active] = s1 + delta[active] * growth
             active = active[~(np.abs(delta[active]) <= NEAR)]
             if not len(active):
                 break
         # what the errors are relative to: the target, and rho^2 unless it was formed exactly
         scale = target.high + np.where(target.high < CANCELLING * rho2, 0.0, rho2)
-        resolved = (scale < UNRESOLVED * steepness) & (target.high > SMALLEST)
-        return c, resolved & (np.abs(delta) <= NEAR)
+        resolved = (scale < UNRESOLVED * 2 * steepness) & (target.high > SMALLEST)
+        return c, steepness, resolved & (np.abs(delta) <= NEAR)
 
 
 def _choose(where: NDArray[np.bool_], a: DoubleDouble, b: DoubleDouble) -> DoubleDouble:

@@ -151,6 +151,41 @@ def test_each_precision_gives_the_same_roots(monkeypatch, setting, value):
         assert ulps(solved(case).c, case["c"]) < ROOT, case
 
 
+def test_guesses_move_the_root_within_its_error():
+    for case in SOLVED[::5]:
+        alone = float(solved(case).c)
+        right = alone * float(case["excess"])
+        for mean in (math.nan, -1.0, 0.0, math.inf, right, 1e6 * right, 1e-6 * right):
+            root = solve(case["d"], case["z"], case["epsilon"], n=case["n"], mean=mean)
+            assert ulps(root.c, case["c"]) < ROOT, case
+            if not 0 < mean < math.inf:
+                assert root.c == alone
+
+
+def test_good_guesses_save_evaluations():
+    rng = np.random.default_rng(0)
+    d, z = 10.0 ** -rng.uniform(0, 6, (200, 20)), rng.standard_normal((200, 20))
+    root = solve(d, z, 0.1)
+    mean = root.c * root.excess
+    assert solve(d, z, 0.1, mean=mean).evaluations == 1 < root.evaluations
+    assert solve(d, z, 0.1, mean=1.1 * mean).evaluations < root.evaluations
+
+
+def test_steps_are_of_third_order():
+    d, z = np.array([[1.0, 0.1, 1e-3]]), np.array([[1.0, 2.0, 0.5]])
+    energy = np.sum(z**2, axis=-1)
+    slack = 0.3 * energy
+    root = solve(d, z, slack / 3).c
+    errors, moved = 2.0 ** -np.arange(2, 10), []
+    for error in errors:
+        mu = (1 + error) / root
+        e, *sums = multiplier._evaluated(mu, d, z, energy - slack, slack)
+        moved.append(abs((1 + multiplier._step(e, *sums)[0]) * (1 + error) - 1))
+    orders = np.diff(np.log2(moved)) / np.diff(np.log2(errors))
+    assert np.all(np.abs(orders - 3) < 0.5)
+    assert moved[-1] < 1e-7
+
+
 def test_slow_path_is_taken_where_it_is_needed_only(monkeypatch):
     calls = []
 
