@@ -33,16 +33,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
+from scipy.linalg import get_lapack_funcs
 from scipy.sparse.linalg import LinearOperator
 
 from sdtheory import products
 from sdtheory.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_inputs
+
+(_syevd,) = (cast(Any, f) for f in get_lapack_funcs(("syevd",), dtype=np.dtype(float)))
 
 #: Ritz values up to this size, relative to the largest, are zero.
 _ROUNDING = 16 * float(np.finfo(float).eps)
@@ -166,12 +169,12 @@ class Lanczos:
         self._size, self._last = stop, block.shape[1]
 
         rest = np.array(self._product(block), dtype=float).reshape(block.shape)
-        if not np.all(np.isfinite(rest)):
-            raise InvalidInputError(
-                "gram times a vector holds NaN or infinite values. Check the product, or the "
-                "kernel and its parameters."
-            )
         inner = times(self.basis.T, rest)
+        if not np.all(np.isfinite(inner)):  # of which each entry is a sum over a column
+            raise InvalidInputError(
+                "gram times a vector holds NaN or infinite values, or overflows. Check the product, "
+                "or the kernel and its parameters."
+            )
         rest -= times(self.basis, inner)
         again = times(self.basis.T, rest)
         rest -= times(self.basis, again)
@@ -207,7 +210,7 @@ class Lanczos:
         InvalidInputError
             If G is indefinite beyond rounding.
         """
-        theta, U = scipy.linalg.eigh(self.T, driver="evd")
+        theta, U = _eigh(self.T)
         size = float(np.max(np.abs(theta)))
         accepted = len(self._storage) * float(np.finfo(float).eps) * size
         if theta[0] < -accepted:
@@ -225,7 +228,7 @@ class Lanczos:
         T[self._size :, self._size - self._last : self._size] = self._coupling
         T[: self._size, self._size :] = T[self._size :, : self._size].T
         T[self._size :, self._size :] = (corner + corner.T) / 2
-        nodes, V = scipy.linalg.eigh(T, driver="evd")
+        nodes, V = _eigh(T)
         nodes[:width] = 0.0
         return Quadrature(
             rounding=max(self.skew, float(np.finfo(float).eps) * size),
@@ -266,58 +269,53 @@ class Quadrature:
     radau_roots: Array
     rounding: float
 
-    def enclose(self, c: float, low: Array, high: Array) -> tuple[float, float]:
+    def enclose(self, c: ArrayLike, low: Array, high: Array) -> tuple[Array, Array]:
         """Return bounds on the residual energy of a round at c.
 
         Parameters
         ----------
-        c : float
-            Multiplier of this round; infinite for the energy of its labels.
+        c : array_like of shape (...)
+            Multipliers of this round; infinite for the energy of its labels.
         low, high : ndarray of shape (t,)
             Bounds on the multipliers of the rounds before.
 
         Returns
         -------
-        tuple of float
+        tuple of ndarray of shape (...)
             Rounding of these sums and of the eigenvectors is included, that of the
             products is not.
         """
+        nodes, energies = self._both
+        kept = 1 / (1 + nodes / np.asarray(c, dtype=float)[..., None])
+        weights = energies * kept * kept
+        # both ends of the earlier rounds: the module's f and F decrease and increase in them
+        x = nodes[:, None, None]
+        shrinkage = x / (np.stack([high, low]) + x)
+        shares = np.stack([shrinkage.prod(axis=-1), (2 - shrinkage).prod(axis=-1)]) ** 2
+        count = len(self.nodes)
+        gauss = weights[..., :count] @ shares[:, :count]
+        radau = weights[..., count:] @ shares[:, count:]
+        (f, plus), (f_radau, plus_radau) = gauss, radau
         ulps = 2 * len(low) + 8 + len(self.radau_nodes)
-        gauss, radau = (
-            _forms(nodes, energies, c, (high, low) if len(low) else (low,))
-            for nodes, energies in (
-                (self.nodes, self._energies),
-                (self.radau_nodes, self._radau_energies),
-            )
+        gap = (
+            np.maximum(plus_radau - plus, 0.0) / 2 + ulps * float(np.finfo(float).eps) * plus_radau
         )
-        bounds = []
-        for (f, plus), (f_radau, plus_radau) in zip(gauss, radau, strict=True):
-            rounding = ulps * float(np.finfo(float).eps) * plus_radau
-            gap = max(plus_radau - plus, 0.0) / 2 + rounding
-            bounds.append(((f + f_radau) / 2 - gap, (f + f_radau) / 2 + gap))
-        return bounds[0][0], bounds[-1][1]
+        middle = (f + f_radau) / 2
+        return (middle - gap)[..., 0], (middle + gap)[..., 1]
 
     @cached_property
-    def _energies(self) -> Array:
-        return np.einsum("kq,kq->k", self.roots, self.roots)
-
-    @cached_property
-    def _radau_energies(self) -> Array:
-        return np.einsum("kq,kq->k", self.radau_roots, self.radau_roots)
+    def _both(self) -> tuple[Array, Array]:
+        """Nodes of the two rules, one after the other, and their weights."""
+        roots = np.concatenate([self.roots, self.radau_roots])
+        return np.concatenate([self.nodes, self.radau_nodes]), np.sum(roots * roots, axis=1)
 
 
-def _forms(
-    nodes: Array, energies: Array, c: float, bounds: tuple[Array, ...]
-) -> list[tuple[float, float]]:
-    """Return the sums for f and for F of the module's formula, for bounds on earlier rounds."""
-    kept = 1 / (1 + nodes / c)
-    weights = energies * kept * kept
-    sums = []
-    for earlier in bounds:
-        shrinkage = nodes[:, None] / (earlier + nodes[:, None])
-        f, plus = shrinkage.prod(axis=1), (2 - shrinkage).prod(axis=1)
-        sums.append((float(weights @ (f * f)), float(weights @ (plus * plus))))
-    return sums
+def _eigh(a: Array) -> tuple[Array, Array]:
+    """Return what `scipy.linalg.eigh` does, which takes longer to prepare than to solve."""
+    values, vectors, failed = _syevd(a)
+    if failed:
+        raise scipy.linalg.LinAlgError("the eigenvalues of a projected Gram matrix do not converge")
+    return values, vectors
 
 
 def _orthonormal(block: Array, tolerance: float) -> tuple[Array, Array]:

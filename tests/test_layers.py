@@ -12,7 +12,8 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"blas", "double_double", "files", "experiments", "scheduling", "secular", "sweeps"},
+    {"blas", "double_double", "files", "experiments", "scheduling", "secular", "sweeps"}
+    | {"compiled_lanes"},
     {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
     | {"band", "spline", "compiled_sweeps"},
     {"distill", "filters", "risk", "equivalent_kernel", "datasets", "products"},
@@ -35,7 +36,8 @@ RESERVED = {
     "sympy": {"evidence"},
     "z3": {"evidence"},
     "papermill": {"chapters"},
-    "numba": {"compiled", "compiled_products", "compiled_sweeps"},
+    "numba": {"compiled", "compiled_lanes", "compiled_products", "compiled_sweeps"},
+    "llvmlite": {"compiled_lanes"},
     "jax": {"nn"},
     "equinox": {"nn"},
     "optax": {"nn"},

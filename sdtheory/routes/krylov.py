@@ -281,7 +281,7 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         excess = r[-1] - 1
     if excess > 0:
         return ended(Outcome.COMPLETED)
-    energy = rule.enclose(np.inf, low, high)[1]
+    energy = float(rule.enclose(np.inf, low, high)[1])
     if energy > rho2 * (1 + tolerance):
         raise _OpenError(f"it is open whether the labels collapse at round {len(low)}")
     return ended(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
@@ -317,25 +317,21 @@ def _around(
     Where it is wider than the tolerance there is none, but the logarithm of the ratio.
     """
     c, condition = root
-    low, high = rule.enclose(c, *earlier)
+    low, high = map(float, rule.enclose(c, *earlier))
     # half of the interval, to first order
     expected = condition * max(high - rho2, rho2 - low) / (2 * rho2)
     missing = float(np.log(expected / tolerance)) if 0 < expected < math.inf else math.inf
     if not expected <= 2 * tolerance:
         return None, missing
-    ends = []
-    for sign in (-1, 1):
-        width = max(4 * ULP, min(1.1 * expected, tolerance))
-        while True:
-            end = c * (1 + sign * width)
-            bounds = rule.enclose(end, *earlier)
-            if (bounds[1] < rho2) if sign < 0 else (bounds[0] > rho2):
-                ends.append(end)
-                break
-            width *= 2
-            if not width <= tolerance:
-                return None, missing
-    return (ends[0], ends[1]), missing
+    width = np.full(2, max(4 * ULP, min(1.1 * expected, tolerance)))
+    while np.all(width <= max(tolerance, 4 * ULP)):
+        ends = c * (1 + np.array([-1.0, 1.0]) * width)
+        low, high = rule.enclose(ends, *earlier)
+        short = ~np.array([high[0] < rho2, low[1] > rho2])
+        if not np.any(short):
+            return (float(ends[0]), float(ends[1])), missing
+        width[short] *= 2
+    return None, missing
 
 
 def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
