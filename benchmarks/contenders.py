@@ -42,6 +42,8 @@ class Contender:
     warm : int
         Size of the problem that makes it compile, import and allocate before
         anything is measured.
+    matrix : bool
+        Whether it starts from the matrix G, which is built before.
     """
 
     label: str
@@ -49,6 +51,7 @@ class Contender:
     kind: str = "route"
     needs: str = ""
     warm: int = 64
+    matrix: bool = False
 
     @property
     def missing(self) -> bool:
@@ -159,28 +162,35 @@ def stream(problem: Problem) -> Outcome:
 
 
 CONTENDERS: dict[str, Contender] = {
-    "bare eigh": Contender("bare eigh", bare_eigh, "limit"),
+    "bare eigh": Contender("bare eigh", bare_eigh, "limit", matrix=True),
     "bare eigh at 2000": Contender("bare eigh at n = 2000", bare_eigh_2000, "limit"),
-    "gemm": Contender("matrix product", gemm, "limit"),
+    "gemm": Contender("matrix product", gemm, "limit", matrix=True),
     "stream": Contender("read of two vectors", stream, "limit"),
-    "eigh": Contender("eigendecomposition", stored("eigh")),
-    "band": Contender("band reduction", stored("band")),
-    "krylov": Contender("Krylov, G stored", stored("krylov")),
-    "auto": Contender("chosen, from G", stored("auto")),
+    "eigh": Contender("eigendecomposition", stored("eigh"), matrix=True),
+    "band": Contender("band reduction", stored("band"), matrix=True),
+    "krylov": Contender("Krylov, G stored", stored("krylov"), matrix=True),
+    "auto": Contender("chosen, from G", stored("auto"), matrix=True),
     "eigh points": Contender("eigendecomposition, from points", points("eigh")),
     "band points": Contender("band reduction, from points", points("band")),
     "krylov lazy": Contender("Krylov, G never stored", points("krylov"), warm=2000),
     "spline": Contender("spline, O(n)", points("spline"), warm=100_000),
     "auto points": Contender("chosen, from points", points("auto"), warm=2000),
     "sweep": Contender(
-        "200 pairs, one eigendecomposition, compiled", sweep(_on_all_cores), needs="numba"
+        "200 pairs, one eigendecomposition, compiled",
+        sweep(_on_all_cores),
+        needs="numba",
+        matrix=True,
     ),
-    "sweep numpy": Contender("200 pairs, one eigendecomposition, NumPy", sweep(trajectory)),
+    "sweep numpy": Contender(
+        "200 pairs, one eigendecomposition, NumPy", sweep(trajectory), matrix=True
+    ),
     "batch": Contender("batch, compiled", one_thread(batch(compiled)), needs="numba"),
     "batch numpy": Contender("batch, NumPy", one_thread(batch(trajectory))),
     "loop": Contender("brentq in a Python loop", one_thread(baselines.loop), "baseline"),
-    "kernel ridge": Contender("KernelRidge in brentq", baselines.kernel_ridge, "baseline"),
-    "cholesky": Contender("Cholesky in brentq", baselines.cholesky, "baseline"),
+    "kernel ridge": Contender(
+        "KernelRidge in brentq", baselines.kernel_ridge, "baseline", matrix=True
+    ),
+    "cholesky": Contender("Cholesky in brentq", baselines.cholesky, "baseline", matrix=True),
     "lazy products": Contender(
         "KeOps and CG in brentq", baselines.lazy_products, "baseline", "pykeops"
     ),

@@ -172,8 +172,8 @@ class Lanczos:
         inner = times(self.basis.T, rest)
         if not np.all(np.isfinite(inner)):  # of which each entry is a sum over a column
             raise InvalidInputError(
-                "gram times a vector holds NaN or infinite values, or overflows. Check the product, "
-                "or the kernel and its parameters."
+                "gram times a vector holds NaN or infinite values, or overflows. Check the "
+                "product, or the kernel and its parameters."
             )
         rest -= times(self.basis, inner)
         again = times(self.basis.T, rest)

@@ -3,19 +3,21 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
+from tqdm import tqdm
 
-from benchmarks import baselines, machine, report
+from benchmarks import baselines, machine, measure, report
 from benchmarks.__main__ import main, run, summary
 from benchmarks.contenders import CONTENDERS
 from benchmarks.forms import FORMS, FULL
-from benchmarks.plan import Form
-from benchmarks.problems import PROBLEMS, ROUNDS, sines
+from benchmarks.plan import Form, Group
+from benchmarks.problems import PROBLEMS, ROUNDS, Problem, sines
 from sdtheory import distill, gram, trajectory
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 
@@ -94,6 +96,37 @@ def test_samples_of_a_group_are_taken_in_turn(made):
     }
     assert len(starts) >= 3
     assert max(s[0] for s in starts.values()) < min(s[1] for s in starts.values())
+
+
+def test_no_contender_is_charged_for_the_matrix(monkeypatch):
+    def timed(name, problem):
+        ready.append("gram" in vars(problem))
+        return {"start": 0.0, "wall": 0.0, "cpu": 0.0}, None, {}
+
+    monkeypatch.setattr(measure, "timed", timed)
+    for matrix in (True, False):  # the control: a contender that does not say that it needs it
+        monkeypatch.setitem(CONTENDERS, "auto", replace(CONTENDERS["auto"], matrix=matrix))
+        ready = []
+        measure.measure(
+            Group("dense", "beam", 65, {"auto": 1, "krylov lazy": 1}), tqdm(disable=True)
+        )
+        assert ready == [matrix, matrix]
+
+
+def test_every_contender_that_starts_from_the_matrix_says_so(monkeypatch):
+    def gram(problem):
+        used.append(problem.n)
+        raise ArithmeticError
+
+    monkeypatch.setattr(Problem, "gram", property(gram))
+    for name, contender in CONTENDERS.items():
+        if contender.missing or name == "bare eigh at 2000":  # which has a matrix of its own
+            continue
+        used = []
+        problem = "batch" if name in ("batch", "batch numpy", "loop") else "bridge"
+        with suppress(ArithmeticError):
+            contender.run(PROBLEMS[problem](20))
+        assert bool(used) == contender.matrix, name
 
 
 def test_accuracy_stands_beside_every_route_and_baseline(made):
