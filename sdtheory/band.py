@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
@@ -217,10 +217,13 @@ class LeadingForm(BandForm):
     Attributes
     ----------
     band : ndarray of shape (b + 1, m)
+    error : float
+        Infinite: `measured` tells, at the cost of two products.
     """
 
     _basis: Array  # (n, m)
     _coupling: Array  # (b, b)
+    _following: Array  # (n, b): N
 
     @classmethod
     def growing(cls, gram: Array, labels: Array, width: int | None = None) -> Iterator[LeadingForm]:
@@ -264,8 +267,8 @@ class LeadingForm(BandForm):
             basis[:, end : end + width] = following
             if count % 2 == 0:
                 leading = band[:, :end]
-                form = cls(leading, _size(leading), 0.0, (), Q, coupling)
-                yield replace(form, error=form._defect_of_basis(columns, following))
+                N = basis[:, end : end + width]
+                yield cls(leading, _size(leading), math.inf, (), Q, coupling, N)
             if count < most:
                 _store(band, at, coupling, width)
 
@@ -283,15 +286,15 @@ class LeadingForm(BandForm):
         length = float(np.linalg.norm(residual))
         return float(np.linalg.norm(times(self._coupling, last))) / length if length > 0 else 0.0
 
-    def _defect_of_basis(self, columns: Array, following: Array) -> float:
+    def measured(self, gram: Array) -> float:
         """Return an estimate from above of ||G Q - Q B - N C E^T|| + ||B|| ||Q^T Q - I||."""
-        b = len(self._coupling)
+        columns, b = gram if gram.flags.f_contiguous else gram.T, len(self._coupling)
         v, error = np.random.default_rng(0).standard_normal((self.n, _PROBES)), 0.0
         for _ in range(2):
             v = v / np.maximum(np.linalg.norm(v, axis=0), _TINY)
             restored = self.restore(v)
             missing = _dgemm(1.0, columns, restored) - self.restore(self.product(v))
-            missing -= times(following, times(self._coupling, v[-b:]))
+            missing -= times(self._following, times(self._coupling, v[-b:]))
             skewed = self.rotate(restored) - v
             sizes = np.linalg.norm(missing, axis=0) + self.size * np.linalg.norm(skewed, axis=0)
             error = _MISSED * float(np.max(sizes))

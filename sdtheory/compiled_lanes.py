@@ -24,7 +24,6 @@ COUNT = 8
 
 _FLOATS = ir.VectorType(ir.DoubleType(), COUNT)
 _TRUTHS = ir.VectorType(ir.IntType(1), COUNT)
-_BYTES = ir.VectorType(ir.IntType(8), COUNT)
 
 
 class Lanes(types.Type):
@@ -99,35 +98,28 @@ fma = _ternary(_llvm("fma"))
 where = _ternary(_method("select"))
 
 
-def _pointer(context: Any, builder: Any, array: Any, values: Any) -> tuple[Any, int]:
-    """Return where lanes of an array begin, and its alignment: NumPy's, which is to its items."""
+def _pointer(context: Any, builder: Any, array: Any, values: Any) -> Any:
     data = context.make_array(array)(context, builder, values[0]).data
-    vector, align = (_FLOATS, 8) if array.dtype == types.float64 else (_BYTES, 1)
-    return builder.bitcast(builder.gep(data, [values[1]]), vector.as_pointer()), align
+    return builder.bitcast(builder.gep(data, [values[1]]), _FLOATS.as_pointer())
 
 
 def _load(typing: Any, array: Any, at: Any) -> Any:
-    lanes = floats if array.dtype == types.float64 else truths
-
     def lowered(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        pointer, align = _pointer(context, builder, array, values)
-        found = builder.load(pointer, align=align)
-        return found if lanes == floats else builder.icmp_unsigned("!=", found, _BYTES(None))
+        # NumPy aligns an array to its items only
+        return builder.load(_pointer(context, builder, array, values), align=8)
 
-    return lanes(array, at), lowered
+    return floats(array, at), lowered
 
 
 def _store(typing: Any, array: Any, at: Any, lanes: Any) -> Any:
     def lowered(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        pointer, align = _pointer(context, builder, array, values)
-        value = values[2] if lanes == floats else builder.zext(values[2], _BYTES)
-        builder.store(value, pointer, align=align)
+        builder.store(values[2], _pointer(context, builder, array, values), align=8)
         return context.get_dummy_value()
 
     return types.void(array, at, lanes), lowered
 
 
-#: load(array, at): the lanes that begin at an index of a flat array of floats or truth values.
+#: load(array, at): the lanes that begin at an index of a flat array of floats.
 load: Any = intrinsic(_load)
 #: store(array, at, lanes): writes them there.
 store: Any = intrinsic(_store)

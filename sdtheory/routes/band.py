@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -131,7 +134,9 @@ def distill_band(
         If rounding leaves a multiplier a larger error than the tolerance.
     """
     epsilon = as_epsilon(epsilon)
-    matrix = as_gram(gram)
+    matrix = as_gram(gram, copy=False)
+    if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
+        matrix = matrix.copy()
     labels = as_labels(y, len(matrix))
     tolerance = as_tolerance(tolerance)
     start = Start.checked(labels, epsilon, rounds)
@@ -159,10 +164,11 @@ def distill_band(
     if size == 0:
         raise start.infeasible(start.excess + start.rho2)
     if exponent:
-        np.ldexp(matrix, -exponent, out=matrix)
+        matrix = np.ldexp(matrix, -exponent)
     chain = _from_leading_rows(matrix, start, tolerance)
     if chain is None:
-        chain = _Rounds(BandForm.of(matrix), start, tolerance)
+        form = BandForm.of(matrix)
+        chain = _Rounds(form, start, tolerance, lambda: form.error)
         chain.check_feasible()
         chain.run()
 
@@ -204,7 +210,7 @@ def _from_leading_rows(matrix: Array, start: Start, tolerance: float) -> _Rounds
     """Run the rounds in the leading rows, where those are few and all else below rounding."""
     n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix))))
     for form in LeadingForm.growing(matrix, start.labels):
-        chain = _Rounds(form, start, tolerance)
+        chain = _Rounds(form, start, tolerance, functools.partial(form.measured, matrix))
         try:
             chain.run()
         except _CutTooEarlyError as cut:
@@ -236,22 +242,32 @@ class _Rounds:
     round is its maximum over all perturbations of this norm.
     """
 
-    def __init__(self, form: BandForm, start: Start, tolerance: float) -> None:
+    def __init__(
+        self, form: BandForm, start: Start, tolerance: float, error: Callable[[], float]
+    ) -> None:
         self.form = form
+        self._error = error
         self._labels = form.rotate(start.labels)
         self._start = start
         self._tolerance = tolerance
         n = len(start.labels)
         self._rounding = backward_error(n) * form.size
-        self._perturbation = max(form.error, self._rounding)
-        #: size of eigenvalues that rounding makes
-        self.floor = max(n * ULP * form.size, self._perturbation)
         self.roots: list[Root] = []
         self.errors: list[float] = []
         self.r: list[float] = [start.r]
         self.excess = start.excess
         #: rounds whose labels are within rounding of the tolerance
         self.near: list[int] = []
+
+    @cached_property
+    def _perturbation(self) -> float:
+        """What the form leaves out of G; not asked for where too few rows are cut."""
+        return max(self._error(), self._rounding)
+
+    @cached_property
+    def floor(self) -> float:
+        """Size of eigenvalues that rounding makes."""
+        return max(len(self._start.labels) * ULP * self.form.size, self._perturbation)
 
     def run(self) -> None:
         """Run to the collapse, or the last round asked for."""
