@@ -161,13 +161,19 @@ def solve(
     Raises
     ------
     InvalidInputError
-        If an argument is not finite, d or epsilon has a wrong sign, the
+        If d, z or epsilon is not finite, d or epsilon has a wrong sign, the
         shapes do not broadcast, n is not a positive integer, or the
         magnitudes (within d, of epsilon against z, or of the root) span more
         than floating point holds.
     """
     d, z, epsilon = _checked(d, z, epsilon)
-    guess = np.broadcast_to(np.asarray(mean, dtype=float), z.shape[:-1]).reshape(-1)
+    try:
+        guess = np.broadcast_to(np.asarray(mean, dtype=float), z.shape[:-1]).reshape(-1)
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"mean must hold a number for each equation, shape {z.shape[:-1]}, but has shape "
+            f"{np.shape(mean)}. Leave it out if c (r - 1) is not known from a similar equation."
+        ) from None
     points = _as_points(z.shape[-1] if n is None else n)
     batch = z.shape[:-1]
     d, z, epsilon = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon))

@@ -162,6 +162,12 @@ def test_guesses_move_the_root_within_its_error():
                 assert root.c == alone
 
 
+@pytest.mark.parametrize("mean", [[1.0, 2.0, 3.0], [[1.0], [2.0]], "0.1 or so"])
+def test_guesses_that_do_not_fit_are_refused(mean):
+    with pytest.raises(InvalidInputError, match=r"^mean must hold a number for each .* \(2,\)"):
+        solve([1.0, 0.5], [[1.0, 2.0], [2.0, 1.0]], 0.1, mean=mean)
+
+
 def test_good_guesses_save_evaluations():
     rng = np.random.default_rng(0)
     d, z = 10.0 ** -rng.uniform(0, 6, (200, 20)), rng.standard_normal((200, 20))
