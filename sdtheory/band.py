@@ -96,14 +96,10 @@ class BandForm:
     size : float
         Largest eigenvalue in size; found by power iteration, a few per cent
         too small where several are close.
-    error : float
-        Estimate from above of ``||Q^T G Q - B||``: three times what two steps
-        of power iteration show.
     """
 
     band: Array
     size: float
-    error: float
     _reflectors: tuple[Reflector, ...]
 
     @classmethod
@@ -122,14 +118,22 @@ class BandForm:
         width = (_WIDTHS[0] if n <= _SMALL else _WIDTHS[1]) if width is None else width
         columns = gram if gram.flags.f_contiguous else gram.T
         band, reflectors = _reduced(columns, width)
-        form = cls(band, 0.0, 0.0, reflectors)
-        probes = np.random.default_rng(0).standard_normal((n, _PROBES))
+        return cls(band, _size(band), reflectors)
+
+    def measured(self, gram: Array) -> float:
+        """Return an estimate from above of ``||Q^T G Q - B||``.
+
+        Three times what two steps of power iteration show, which cost two
+        products with the matrix that was reduced.
+        """
+        columns = gram if gram.flags.f_contiguous else gram.T
+        probes = np.random.default_rng(0).standard_normal((self.n, _PROBES))
         v, error = np.asfortranarray(probes), 0.0
         for _ in range(2):  # power iteration with E = Q^T G Q - B
             v /= np.maximum(np.linalg.norm(v, axis=0), _TINY)
-            v = form.rotate(_dgemm(1.0, columns, form.restore(v))) - form.product(v)
+            v = self.rotate(_dgemm(1.0, columns, self.restore(v))) - self.product(v)
             error = _MISSED * float(np.max(np.linalg.norm(v, axis=0)))
-        return cls(band, _size(band), error, reflectors)
+        return error
 
     @property
     def n(self) -> int:
@@ -217,8 +221,6 @@ class LeadingForm(BandForm):
     Attributes
     ----------
     band : ndarray of shape (b + 1, m)
-    error : float
-        Infinite: `measured` tells, at the cost of two products.
     """
 
     _basis: Array  # (n, m)
@@ -268,7 +270,7 @@ class LeadingForm(BandForm):
             if count % 2 == 0:
                 leading = band[:, :end]
                 N = basis[:, end : end + width]
-                yield cls(leading, _size(leading), math.inf, (), Q, coupling, N)
+                yield cls(leading, _size(leading), (), Q, coupling, N)
             if count < most:
                 _store(band, at, coupling, width)
 

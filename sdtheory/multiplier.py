@@ -399,10 +399,8 @@ def _middle(low: Array, high: Array) -> Array:
     return np.where(low > 0, np.sqrt(low) * np.sqrt(bounded), bounded / 16)
 
 
-def _moments(c: Array, d: Array, z: Array) -> tuple[Array, Array]:
+def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Array]:
     """Return S1 and S2, the sums over w^2 of the first two powers of d/(c+d)."""
-    c = c[:, None]
-    reciprocal = 1 / (c + d)
     w = z * (c * reciprocal)
     shrinkage = d * reciprocal
     first = w * w * shrinkage
@@ -438,14 +436,15 @@ def _corrected(
             at = np.broadcast_to(c[active, None], (len(active), d.shape[-1]))
             za, da, lost = z[active], d[active], near[active, None]
             top, bottom = dd.two_prod(za, np.where(lost, da, at)), dd.two_sum(at, da)
-            ratio = dd.divide(top, bottom, 1 / bottom.high)
+            reciprocal = 1 / bottom.high
+            ratio = dd.divide(top, bottom, reciprocal)
             # with w = c z/(c+d): w^2, or z^2 - w^2 = (z - w)(2z - (z - w))
             rest, error = dd.two_sum(2 * za, -ratio.high)
             rest = DoubleDouble(rest, error - ratio.low)
             energy = dd.total(dd.multiply(ratio, _choose(lost, rest, ratio)))
             aim = DoubleDouble(target.high[active], target.low[active])
             residual = dd.add(energy, dd.negative(aim))
-            s1, s2 = _moments(c[active], da, za)
+            s1, s2 = _moments(at, da, za, reciprocal)
             newton = sign[active] * (residual.high + residual.low) / (2 * s1)
             newton = np.clip(newton, -0.5, 0.5)
             growth = 3 * s2 - s1  # of S1 in log c

@@ -200,10 +200,12 @@ def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
     An asymmetry of the size of rounding (8 machine epsilon times the largest
     entry) is averaged out, as kernel code commonly leaves one; more is an
     error. What is passed is never changed; without `copy`, and without an
-    asymmetry, it may be what is returned.
+    asymmetry, it may be what is returned, if it is contiguous in one order.
     """
     matrix = as_real_array(gram, name, ndim=(2,), copy=copy)
     own = copy
+    if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
+        matrix, own = matrix.copy(), True
     rows, columns = matrix.shape
     if rows != columns:
         raise InvalidInputError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -135,8 +133,6 @@ def distill_band(
     """
     epsilon = as_epsilon(epsilon)
     matrix = as_gram(gram, copy=False)
-    if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
-        matrix = matrix.copy()
     labels = as_labels(y, len(matrix))
     tolerance = as_tolerance(tolerance)
     start = Start.checked(labels, epsilon, rounds)
@@ -167,8 +163,7 @@ def distill_band(
         matrix = np.ldexp(matrix, -exponent)
     chain = _from_leading_rows(matrix, start, tolerance)
     if chain is None:
-        form = BandForm.of(matrix)
-        chain = _Rounds(form, start, tolerance, lambda: form.error)
+        chain = _Rounds(BandForm.of(matrix), matrix, start, tolerance)
         chain.check_feasible()
         chain.run()
 
@@ -210,7 +205,7 @@ def _from_leading_rows(matrix: Array, start: Start, tolerance: float) -> _Rounds
     """Run the rounds in the leading rows, where those are few and all else below rounding."""
     n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix))))
     for form in LeadingForm.growing(matrix, start.labels):
-        chain = _Rounds(form, start, tolerance, functools.partial(form.measured, matrix))
+        chain = _Rounds(form, matrix, start, tolerance)
         try:
             chain.run()
         except _CutTooEarlyError as cut:
@@ -242,11 +237,9 @@ class _Rounds:
     round is its maximum over all perturbations of this norm.
     """
 
-    def __init__(
-        self, form: BandForm, start: Start, tolerance: float, error: Callable[[], float]
-    ) -> None:
+    def __init__(self, form: BandForm, matrix: Array, start: Start, tolerance: float) -> None:
         self.form = form
-        self._error = error
+        self._matrix = matrix
         self._labels = form.rotate(start.labels)
         self._start = start
         self._tolerance = tolerance
@@ -262,7 +255,7 @@ class _Rounds:
     @cached_property
     def _perturbation(self) -> float:
         """What the form leaves out of G; not asked for where too few rows are cut."""
-        return max(self._error(), self._rounding)
+        return max(self.form.measured(self._matrix), self._rounding)
 
     @cached_property
     def floor(self) -> float:

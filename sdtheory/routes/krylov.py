@@ -345,6 +345,4 @@ def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
             )
         return operator.matmat, rows
     matrix = as_gram(gram, copy=False)
-    if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
-        matrix = matrix.copy()
     return functools.partial(symmetric_times, matrix), len(matrix)
