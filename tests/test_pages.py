@@ -58,6 +58,18 @@ class Visit:
         """Evaluate JavaScript in the page."""
         return self.page.evaluate(f"() => {{ {HELPERS} {script} }}")
 
+    def settle(self) -> None:
+        """Let colours that fade and parts that slide be where they end, however slow the machine.
+
+        What inherits a value starts to fade anew when the fading of its parent ends.
+        """
+        self.run("""
+            for (let rest = 100; document.getAnimations().length; rest--) {
+                if (!rest) throw new Error('something on this page moves without end');
+                document.getAnimations().forEach(animation => animation.cancel());
+            }
+        """)
+
 
 HELPERS = r"""
 const shown = e => e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
@@ -227,17 +239,19 @@ def a_narrow_page_does_not_scroll_sideways(visit):
 
 def tables_scroll_in_a_box_that_the_keyboard_reaches(visit):
     with narrow(visit):
-        visit.page.wait_for_timeout(500)  # the theme looks for boxes that scroll now
         problems = visit.run("""
             const box = e => !e ? null
                 : /auto|scroll/.test(getComputedStyle(e).overflowX) ? e : box(e.parentElement);
             const tables = all('main table, body > table, body > div table').filter(shown);
-            const bare = tables.filter(e =>
-                e.getBoundingClientRect().width > innerWidth && box(e)?.tabIndex !== 0);
             new Set(tables.map(box)).forEach(e => {
                 if (e && e.scrollWidth > e.clientWidth + 40) e.dataset.scrolls = '';
             });
-            return bare.map(outer);
+            const bare = () => tables.filter(e =>
+                e.getBoundingClientRect().width > innerWidth && box(e)?.tabIndex !== 0);
+            // the theme takes a while to look for boxes that scroll now
+            return new Promise(done => { const end = Date.now() + 3000;
+                (function look() { !bare().length || Date.now() > end
+                    ? done(bare().map(outer)) : setTimeout(look, 20) })() });
         """)
         for box in visit.page.locator("[data-scrolls]").all():
             box.focus()
@@ -285,12 +299,14 @@ def dark(visit):
     for _ in range(3):  # light, dark, as the system
         if visit.run(theme) != "dark":
             visit.run(press)
+    visit.settle()
     try:
         yield visit.run(theme) == "dark"
     finally:
         for _ in range(3):
             if visit.run(theme) == "dark":
                 visit.run(press)
+        visit.settle()
 
 
 def the_page_turns_dark_and_figures_with_it(visit):
@@ -310,7 +326,7 @@ def the_keyboard_reaches_the_text_and_shows_where_it_is(visit):
     visit.page.reload(wait_until="load")  # so that the keyboard starts at the top
     visit.run("scrollTo(0, 0)")
     keyboard.press("Tab")
-    visit.page.wait_for_timeout(400)  # the link slides in
+    visit.settle()
     skips = visit.run("""
         const e = document.activeElement, box = e.getBoundingClientRect();
         return e.matches('a[href^="#"]') && box.top >= 0 && box.bottom > 0 && /skip/i.test(words(e))
@@ -378,7 +394,6 @@ def text_stands_out_in_the_light(visit):
 
 def text_stands_out_in_the_dark(visit):
     with dark(visit):
-        visit.page.wait_for_timeout(300)  # colours fade
         return visit.run(CONTRAST)
 
 
@@ -436,6 +451,7 @@ GOOD = """\
   .box { overflow-x: auto; }
   td { min-width: 60rem; }
   :focus-visible { outline: 2px solid blue; }
+  body, button { transition: color 9s, background 9s; }
   html[data-theme="dark"] body { background: black; color: white; }
   html[data-theme="dark"] a { color: #9cf; }
   html[data-theme="dark"] img { filter: invert(1); }
