@@ -34,7 +34,7 @@ import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from sdtheory.blas import times
-from sdtheory.secular import MAX_EVALUATIONS, NoRootError, middle, newton_step
+from sdtheory.secular import MAX_EVALUATIONS, NoRootError, halley_step, middle
 from sdtheory.validation import Array
 
 _DOUBLE = np.dtype(float)
@@ -61,7 +61,7 @@ _COLUMNS = 16
 _PROBES, _MISSED = 8, 3.0
 _TINY = float(np.finfo(float).tiny)
 _POWERS = 12
-#: A relative step of Newton's method below this is taken to first order: its square is rounding.
+#: A relative step below this is taken to first order: its square is rounding.
 _NEAR = 2.0**-27
 
 
@@ -405,9 +405,9 @@ def solve(
 ) -> Root:
     """Solve the secular equation ||w||^2 = rho^2 in c.
 
-    Safeguarded as in `sdtheory.multiplier`: Newton on 1/||w|| in mu = 1/c from
-    below the root, Newton in log-log from above, the geometric middle where a
-    step leaves the bracket, which the sign of the residual alone maintains.
+    As in `sdtheory.multiplier`: Halley's method on 1/||w|| in mu = 1/c, and the
+    geometric middle where a step leaves the bracket, which the sign of the
+    residual alone maintains.
 
     Parameters
     ----------
@@ -448,7 +448,7 @@ def solve(
             high = mu
             if high < 1.01 * low:
                 raise
-            mu = middle(low, high)
+            mu = float(middle(low, high))
             continue
         w = shifted.residual(y)
         fit = shifted.fit(y, w)
@@ -459,10 +459,11 @@ def solve(
         else:
             relative = float(np.sum(w * w)) / rho2 - 1
         steepness = float(np.sum(w * shrunk)) / rho2
+        curving = float(np.sum(shrunk * shrunk)) / rho2
         if not (steepness > 0 and math.isfinite(relative)):
             break
         low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
-        step = newton_step(relative, steepness)
+        step = float(halley_step(relative, 1 + relative, steepness, curving))
         stalled = before / 2 < abs(step) <= noise
         before = abs(step)
         if abs(step) <= _NEAR or stalled:
@@ -480,7 +481,7 @@ def solve(
             )
         following = mu * (1 + step)
         if not low < following < high:
-            following = middle(low, high)
+            following = float(middle(low, high))
         if following == mu:
             break
         mu = following

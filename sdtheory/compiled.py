@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sdtheory import multiplier
+from sdtheory import multiplier, secular
 from sdtheory.distill import Trajectory, as_batch
 from sdtheory.distill import trajectory as vectorised
 from sdtheory.validation import Array, InvalidInputError, as_rounds
@@ -257,7 +257,7 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
     limits = _Limits(
         near=multiplier.NEAR,
         close=multiplier.CLOSE,
-        farthest=multiplier.FARTHEST,
+        farthest=secular.FARTHEST,
         cancelling=multiplier.CANCELLING,
         unresolved=multiplier.UNRESOLVED,
         smallest=multiplier.SMALLEST,
@@ -525,7 +525,7 @@ def _bracketed(flat, lanes, limits):
 
 @_compiled
 def _step(e, s, s1, s2, farthest):
-    """Return the relative change of mu, as `multiplier._step`."""
+    """Return the relative change of mu, as `secular.halley_step`."""
     newton = (1 + sqrt(where(e > -1.0, 1 + e, every(0.0)))) * s1 * s1
     halley, least = newton + 1.5 * e * (s1 * s1 - s * s2), newton / farthest
     return e * s * s1 / where(halley > least, halley, least)

@@ -2,7 +2,7 @@
 
 About 32 decimal digits, vectorised. Only what the secular equation needs.
 Operands are assumed scaled into the middle of the float range, so that
-nothing here over- or underflows. `two_sum` and `two_prod` are exact; the
+nothing here over- or underflows. `two_sum`, `two_prod` and `square` are exact; the
 relative error of every other operation on normalised operands is below
 2^-101, of `total` below L (L + 2) 2^-106 where the n terms have one sign and
 L = ceil(log2 n). Products and quotients are not normalised, which a sum of
@@ -61,6 +61,13 @@ def two_prod(a: Array, b: Array) -> DoubleDouble:
     b_high, b_low = _split(b)
     error = ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low
     return DoubleDouble(p, error)
+
+
+def square(a: Array) -> DoubleDouble:
+    """Return a * a exactly."""
+    p = a * a
+    high, low = _split(a)
+    return DoubleDouble(p, ((high * high - p) + 2 * high * low) + low * low)
 
 
 def add(a: DoubleDouble, b: DoubleDouble) -> DoubleDouble:

@@ -51,6 +51,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sdtheory import double_double as dd
 from sdtheory.double_double import DoubleDouble
+from sdtheory.secular import halley_step, middle
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
@@ -61,8 +62,6 @@ MAX_CORRECTIONS = 12
 NEAR = 2.0**-20
 #: Halley's method in floats ends at a step below this: its cube is for the corrections.
 CLOSE = 2.0**-7
-#: A step goes at most this many times as far as Newton's; see `_step`.
-FARTHEST = 32.0
 #: Differences of energies that are relatively smaller are formed exactly.
 CANCELLING = 2.0**-39
 #: Above this amplification a double-double residual leaves more than 2^-56 in c: its errors are
@@ -194,8 +193,8 @@ def solve(
     for block in np.array_split(np.arange(size), -(-z.size // _BLOCK)):
         rho2 = dd.two_prod(np.full(len(block), float(points)), tolerance[block])
         scale = (-2 * z_exponent[block]).tolist()
-        energy = dd.total(_squared(scaled_z[block]))
-        below = dd.total(_squared(np.where(reachable[block], 0.0, scaled_z[block])))
+        energy = dd.total(dd.square(scaled_z[block]))
+        below = dd.total(dd.square(np.where(reachable[block], 0.0, scaled_z[block])))
         excess = dd.add(energy, dd.negative(rho2))
         slack = dd.add(rho2, dd.negative(below))
         for i in np.flatnonzero(np.abs(excess.high) < CANCELLING * rho2.high):
@@ -314,10 +313,6 @@ def _scaled(a: Array) -> tuple[Array, NDArray[np.int_]]:
     return np.ldexp(a, -exponent[:, None]), exponent
 
 
-def _squared(a: Array) -> DoubleDouble:
-    return dd.two_prod(a, a)
-
-
 def _exact_excess(z: Array, points: int, epsilon: float) -> Fraction:
     return sum((Fraction(x) ** 2 for x in z.tolist()), -points * Fraction(epsilon))
 
@@ -370,33 +365,14 @@ def _bracketed(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> 
             e, *sums = _evaluated(at, d[active], z[active], excess[active], slack[active])
             lo = low[active] = np.where(e > 0, at, low[active])
             hi = high[active] = np.where(e < 0, at, high[active])
-            change = _step(e, *sums)
+            change = halley_step(e, *sums)
             step = at + at * change
             done = (np.abs(change) <= CLOSE) | (hi - lo <= CLOSE * at)
             outside = ~((step > lo) & (step < hi)) & ~done
-            step[outside] = _middle(lo[outside], hi[outside])
+            step[outside] = middle(lo[outside], hi[outside])
             mu[active] = np.where(np.isfinite(step), step, at)
             active = active[~done]
         return 1 / mu, evaluations
-
-
-def _step(e: Array, s: Array, s1: Array, s2: Array) -> Array:
-    """Return the relative change of mu = 1/c by Halley's method for 1/||w||.
-
-    That is a concave and increasing function of mu, linear where all
-    eigenvalues are equal. Newton's step on it,
-    ``(1 - 1/sqrt(1 + e)) sqrt(1 + e) S/S1``, stays below the root, often far
-    below; Halley's has another denominator, which may vanish.
-    """
-    newton = (1 + np.sqrt(np.where(e > -1, 1 + e, 0.0))) * s1 * s1
-    halley, least = newton + 1.5 * e * (s1 * s1 - s * s2), newton / FARTHEST
-    return e * s * s1 / np.where(halley > least, halley, least)
-
-
-def _middle(low: Array, high: Array) -> Array:
-    """Return a point strictly between, geometrically; 16 times further where one end is open."""
-    bounded = np.where(np.isinf(high), 256 * low, high)
-    return np.where(low > 0, np.sqrt(low) * np.sqrt(bounded), bounded / 16)
 
 
 def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Array]:

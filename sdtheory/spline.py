@@ -42,11 +42,11 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from sdtheory import sweeps
-from sdtheory.secular import MAX_EVALUATIONS, NoRootError, middle, newton_step
+from sdtheory.secular import MAX_EVALUATIONS, NoRootError, halley_step, middle
 from sdtheory.sweeps import Factors
 from sdtheory.validation import Array
 
-#: A relative step of Newton's method below this leaves an error of its square.
+#: A relative step below this leaves an error of its square.
 _NEAR = 2.0**-24
 #: Knots that a first guess is made from, where there are many more.
 _THINNED = 5000
@@ -345,14 +345,14 @@ class Root:
     fit : Fit
         Cut.
     resolvent : Resolvent
-        At c, but for the last step of Newton's method.
+        At c, but for the last step.
     shrunk : ndarray of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
     condition : float
         Relative change of c per relative change of rho.
     error : float
         Relative error of c that one machine epsilon in the residual energy
-        and the last step of Newton's method leave; not that of the fit.
+        and the last step leave; not that of the fit.
     evaluations : int
     """
 
@@ -368,9 +368,9 @@ class Root:
 def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | None) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
-    Safeguarded as in `sdtheory.multiplier`: Newton on 1/||w|| in mu = 1/c from
-    below the root, Newton in log-log from above, the geometric middle where a
-    step leaves the bracket, which the sign of the residual alone maintains.
+    As in `sdtheory.multiplier`: Halley's method on 1/||w|| in mu = 1/c, and the
+    geometric middle where a step leaves the bracket, which the sign of the
+    residual alone maintains.
 
     Parameters
     ----------
@@ -404,10 +404,11 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
         shrunk = resolvent.sweep(fit.residual)
         relative = mismatch(fit)
         steepness = spline.inner(fit.residual, shrunk.values) / slack
+        curving = spline.inner(shrunk.values, shrunk.values) / slack
         if not (steepness > 0 and math.isfinite(relative)):
             break
         low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
-        step = newton_step(relative, steepness)
+        step = float(halley_step(relative, 1 + relative, steepness, curving))
         if abs(step) <= _NEAR:
             # d fit / d log mu = shrunk: to first order, which leaves step^2
             moved = Fit(
@@ -421,7 +422,7 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
             return Root(c, moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
         following = mu * (1 + step)
         if not low < following < high:
-            following = middle(low, high)
+            following = float(middle(low, high))
         mu = following
     raise NoRootError
 

@@ -58,6 +58,9 @@ def test_sum_and_product_of_floats_are_exact(rng):
         result = operation(a, b)
         assert exact(result) == truths
         assert exact(plain(result.high)) != truths
+    squares = dd.square(a)
+    assert exact(squares) == [Fraction(x) ** 2 for x in a.tolist()]
+    assert exact(plain(squares.high)) != exact(squares)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from references.make_multiplier_references import PATH, cases, reference
 from scipy.optimize import brentq
 
-from sdtheory import multiplier
+from sdtheory import multiplier, secular
 from sdtheory.multiplier import Status, residual_energy, solve
 from sdtheory.validation import InvalidInputError
 
@@ -186,7 +186,7 @@ def test_steps_are_of_third_order():
     for error in errors:
         mu = (1 + error) / root
         e, *sums = multiplier._evaluated(mu, d, z, energy - slack, slack)
-        moved.append(abs((1 + multiplier._step(e, *sums)[0]) * (1 + error) - 1))
+        moved.append(abs((1 + secular.halley_step(e, *sums)[0]) * (1 + error) - 1))
     orders = np.diff(np.log2(moved)) / np.diff(np.log2(errors))
     assert np.all(np.abs(orders - 3) < 0.5)
     assert moved[-1] < 1e-7

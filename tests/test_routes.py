@@ -4,6 +4,7 @@ import copy
 import functools
 import pickle
 from dataclasses import replace
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -29,6 +30,7 @@ from sdtheory import (
     multiplier,
 )
 from sdtheory.routes import dispatch
+from sdtheory.routes.start import excess_of
 
 RNG = np.random.default_rng(3)
 X = RNG.random(60)
@@ -45,6 +47,26 @@ def exponential(x, y):
 
 
 PAIRS = ((BRIDGE, bridge), (BEAM, beam), (RBF(0.3), rbf), (Matern(0.5, nu=0.5), exponential))
+
+
+# what they start from
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 8191, 8192, 8193, 50_001])
+def test_the_excess_has_all_its_digits_where_it_cancels(n, weighted):
+    y = RNG.standard_normal((n, 1, 2))
+    weights = RNG.integers(1, 9, (n, 1, 1)).astype(float) if weighted else None
+    counts = np.ones_like(y) if weights is None else np.broadcast_to(weights, y.shape)
+    terms = [Fraction(w) * Fraction(v) ** 2 for w, v in zip(counts.flat, y.flat, strict=True)]
+    energy, points = sum(terms, Fraction(0)), 2 * n + 1
+    epsilon = float(energy / points)  # to rounding
+    truth = energy - points * Fraction(epsilon)
+    bound = energy * (2 * n // 8192 + 20) ** 2 * Fraction(2) ** -106 + abs(truth) / 2**52
+    assert abs(Fraction(excess_of(y, points, epsilon, weights)) - truth) <= bound
+    if n > 1:
+        in_floats = float(np.sum(counts * y * y)) - points * epsilon
+        assert abs(Fraction(in_floats) - truth) > bound
 
 
 # which route
