@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -114,13 +113,13 @@ def sweep(run: Callable[..., Any]) -> Callable[[Problem], Outcome]:
     return swept
 
 
-def compiled(*arguments: Any, threads: int = 1) -> Any:
-    """Run the recursion in compiled loops."""
-    return importlib.import_module("sdtheory.compiled").trajectory(*arguments, threads=threads)
+def compiled(*arguments: Any) -> Any:
+    """Run the recursion in compiled loops, on one core.
 
-
-def _on_all_cores(*arguments: Any) -> Any:
-    return compiled(*arguments, threads=os.cpu_count() or 1)
+    More threads would have to share the cores with those of the eigensolver's
+    BLAS, which wait for work for some hundredths of a second, busily.
+    """
+    return importlib.import_module("sdtheory.compiled").trajectory(*arguments)
 
 
 def batch(run: Callable[..., Any]) -> Callable[[Batch], Outcome]:
@@ -177,7 +176,7 @@ CONTENDERS: dict[str, Contender] = {
     "auto points": Contender("chosen, from points", points("auto"), warm=2000),
     "sweep": Contender(
         "200 pairs, one eigendecomposition, compiled",
-        sweep(_on_all_cores),
+        sweep(compiled),
         needs="numba",
         matrix=True,
     ),

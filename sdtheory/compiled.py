@@ -181,7 +181,9 @@ def trajectory(
     outputs : bool, default=False
         Whether the last axis of z counts outputs that share the multiplier.
     threads : int, default=1
-        Threads that share the instances; results do not depend on them.
+        Threads that share the instances; results do not depend on them. Some
+        hundredths of a second after a call of BLAS its own threads still wait
+        for work, busily: one is best then.
 
     Returns
     -------
