@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import baselines
 from benchmarks.problems import ROUNDS, Array, Batch, Problem, beam
 from sdtheory import Spectrum, distill, trajectory
-from sdtheory.krylov import KernelOperator
+from sdtheory.solvers.operator import KernelOperator
 
 #: Multipliers, or None where there are none to judge, and what else is worth keeping.
 Outcome = tuple[Array | None, dict[str, Any]]
@@ -119,7 +119,7 @@ def compiled(*arguments: Any) -> Any:
     More threads would have to share the cores with those of the eigensolver's
     BLAS, which wait for work for some hundredths of a second, busily.
     """
-    return importlib.import_module("sdtheory.compiled").trajectory(*arguments)
+    return importlib.import_module("sdtheory.solvers.compiled").trajectory(*arguments)
 
 
 def batch(run: Callable[..., Any]) -> Callable[[Batch], Outcome]:

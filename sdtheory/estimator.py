@@ -23,8 +23,8 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sdtheory.distill import distill_eigh
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
+from sdtheory.solvers.eigh import distill_eigh
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,

@@ -25,7 +25,7 @@ which cost no division more.
 
 The first two use correctly rounded operations only, sums in an order of their
 own: the bits of a root depend neither on the mathematical library nor on the
-processor, and `sdtheory.compiled` finds the same.
+processor, and `sdtheory.solvers.compiled` finds the same.
 
 References
 ----------
@@ -49,9 +49,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sdtheory import double_double as dd
-from sdtheory.double_double import DoubleDouble
-from sdtheory.secular import halley_step, middle
+from sdtheory.linalg import double_double as dd
+from sdtheory.linalg.double_double import DoubleDouble
+from sdtheory.linalg.halley import halley_step, middle
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
@@ -150,7 +150,7 @@ def solve(
     mean : array_like of shape (...), optional
         Guesses for c (r - 1), which is a mean of the eigenvalues; a guess that
         is not positive and finite is replaced by their mean with weights z^2.
-        `sdtheory.distill.trajectory` passes the value of the previous round.
+        `sdtheory.recursion.trajectory` passes the value of the previous round.
         The root moves within its error only.
 
     Returns
@@ -386,7 +386,7 @@ def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Ar
 def _sum(a: Array) -> Array:
     """Return the sum over the last axis, from its first entry to its last.
 
-    NumPy's own order is not documented, and `sdtheory.compiled` must know it.
+    NumPy's own order is not documented, and `sdtheory.solvers.compiled` must know it.
     """
     return np.add.accumulate(a, axis=-1)[..., -1]
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
-from sdtheory.blas import times
+from sdtheory.linalg.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_gram, as_labels, as_number
 
 #: Entries of V V^T - I up to about this size are taken for rounding.

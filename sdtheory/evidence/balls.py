@@ -32,8 +32,8 @@ import numpy as np
 from flint import arb, ctx, fmpq
 from numpy.typing import ArrayLike
 
-from sdtheory.distill import Trajectory
 from sdtheory.evidence.lengths import enclose_length
+from sdtheory.recursion import Trajectory
 from sdtheory.statements.instance import Instance
 from sdtheory.validation import (
     InfeasibleToleranceError,
@@ -180,7 +180,7 @@ class Ball:
 
     @staticmethod
     def path_length(d: Iterable[Any], energy: Iterable[Any]) -> Ball:
-        """Return L(y); called by `sdtheory.path_length.path_length`."""
+        """Return L(y); called by `sdtheory.formulas.path_length.path_length`."""
         return Ball(enclose_length(*([_as_arb(v) for v in a] for a in (d, energy))))
 
 

@@ -33,9 +33,9 @@ from typing import Any
 import numpy as np
 from flint import arb, ctx
 
-from sdtheory.distill import Trajectory
 from sdtheory.evidence.balls import Ball, UndecidedError
 from sdtheory.evidence.certified import Verdict
+from sdtheory.recursion import Trajectory
 from sdtheory.statements import Instance, Kind, Statement
 from sdtheory.validation import InvalidInputError
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from sdtheory.filters import gradient_flow, iterated_tikhonov, tikhonov
+from sdtheory.formulas.filters import gradient_flow, iterated_tikhonov, tikhonov
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.sparsification import neighbours

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import path_length_factor
+from sdtheory.formulas.bounds import path_length_factor
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.distill import Trajectory, trajectory
-from sdtheory.path_length import path_length
+from sdtheory.formulas.path_length import path_length
+from sdtheory.recursion import Trajectory, trajectory
 
 
 @dataclass(frozen=True)

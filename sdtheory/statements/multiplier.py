@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import multiplier_bounds
+from sdtheory.formulas.bounds import multiplier_bounds
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import Hypothesis, Statement, Values, slack

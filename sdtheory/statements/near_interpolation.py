@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from sdtheory.bounds import log_near_interpolation_limits, log_sparsification_bound
+from sdtheory.formulas.bounds import log_near_interpolation_limits, log_sparsification_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial

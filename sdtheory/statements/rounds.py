@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
+from sdtheory.formulas.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import log_sparsification_bound
+from sdtheory.formulas.bounds import log_sparsification_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
