@@ -46,9 +46,9 @@ class Trajectory:
         Rotated labels V y_t; row 0 is the data.
     r : ndarray of shape (..., T+1)
         ``||y_t|| / sqrt(n epsilon)``.
-    excess : ndarray of shape (..., T+1)
+    r_minus_1 : ndarray of shape (..., T+1)
         ``r - 1``, without the cancellation of that subtraction.
-    condition : ndarray of shape (..., T)
+    sensitivity : ndarray of shape (..., T)
         Relative change of c_t per relative change of sqrt(n epsilon), at
         fixed labels y_t.
     """
@@ -60,8 +60,8 @@ class Trajectory:
     B: Array
     z: Array
     r: Array
-    excess: Array
-    condition: Array
+    r_minus_1: Array
+    sensitivity: Array
 
     @property
     def n_rounds(self) -> Array:
@@ -103,7 +103,7 @@ def trajectory(
     *batch, n, q = labels.shape
     repeated = np.broadcast_to(d[..., None], labels.shape).reshape(*batch, n * q)
 
-    c, a, b, condition, z_rows, r, excess = [], [], [], [], [labels], [], []
+    c, a, b, condition, z_rows, r, r_minus_1 = [], [], [], [], [labels], [], []
     shrinkage = np.ones_like(d)
     mean = np.full(batch, np.nan)
     for t in range(rounds + 1):
@@ -111,16 +111,16 @@ def trajectory(
         if t == 0 and np.any(root.status == Status.INFEASIBLE):
             _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
         r.append(root.r)
-        excess.append(root.excess)
+        r_minus_1.append(root.r_minus_1)
         if t == rounds or np.all(root.status == Status.TRIVIAL):
             break
-        mean = np.where(root.status == Status.SOLVED, root.c, np.nan) * root.excess
+        mean = np.where(root.status == Status.SOLVED, root.c, np.nan) * root.r_minus_1
         ratio = d / (root.c[..., None] + d)
         shrinkage = shrinkage * ratio
         labels = ratio[..., None] * labels
         for column, value in zip(
             (c, a, b, condition, z_rows),
-            (root.c, ratio, shrinkage, root.condition, labels),
+            (root.c, ratio, shrinkage, root.sensitivity, labels),
             strict=True,
         ):
             column.append(value)
@@ -136,8 +136,8 @@ def trajectory(
         B=stacked(b, n),
         z=stacked(z_rows, n, q) if outputs else stacked(z_rows, n, q)[..., 0],
         r=stacked(r),
-        excess=stacked(excess),
-        condition=stacked(condition),
+        r_minus_1=stacked(r_minus_1),
+        sensitivity=stacked(condition),
     )
 
 

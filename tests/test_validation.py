@@ -71,7 +71,7 @@ REFUSED = [
     (lambda: as_real_array(NAN, "v", ndim=(0,)), r"v holds 1 NaN.*index \(\)"),
     (lambda: as_labels([1e200, 1], 2), r"y is too large \(1e\+200\).*Divide y by a constant"),
     (lambda: distill(I2, [1e200, 1], 1e300, 3), "y is too large.*and epsilon by its square"),
-    (lambda: Spectrum.from_gram(I2).rotate([1, 2, 3]), r"y has 3 row\(s\)"),
+    (lambda: Spectrum.from_gram(I2).to_eigenbasis([1, 2, 3]), r"y has 3 row\(s\)"),
     (lambda: Spectrum.from_gram(I2).unreachable([1, NAN]), "y holds 1 NaN"),
     # numbers
     (lambda: distill(I2, [1, 2], "0.1"), "epsilon must be one finite number, but is '0.1'. Pass"),

@@ -298,8 +298,8 @@ def enclose(
             B=batch(products),
             z=batch(labels),
             r=batch(r),
-            excess=batch(r) - 1,
-            condition=batch(condition),
+            r_minus_1=batch(r) - 1,
+            sensitivity=batch(condition),
         )
     )
 
@@ -339,14 +339,14 @@ def _enclose_root(d: Any, energy: Any, rho2: Ball, t: int) -> Ball:
     """Return a ball that certainly contains the root of S(c) = rho^2."""
     weights = [(e.value, k.value) for e, k in zip(energy, d, strict=True)]
 
-    def excess(c: arb) -> arb:
+    def r_minus_1(c: arb) -> arb:
         return sum((e * (c / (c + k)) ** 2 for e, k in weights), -rho2.value)
 
     centre = _candidate(weights, rho2.value)
     for exponent in range(ctx.prec - _GUARD_BITS, 4, -_WIDEN_BITS):
         radius = arb(2) ** -exponent
         low, high = (centre * (1 - radius)).mid(), (centre * (1 + radius)).mid()
-        if low > 0 and excess(low) < 0 and excess(high) > 0:
+        if low > 0 and r_minus_1(low) < 0 and r_minus_1(high) > 0:
             return Ball(low.union(high))
     raise UndecidedError(
         f"the multiplier of round {t} is not enclosed by a sign change at {ctx.prec} bits"

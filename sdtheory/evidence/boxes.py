@@ -430,7 +430,7 @@ def _two_eigenvalues(parameters: list[Any]) -> Instance:
             B=ratio[None, None],
             z=labels[None, ..., None],
             r=r[None],
-            excess=r[None] - 1,
-            condition=np.full((1, 1), np.nan),
+            r_minus_1=r[None] - 1,
+            sensitivity=np.full((1, 1), np.nan),
         )
     )

@@ -83,7 +83,7 @@ _EXCHANGED = (
     ("j", "k"),
 )
 #: Quantities of the instance with an axis of rounds, for "r_0 for r_t".
-_BY_ROUND = ("r", "excess", "c", "energy", "A", "B")
+_BY_ROUND = ("r", "r_minus_1", "c", "energy", "A", "B")
 
 
 @dataclass(frozen=True)

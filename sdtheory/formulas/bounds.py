@@ -2,7 +2,7 @@ r"""Closed-form bounds of the paper, as pure functions.
 
 Each is written once in arithmetic that NumPy applies to floats and to arrays
 of balls alike. Where a bound depends on ``r = ||y|| / sqrt(n epsilon)`` only
-through ``r - 1``, it takes that ``excess``: near 1 the subtraction would lose
+through ``r - 1``, it takes that ``r_minus_1``: near 1 the subtraction would lose
 its digits.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 Values = Any
 
 
-def multiplier_bounds(d_min: Values, d_max: Values, excess: Values) -> tuple[Values, Values]:
+def multiplier_bounds(d_min: Values, d_max: Values, r_minus_1: Values) -> tuple[Values, Values]:
     r"""Return lower and upper bound of the multiplier.
 
     .. math:: \frac{d_{\min}}{r - 1} \le c \le \frac{d_{\max}}{r - 1}
@@ -25,24 +25,24 @@ def multiplier_bounds(d_min: Values, d_max: Values, excess: Values) -> tuple[Val
     ----------
     d_min, d_max : array_like
         Extreme eigenvalues of G.
-    excess : array_like
+    r_minus_1 : array_like
         ``r - 1``, positive.
 
     References
     ----------
     Mobahi et al. (2020), Prop. 2; as restated here.
     """
-    return d_min / excess, d_max / excess
+    return d_min / r_minus_1, d_max / r_minus_1
 
 
-def one_round_bound(excess: Values, kappa: Values) -> Values:
+def one_round_bound(r_minus_1: Values, kappa: Values) -> Values:
     r"""Return the lower bound of r_{t+1}, given r_t.
 
     .. math:: h(r) = \frac{r\,(r - 1)}{r - 1 + \kappa}
 
     Parameters
     ----------
-    excess : array_like
+    r_minus_1 : array_like
         ``r_t - 1``.
     kappa : array_like
         Condition number of G; the bound is 0 where it is infinite.
@@ -51,10 +51,10 @@ def one_round_bound(excess: Values, kappa: Values) -> Values:
     ----------
     Mobahi et al. (2020), the step before Prop. 3; as restated here.
     """
-    return (1 + excess) * excess / (excess + kappa)
+    return (1 + r_minus_1) * r_minus_1 / (r_minus_1 + kappa)
 
 
-def norm_bound_line(excess_0: Values, kappa: Values) -> tuple[Values, Values]:
+def norm_bound_line(r_0_minus_1: Values, kappa: Values) -> tuple[Values, Values]:
     r"""Return slope a and offset b of the line that bounds one round from below.
 
     .. math:: r_{t+1} \ge a\,r_t - b, \qquad
@@ -66,7 +66,7 @@ def norm_bound_line(excess_0: Values, kappa: Values) -> tuple[Values, Values]:
 
     Parameters
     ----------
-    excess_0 : array_like
+    r_0_minus_1 : array_like
         ``r_0 - 1``, positive.
     kappa : array_like
         Condition number of G, finite.
@@ -75,13 +75,13 @@ def norm_bound_line(excess_0: Values, kappa: Values) -> tuple[Values, Values]:
     ----------
     Mobahi et al. (2020), Prop. 3; as restated here.
     """
-    denominator = (excess_0 + kappa) ** 2
-    a = (excess_0**2 + kappa * (2 * excess_0 + 1)) / denominator
-    b = (1 + excess_0) ** 2 * kappa / denominator
+    denominator = (r_0_minus_1 + kappa) ** 2
+    a = (r_0_minus_1**2 + kappa * (2 * r_0_minus_1 + 1)) / denominator
+    b = (1 + r_0_minus_1) ** 2 * kappa / denominator
     return a, b
 
 
-def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
+def norm_bound(r_0_minus_1: Values, kappa: Values, rounds: int) -> Values:
     r"""Return the lower bounds of r_1, ..., r_rounds along a new last axis.
 
     .. math:: r_t \ge a^t r_0 - b\,\frac{a^t - 1}{a - 1},
@@ -93,7 +93,7 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
 
     Parameters
     ----------
-    excess_0, kappa : array_like of shape (...)
+    r_0_minus_1, kappa : array_like of shape (...)
         As in `norm_bound_line`.
     rounds : int
         Number of rounds.
@@ -106,16 +106,16 @@ def norm_bound(excess_0: Values, kappa: Values, rounds: int) -> Values:
     ----------
     Mobahi et al. (2020), Prop. 3; as restated here.
     """
-    a, _ = norm_bound_line(excess_0, kappa)
-    difference = (kappa - 1) * (excess_0 / (excess_0 + kappa)) ** 2
-    bounds, excess = [], excess_0
+    a, _ = norm_bound_line(r_0_minus_1, kappa)
+    difference = (kappa - 1) * (r_0_minus_1 / (r_0_minus_1 + kappa)) ** 2
+    bounds, r_minus_1 = [], r_0_minus_1
     for _ in range(rounds):
-        bounds.append(a * excess - difference)
-        excess = bounds[-1] - 1
+        bounds.append(a * r_minus_1 - difference)
+        r_minus_1 = bounds[-1] - 1
     return np.stack(bounds, axis=-1)
 
 
-def guaranteed_rounds(excess_0: Values, kappa: Values) -> Values:
+def guaranteed_rounds(r_0_minus_1: Values, kappa: Values) -> Values:
     r"""Return the paper's guarantee (r_0 - 1)/kappa of non-trivial rounds.
 
     The number N of non-trivial fits, the first one included, is at least this
@@ -125,11 +125,11 @@ def guaranteed_rounds(excess_0: Values, kappa: Values) -> Values:
     ----------
     Mobahi et al. (2020), Prop. 4; as restated here.
     """
-    return excess_0 / kappa
+    return r_0_minus_1 / kappa
 
 
 def sparsification_bound(
-    excess_0: Values, d_min: Values, d_j: Values, d_k: Values, rounds: Values
+    r_0_minus_1: Values, d_min: Values, d_j: Values, d_k: Values, rounds: Values
 ) -> Values:
     r"""Return the lower bound of B[k]/B[j] after a number of rounds.
 
@@ -139,7 +139,7 @@ def sparsification_bound(
 
     Parameters
     ----------
-    excess_0 : array_like
+    r_0_minus_1 : array_like
         ``r_0 - 1``, positive.
     d_min, d_j, d_k : array_like
         The smallest eigenvalue and two others, positive.
@@ -150,18 +150,18 @@ def sparsification_bound(
     ----------
     Mobahi et al. (2020), Thm 5; as restated here.
     """
-    return ((excess_0 + d_min / d_j) / (excess_0 + d_min / d_k)) ** rounds
+    return ((r_0_minus_1 + d_min / d_j) / (r_0_minus_1 + d_min / d_k)) ** rounds
 
 
 def log_sparsification_bound(
-    excess_0: Values, d_min: Values, d_j: Values, d_k: Values, rounds: Values
+    r_0_minus_1: Values, d_min: Values, d_j: Values, d_k: Values, rounds: Values
 ) -> Values:
     r"""Return the logarithm of `sparsification_bound`, without cancellation or overflow.
 
     .. math:: t \log\Bigl(1 + \frac{d_{\min}\,(d_k - d_j)}
               {d_j\,\bigl((r_0 - 1)\,d_k + d_{\min}\bigr)}\Bigr)
     """
-    return rounds * np.log1p(d_min * (d_k - d_j) / (d_j * (excess_0 * d_k + d_min)))
+    return rounds * np.log1p(d_min * (d_k - d_j) / (d_j * (r_0_minus_1 * d_k + d_min)))
 
 
 def log_near_interpolation_limits(d: Values) -> Values:

@@ -1,4 +1,4 @@
-"""Steps towards the root of a secular equation, shared by all routes.
+"""Steps towards the root of a secular equation, shared by all solvers.
 
 Halley's method on 1/||w|| in mu = 1/c, and the geometric middle where a step
 leaves the bracket that the sign of ||w||^2 - rho^2 maintains.
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.validation import Array
 
-#: Evaluations after which the iteration of a route, to which each is dear, counts as lost.
+#: Evaluations after which the iteration of a solver, to which each is dear, counts as lost.
 MAX_EVALUATIONS = 100
 #: A step goes at most this many times as far as Newton's; see `halley_step`.
 FARTHEST = 32.0

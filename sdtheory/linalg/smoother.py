@@ -348,7 +348,7 @@ class Root:
         At c, but for the last step.
     shrunk : ndarray of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
-    condition : float
+    sensitivity : float
         Relative change of c per relative change of rho.
     error : float
         Relative error of c that one machine epsilon in the residual energy
@@ -360,7 +360,7 @@ class Root:
     fit: Fit
     resolvent: Resolvent
     shrunk: Array
-    condition: float
+    sensitivity: float
     error: float
     evaluations: int
 

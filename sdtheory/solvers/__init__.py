@@ -1,7 +1,7 @@
-r"""All routes to a chain of self-distillation, and `distill`, which chooses.
+r"""All solvers of a chain of self-distillation, and `distill`, which chooses.
 
 `sdtheory.solvers.eigh.distill_eigh` costs O(n^3) and stores n^2 numbers. Three other
-routes lead to the same chain: `distill_band` does without eigenvectors,
+solvers lead to the same chain: `distill_band` does without eigenvectors,
 `distill_krylov` needs only products with G, `distill_spline` only the inputs,
 where G belongs to one of two Green's functions on [0, 1]. Each says how well it
 knows every multiplier, and `distill` refuses where that is not enough.

@@ -54,14 +54,14 @@ class BandDistillation(Chain):
 
     Attributes
     ----------
-    condition : ndarray of shape (T,)
+    sensitivity : ndarray of shape (T,)
         Relative change of c_t per relative change of sqrt(n epsilon), at fixed
         labels y_t.
     """
 
-    route: ClassVar[str] = "band"
+    solver: ClassVar[str] = "band"
 
-    condition: Array
+    sensitivity: Array
     _form: BandForm | None
     _fits: Array  # (T, m, q): y_1, ..., y_T, rotated, in the m rows of the band form
     _duals: Array  # (T, m, q), rotated
@@ -154,7 +154,7 @@ def distill_band(
             r=np.array([start.r]),
             outcome=start.outcome,
             n_rounds_range=(0, int(start.near)),
-            condition=none,
+            sensitivity=none,
             _labels=labels,
             _form=None,
             _fits=np.empty((0, n, q)),
@@ -193,7 +193,7 @@ def distill_band(
         r=np.array(chain.r),
         outcome=outcome,
         n_rounds_range=n_rounds_range,
-        condition=np.array([1 / root.steepness for root in chain.roots]),
+        sensitivity=np.array([1 / root.steepness for root in chain.roots]),
         _labels=labels,
         _form=chain.form,
         _fits=np.ldexp(np.array([root.fit for root in chain.roots]), start.exponent),

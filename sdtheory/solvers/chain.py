@@ -1,4 +1,4 @@
-"""What every route returns, and the error of one that cannot give its digits."""
+"""What every solver returns, and the error of one that cannot give its digits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROBES = 16
 
 #: Machine epsilon.
 ULP = float(np.finfo(float).eps)
-#: Largest relative error of a multiplier by default: for routes that work until they reach it, and
+#: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
 #: for those that can only say what rounding left.
 REACHED, KNOWN = 1e-8, 1e-3
 
@@ -38,7 +38,7 @@ class Outcome(Enum):
 
 
 class AccuracyError(ArithmeticError):
-    """A route cannot give a multiplier to the accuracy asked for; the message says what to do."""
+    """A solver cannot give a multiplier to the accuracy asked for; the message says what to do."""
 
 
 #: What only a chain with eigenvectors has.
@@ -47,9 +47,9 @@ _EIGENBASIS = {"A", "B", "z", "spectrum", "trajectory", "unreachable"}
 
 @dataclass(frozen=True)
 class Chain(ABC):
-    """What a route without eigenvectors returns.
+    """What a solver without eigenvectors returns.
 
-    `sdtheory.solvers.eigh.Distillation`, of the route with eigenvectors, has all of
+    `sdtheory.solvers.eigh.Distillation`, of the solver with eigenvectors, has all of
     this too.
 
     Attributes
@@ -59,7 +59,7 @@ class Chain(ABC):
     c : ndarray of shape (T,)
         Multiplier of each round.
     c_error : ndarray of shape (T,)
-        Relative error of c; what stands behind it, the route says.
+        Relative error of c; what stands behind it, the solver says.
     r : ndarray of shape (T+1,)
         ||y_t|| / sqrt(n epsilon).
     outcome : Outcome
@@ -69,7 +69,7 @@ class Chain(ABC):
         errors; equal unless `outcome` is NEAR_COLLAPSE.
     """
 
-    route: ClassVar[str]
+    solver: ClassVar[str]
 
     epsilon: float
     c: Array
@@ -112,8 +112,8 @@ class Chain(ABC):
     def __getattr__(self, name: str) -> NoReturn:
         if name in _EIGENBASIS:
             raise AttributeError(
-                f"{name} needs the eigenvectors of G, which route {self.route!r} does not compute. "
-                f'Call distill(..., route="eigh").'
+                f"{name} needs the eigenvectors of G, which {self.solver!r} does not compute. "
+                f'Call distill(..., solver="eigh").'
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

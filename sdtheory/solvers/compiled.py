@@ -128,7 +128,7 @@ class _Rows(NamedTuple):
     c: Array
     r: Array
     excess: Array
-    condition: Array
+    sensitivity: Array
     lasted: NDArray[np.int64]
 
 
@@ -245,8 +245,8 @@ def trajectory(
         epsilon=epsilon,
         c=shaped(rows.c, length),
         r=shaped(rows.r, length + 1),
-        excess=shaped(rows.excess, length + 1),
-        condition=shaped(rows.condition, length),
+        r_minus_1=shaped(rows.excess, length + 1),
+        sensitivity=shaped(rows.sensitivity, length),
     )
 
 
@@ -264,12 +264,12 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
         c=np.full((m, rounds), np.inf),
         r=np.zeros((m, rounds + 1)),
         excess=np.full((m, rounds + 1), -1.0),
-        condition=np.full((m, rounds), np.nan),
+        sensitivity=np.full((m, rounds), np.nan),
         lasted=np.full(m, -1, dtype=np.int64),
     )
     limits = _Limits(
         near=multiplier.NEAR,
-        close=multiplier.CLOSE,
+        close=multiplier.HALLEY_STOP,
         farthest=secular.FARTHEST,
         cancelling=multiplier.CANCELLING,
         unresolved=multiplier.UNRESOLVED,
@@ -637,7 +637,7 @@ def _loop(span, given, state, rows):
             if lanes[_LIVE + lane] > 0:
                 i, t = row[lane], round_[lane]
                 c = rows.c[i, t] = lanes[_C + lane] / lanes[_D_SCALE + lane]
-                rows.condition[i, t] = lanes[_CONDITION + lane]
+                rows.sensitivity[i, t] = lanes[_CONDITION + lane]
                 round_[lane] += 1
                 if not 0 < c < math.inf:
                     lanes[_LIVE + lane] = 0.0

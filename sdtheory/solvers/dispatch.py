@@ -1,4 +1,4 @@
-"""One interface to all routes: the choice among them, and the refusal of lost digits."""
+"""One interface to all solvers: the choice among them, and the refusal of lost digits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sdtheory.solvers.spline import distill_spline
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InvalidInputError
 
-Route = Literal["auto", "eigh", "band", "krylov", "spline"]
+Solver = Literal["auto", "eigh", "band", "krylov", "spline"]
 #: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
 #: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
 _CROSSING = 1500
@@ -29,10 +29,10 @@ _CROSSING = 1500
 _STORED = 5000
 #: Products that "auto" tries before, which cost up to about one eigendecomposition.
 _TRIED = 50
-#: Points from which "auto" takes the band form for a matrix. It costs less than route "eigh" from
+#: Points from which "auto" takes the band form for a matrix. It costs less than solver "eigh" from
 #: smaller n on (suite "dense" of the benchmarks), but only eigenvectors give A, B and z.
 _REDUCED = 1000
-ROUTES: tuple[Route, ...] = ("auto", "eigh", "band", "krylov", "spline")
+SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "band", "krylov", "spline")
 
 
 @overload
@@ -42,7 +42,7 @@ def distill(
     epsilon: float,
     rounds: int | None = None,
     *,
-    route: Route = "auto",
+    solver: Solver = "auto",
     tolerance: float | None = None,
 ) -> Distillation: ...
 @overload
@@ -52,7 +52,7 @@ def distill(
     epsilon: float,
     rounds: int | None = None,
     *,
-    route: Literal["eigh"],
+    solver: Literal["eigh"],
     tolerance: float | None = None,
 ) -> Distillation: ...
 @overload
@@ -62,7 +62,7 @@ def distill(
     epsilon: float,
     rounds: int | None = None,
     *,
-    route: Route = "auto",
+    solver: Solver = "auto",
     tolerance: float | None = None,
 ) -> Distillation | Chain: ...
 def distill(
@@ -71,12 +71,12 @@ def distill(
     epsilon: float,
     rounds: int | None = None,
     *,
-    route: Route = "auto",
+    solver: Solver = "auto",
     tolerance: float | None = None,
 ) -> Distillation | Chain:
-    """Run self-distillation on labels y, by the cheapest route that keeps the digits.
+    """Run self-distillation on labels y, by the cheapest solver that keeps the digits.
 
-    What is passed as `gram` says which routes there are:
+    What is passed as `gram` says which solvers there are:
 
     * a matrix: "eigh" up to some size, from there on "band" and, where that
       loses digits, "eigh"; or "krylov";
@@ -101,7 +101,7 @@ def distill(
         Tolerance on the mean squared residual (summed over outputs).
     rounds : int, optional
         Number of fits. By default the chain runs until its labels collapse.
-    route : {"auto", "eigh", "band", "krylov", "spline"}, default="auto"
+    solver : {"auto", "eigh", "band", "krylov", "spline"}, default="auto"
         How to compute; "auto" chooses as above.
     tolerance : float, optional
         Largest relative error of a multiplier, `c_error`. By default 1e-8 for
@@ -113,9 +113,9 @@ def distill(
     -------
     Distillation or Chain
         With the attributes epsilon, c, c_error, c_interval, r, y, outcome,
-        n_rounds, n_rounds_range, collapsed and route, and the methods dual and
-        predict, whatever the route; A, B, z, spectrum and trajectory only by
-        route "eigh".
+        n_rounds, n_rounds_range, collapsed and solver, and the methods dual and
+        predict, whatever the solver; A, B, z, spectrum and trajectory only by
+        solver "eigh".
 
     Raises
     ------
@@ -142,7 +142,7 @@ def distill(
         _refuse_lost_digits(chain, known)
         return chain
 
-    *cheaper, last = _chosen(gram, route)
+    *cheaper, last = _chosen(gram, solver)
     for name in cheaper:
         try:
             return run(name, _TRIED)
@@ -158,17 +158,17 @@ def _stored(gram: Any) -> Any:
     return gram.toarray() if scipy.sparse.issparse(gram) else gram
 
 
-def _chosen(gram: Any, route: str) -> list[str]:
-    """Return the routes to try, in this order, or say why there is none of that name."""
-    if route not in ROUTES:
+def _chosen(gram: Any, solver: str) -> list[str]:
+    """Return the solvers to try, in this order, or say why there is none of that name."""
+    if solver not in SOLVERS:
         raise InvalidInputError(
-            f"route must be one of {', '.join(map(repr, ROUTES))}, but is {route!r}. Leave it out "
-            f"to let the kind and size of gram decide."
+            f"solver must be one of {', '.join(map(repr, SOLVERS))}, but is {solver!r}. Leave it "
+            f"out to let the kind and size of gram decide."
         )
     default, others, kind = _possible(gram)
-    if route == "auto":
+    if solver == "auto":
         return default
-    if route not in default + others:
+    if solver not in default + others:
         needed = {
             "eigh": "the matrix itself",
             "band": "the matrix itself",
@@ -177,14 +177,14 @@ def _chosen(gram: Any, route: str) -> list[str]:
             "and one column of inputs,",
         }
         raise InvalidInputError(
-            f"route={route!r} cannot start from gram, which is {kind}. Pass {needed[route]} for "
-            f"it, or leave route out."
+            f"solver={solver!r} cannot start from gram, which is {kind}. Pass {needed[solver]} for "
+            f"it, or leave solver out."
         )
-    return [route]
+    return [solver]
 
 
 def _possible(gram: Any) -> tuple[list[str], list[str], str]:
-    """Return the routes to try by default, the other possible ones, and what gram is."""
+    """Return the solvers to try by default, the other possible ones, and what gram is."""
     if isinstance(gram, Spectrum):
         return ["eigh"], [], "a Spectrum"
     if isinstance(gram, KernelOperator):
@@ -203,7 +203,7 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
 
 
 def _of_matrix(n: int) -> tuple[list[str], list[str]]:
-    """Return the routes to try by default, and the other possible ones, for a stored matrix."""
+    """Return the solvers to try by default, and the other possible ones, for a stored matrix."""
     if n >= _REDUCED:
         return ["band", "eigh"], ["krylov"]
     return ["eigh"], ["band", "krylov"]

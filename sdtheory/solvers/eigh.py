@@ -67,7 +67,7 @@ class Distillation:
     outcome: Outcome
     n_rounds_range: tuple[int, int]
 
-    route: ClassVar[str] = "eigh"
+    solver: ClassVar[str] = "eigh"
 
     @property
     def c(self) -> Array:
@@ -112,7 +112,7 @@ class Distillation:
     @property
     def collapsed(self) -> bool:
         """Whether the fit after the last one computed is the zero function."""
-        return bool(self.trajectory.excess[-1] <= 0)
+        return bool(self.trajectory.r_minus_1[-1] <= 0)
 
     @property
     def unreachable(self) -> float:
@@ -150,7 +150,7 @@ class Distillation:
             )
         z = self.z[t]
         d = self.spectrum.d.reshape(-1, *(1,) * (z.ndim - 1))
-        return self.spectrum.restore(np.where(d > 0, z / (self.c[t] + d), 0.0))
+        return self.spectrum.from_eigenbasis(np.where(d > 0, z / (self.c[t] + d), 0.0))
 
     def predict(self, g_x: ArrayLike, t: int) -> Array:
         """Evaluate the fit of round t at new inputs.
@@ -218,15 +218,15 @@ def distill_eigh(
     limit = None if rounds is None else as_rounds(rounds)
     spectrum = gram if isinstance(gram, Spectrum) else Spectrum.from_gram(gram)
     labels = as_labels(y, spectrum.n)
-    z = spectrum.rotate(labels)
+    z = spectrum.to_eigenbasis(labels)
     if limit is None:
         r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
         limit = most_rounds(r_0)
     path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
-    y_rows = np.stack([labels, *(spectrum.restore(row) for row in path.z[1:])])
+    y_rows = np.stack([labels, *(spectrum.from_eigenbasis(row) for row in path.z[1:])])
     c_error, r_error = _rounding(path, spectrum.error)
-    near = np.flatnonzero(np.abs(path.excess) <= r_error).tolist()
-    ended = ending(len(path.c), near, float(path.excess[-1]))
+    near = np.flatnonzero(np.abs(path.r_minus_1) <= r_error).tolist()
+    ended = ending(len(path.c), near, float(path.r_minus_1[-1]))
     return Distillation(spectrum, path, y_rows, c_error, *ended)
 
 

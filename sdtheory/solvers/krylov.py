@@ -49,7 +49,7 @@ class KrylovDistillation(Chain):
         labels converge with the square root of what c does.
     """
 
-    route: ClassVar[str] = "krylov"
+    solver: ClassVar[str] = "krylov"
 
     products: int
     y_error: Array

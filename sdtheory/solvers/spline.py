@@ -28,15 +28,15 @@ class SplineDistillation(Chain):
     Attributes
     ----------
     kernel : BrownianBridge or SimplySupportedBeam
-    condition : ndarray of shape (T,)
+    sensitivity : ndarray of shape (T,)
         Relative change of c_t per relative change of sqrt(n epsilon), at fixed
         labels y_t.
     """
 
-    route: ClassVar[str] = "spline"
+    solver: ClassVar[str] = "spline"
 
     kernel: BrownianBridge | SimplySupportedBeam
-    condition: Array
+    sensitivity: Array
     _knots: Knots
     _curve: Spline
     _fits: tuple[Fit, ...]  # cut, of labels over 2^exponent
@@ -61,7 +61,7 @@ class SplineDistillation(Chain):
         ----------
         x_new : array_like of shape (m,) or (m, 1)
             In [0, 1]. For n > 1 the rows ``gram(kernel, x, x_new)``, shape
-            (m, n), will do too, as in every other route.
+            (m, n), will do too, as in every other solver.
         t : int
             Round, from 0.
 
@@ -172,13 +172,13 @@ def distill_spline(
             raise _inaccurate(f"c_{t}", t, r[t], error)
         w = root.fit.residual
         flat = root.resolvent.sweep(tangent).values if t > 0 else tangent  # A tangent
-        steepness = slack / root.condition
+        steepness = slack / root.sensitivity
         through = curve.inner(w, tangent - flat)
         tangent = flat - root.shrunk * ((rho2 - through) / steepness)
         fits.append(root.fit)
         c.append(root.c)
         errors.append(error)
-        conditions.append(root.condition * rho2 / slack)
+        conditions.append(root.sensitivity * rho2 / slack)
         at_knots, mirrored = root.fit.values, other.fit.values
         excess, mirrored_excess = (
             excess_of(labels, knots.n, start.epsilon, None if side.simple else side.weights)
@@ -195,7 +195,7 @@ def distill_spline(
         outcome=outcome,
         n_rounds_range=n_rounds_range,
         kernel=kernel,
-        condition=np.array(conditions),
+        sensitivity=np.array(conditions),
         _labels=labels,
         _knots=knots,
         _curve=curve,

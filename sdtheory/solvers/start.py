@@ -1,4 +1,4 @@
-"""What a route starts from: labels and tolerance, scaled, and the ends that are known."""
+"""What a solver starts from: labels and tolerance, scaled, and the ends that are known."""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ near_collapse = Hypothesis(
         (i.t[:, None] >= 1)
         & i.alive[..., None]
         & (
-            (i.excess[:, :1] * i.excess[:, :-1])[..., None] * i.d[:, None, :-1] * i.d[:, None, 1:]
+            (i.r_minus_1[:, :1] * i.r_minus_1[:, :-1])[..., None]
+            * i.d[:, None, :-1]
+            * i.d[:, None, 1:]
             < (i.d_min**2)[:, None, None]
         )
     ),

@@ -120,7 +120,7 @@ def test_the_noise_can_be_the_unit(sdtheory, tmp_path):
     model = SelfDistilledKernelRidge(gamma=20, epsilon=1, epsilon_unit="noise")
     assert found["noise"] == model.fit(x[:, None], y - y.mean()).epsilon_
     assert found["2noise"] == found["2 * noise"] == 2 * found["noise"]
-    model.set_params(epsilon=0.1, epsilon_unit="energy")
+    model.set_params(epsilon=0.1, epsilon_unit="relative")
     assert found["10%"] == pytest.approx(model.fit(x[:, None], y - y.mean()).epsilon_)
     assert found["0.1"] == 0.1
 

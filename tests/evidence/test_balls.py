@@ -40,7 +40,7 @@ def by_mpmath(d, z, epsilon, rounds):
         multipliers, labels = [], [z]
         for _ in range(rounds):
 
-            def excess(log_c, z=z):
+            def r_minus_1(log_c, z=z):
                 c = mpmath.exp(log_c)
                 return sum((v * c / (c + k)) ** 2 for v, k in zip(z, d, strict=True)) - rho2
 
@@ -49,7 +49,7 @@ def by_mpmath(d, z, epsilon, rounds):
             low, high = mpmath.mpf(-100), mpmath.mpf(100)
             for _ in range(300):
                 middle = (low + high) / 2
-                low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+                low, high = (middle, high) if r_minus_1(middle) < 0 else (low, middle)
             c = mpmath.exp(low)
             z = [v * k / (c + k) for v, k in zip(z, d, strict=True)]
             multipliers.append(c)
@@ -91,7 +91,7 @@ def test_the_secular_equation_changes_sign_across_every_enclosure():
         for t in range(rounds):
             labels = instance.path.z[0, t, :, 0]
 
-            def excess(c, labels=labels):
+            def r_minus_1(c, labels=labels):
                 terms = [
                     (v.value * c / (c + k.value)) ** 2
                     for v, k in zip(labels, eigenvalues, strict=True)
@@ -99,8 +99,8 @@ def test_the_secular_equation_changes_sign_across_every_enclosure():
                 return sum(terms, arb(0)) - instance.rho2[0].value
 
             c = instance.c[0, t].value
-            assert excess(c.lower()) < 0
-            assert excess(c.upper()) > 0
+            assert r_minus_1(c.lower()) < 0
+            assert r_minus_1(c.upper()) > 0
 
 
 def test_after_the_collapse_everything_is_zero():

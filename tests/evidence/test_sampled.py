@@ -32,10 +32,10 @@ def test_a_sample_has_all_families_sizes_and_extremes():
     assert {i.n for _, i in drawn} == set(SIZES) >= {1, 2, 50}
     assert {i.path.z.shape[-1] for _, i in drawn} == set(OUTPUTS)
     r_0 = np.concatenate([i.r[:, 0] for _, i in drawn])
-    excess = np.concatenate([i.excess[:, 0] for _, i in drawn])
+    r_minus_1 = np.concatenate([i.r_minus_1[:, 0] for _, i in drawn])
     kappa = np.concatenate([i.kappa for _, i in drawn])
     assert r_0.min() < 1
-    assert 0 < excess[excess > 0].min() < 1e-8
+    assert 0 < r_minus_1[r_minus_1 > 0].min() < 1e-8
     assert r_0.max() > 1e5
     assert np.isinf(kappa).any()
     assert (kappa == 1).any()

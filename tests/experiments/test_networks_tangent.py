@@ -99,7 +99,7 @@ def test_gradient_descent_on_the_linearised_network_is_its_filter(problem):
     n = len(y)
     J = jacobian(tangent.make_network(3, 6, 1, 0), x)
     spectrum = Spectrum.from_gram(J @ J.T / n)
-    z = spectrum.rotate(y)
+    z = spectrum.to_eigenbasis(y)
     rate = 0.7 / spectrum.d[-1]
     phi, c = tangent.stopped_filter(spectrum.d, z, EPSILON, rate)
     s, steps = np.zeros(J.shape[1]), 1 / (c * rate)

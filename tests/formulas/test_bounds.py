@@ -20,16 +20,16 @@ ROUNDS = 6
 ULPS = 20 * float(np.finfo(float).eps)
 
 
-def exact_line(excess, kappa):
+def exact_line(r_minus_1, kappa):
     """Slope and offset of the tangent of r (r - 1) / (r - 1 + kappa), by differentiation."""
-    r, s = 1 + excess, excess + kappa
+    r, s = 1 + r_minus_1, r_minus_1 + kappa
     slope = ((2 * r - 1) * s - r * (r - 1)) / s**2
     return slope, slope * r - r * (r - 1) / s
 
 
-def exact_iterates(excess, kappa, rounds=ROUNDS):
-    a, b = exact_line(excess, kappa)
-    u = [1 + excess]
+def exact_iterates(r_minus_1, kappa, rounds=ROUNDS):
+    a, b = exact_line(r_minus_1, kappa)
+    u = [1 + r_minus_1]
     for _ in range(rounds):
         u.append(a * u[-1] - b)
     return u
@@ -39,19 +39,21 @@ def relative(found, exact):
     return abs(Q(float(found)) / exact - 1)
 
 
-@pytest.mark.parametrize(("excess", "kappa"), GRID)
-def test_one_round_and_its_tangent_in_exact_arithmetic(excess, kappa):
-    e, k = float(excess), float(kappa)
-    excess, kappa = Q(e), Q(k)
-    h = (1 + excess) * excess / (excess + kappa)
+@pytest.mark.parametrize(("r_minus_1", "kappa"), GRID)
+def test_one_round_and_its_tangent_in_exact_arithmetic(r_minus_1, kappa):
+    e, k = float(r_minus_1), float(kappa)
+    r_minus_1, kappa = Q(e), Q(k)
+    h = (1 + r_minus_1) * r_minus_1 / (r_minus_1 + kappa)
     assert relative(bounds.one_round_bound(e, k), h) < ULPS
-    for found, exact in zip(bounds.norm_bound_line(e, k), exact_line(excess, kappa), strict=True):
+    for found, exact in zip(
+        bounds.norm_bound_line(e, k), exact_line(r_minus_1, kappa), strict=True
+    ):
         assert relative(found, exact) < ULPS
 
 
-@pytest.mark.parametrize(("excess", "kappa"), GRID)
-def test_norm_bound_is_the_closed_form(excess, kappa):
-    e, k = float(excess), float(kappa)
+@pytest.mark.parametrize(("r_minus_1", "kappa"), GRID)
+def test_norm_bound_is_the_closed_form(r_minus_1, kappa):
+    e, k = float(r_minus_1), float(kappa)
     found = bounds.norm_bound(e, k, ROUNDS)
     a, b = exact_line(Q(e), Q(k))
     size = 1 + Q(e) + b * ROUNDS
@@ -74,11 +76,11 @@ def test_bounds_broadcast_over_batches():
     assert np.all(bounds.one_round_bound(np.ones(3), np.inf) == 0)
 
 
-@pytest.mark.parametrize(("excess", "kappa"), GRID)
-def test_each_bound_is_weaker_than_the_next(excess, kappa):
+@pytest.mark.parametrize(("r_minus_1", "kappa"), GRID)
+def test_each_bound_is_weaker_than_the_next(r_minus_1, kappa):
     """r_0 - kappa t <= u_t <= max(r_0 - t, 0), in exact arithmetic; strict unless kappa = 1."""
-    for t, u in enumerate(exact_iterates(excess, kappa, 12)):
-        r_0 = 1 + excess
+    for t, u in enumerate(exact_iterates(r_minus_1, kappa, 12)):
+        r_0 = 1 + r_minus_1
         assert r_0 - kappa * t <= u <= max(r_0 - t, 0)
         if t and u > 0:
             assert (u < r_0 - t) == (kappa > 1)
@@ -117,12 +119,12 @@ def test_bounds_are_true_and_a_stronger_promise_is_not(kappa):
     rng = np.random.default_rng(3)
     instance = batch(kappa, rng.standard_normal((50, 5)), rng.uniform(1.05, 6, 50))
     n_rounds = instance.path.n_rounds
-    excess = instance.excess[:, 0]
-    assert np.all(n_rounds >= bounds.guaranteed_rounds(excess, kappa))
+    r_minus_1 = instance.r_minus_1[:, 0]
+    assert np.all(n_rounds >= bounds.guaranteed_rounds(r_minus_1, kappa))
     # without kappa the promise is still true; with one round more it is not
-    assert np.all(n_rounds >= excess)
-    assert not np.all(n_rounds >= excess + 1)
-    lower, upper = bounds.multiplier_bounds(1.0, kappa, excess)
+    assert np.all(n_rounds >= r_minus_1)
+    assert not np.all(n_rounds >= r_minus_1 + 1)
+    lower, upper = bounds.multiplier_bounds(1.0, kappa, r_minus_1)
     c = instance.c[:, 0]
     within = (lower * (1 - ULPS) <= c) & (c <= upper * (1 + ULPS))
     assert within.all()
@@ -133,7 +135,7 @@ def test_bounds_are_true_and_a_stronger_promise_is_not(kappa):
 @pytest.mark.parametrize(("labels", "which"), [([1, 0, 0], 0), ([0, 0, 1], 1)])
 def test_multiplier_bounds_are_attained_in_the_extreme_eigenspaces(labels, which):
     instance = batch(16.0, labels, 3.5, rounds=1)
-    attained = bounds.multiplier_bounds(1.0, 16.0, instance.excess[0, 0])
+    attained = bounds.multiplier_bounds(1.0, 16.0, instance.r_minus_1[0, 0])
     assert instance.c[0, 0] == pytest.approx(attained[which], rel=ULPS)
     assert instance.c[0, 0] != pytest.approx(attained[1 - which], rel=0.5)
 
@@ -152,7 +154,7 @@ def test_norm_bound_needs_no_restriction_to_rounds_before_the_collapse():
     instance = batch(2.0, rng.standard_normal((41, 4)), ratio)
     dead = ~instance.alive
     assert dead.sum() > 500
-    u = bounds.norm_bound(instance.excess[:, 0], instance.kappa, instance.c.shape[1])
+    u = bounds.norm_bound(instance.r_minus_1[:, 0], instance.kappa, instance.c.shape[1])
     assert np.all(u[dead] <= ULPS)
 
 
@@ -160,7 +162,7 @@ def test_the_statement_speaks_of_the_same_sequence_as_the_library():
     """The bound leaves room for other sequences, so that its own margin would not tell."""
     instance = batch(3.0, np.ones((3, 4)), np.array([1.2, 4.0, 9.0]))
     term, offset = rounds._iterated(instance)
-    expected = bounds.norm_bound(instance.excess[:, 0], instance.kappa, term.shape[1])
+    expected = bounds.norm_bound(instance.r_minus_1[:, 0], instance.kappa, term.shape[1])
     np.testing.assert_allclose(term - offset, expected, rtol=0, atol=100 * ULPS)
     # off by one in t would be seen
     assert np.abs(term[:, 0] - offset[:, 0] - expected[:, 1]).min() > 0.1
@@ -227,8 +229,8 @@ def test_statements_run_on_balls(statement, name):
 
 
 def test_sparsification_bound_in_exact_arithmetic():
-    excess, d_min, d_j, d_k = Q(5, 2), Q(1, 4), Q(1, 2), Q(3)
-    exact = ((excess + d_min / d_j) / (excess + d_min / d_k)) ** 3
+    r_minus_1, d_min, d_j, d_k = Q(5, 2), Q(1, 4), Q(1, 2), Q(3)
+    exact = ((r_minus_1 + d_min / d_j) / (r_minus_1 + d_min / d_k)) ** 3
     found = bounds.sparsification_bound(2.5, 0.25, 0.5, 3.0, 3)
     assert relative(found, exact) < ULPS
     assert relative(bounds.sparsification_bound(2.5, 0.25, 3.0, 0.5, 3), exact) > Q(1, 10)
@@ -245,5 +247,5 @@ def test_near_interpolation_limit_in_many_digits():
 
 def test_the_paper_s_example_gets_no_promise_but_has_rounds():
     path = trajectory([0.0, 0.5, 1.0], [0.1, 2.0, 2.0], 0.1, rounds=30)
-    assert bounds.guaranteed_rounds(path.excess[0], np.inf) == 0
-    assert path.n_rounds >= np.ceil(path.excess[0]) > 1
+    assert bounds.guaranteed_rounds(path.r_minus_1[0], np.inf) == 0
+    assert path.n_rounds >= np.ceil(path.r_minus_1[0]) > 1

@@ -1,4 +1,4 @@
-"""The band form against the matrix itself, and its chain against the dense route and 50 digits."""
+"""The band form against the matrix itself, and its chain against the dense solver and 50 digits."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from sdtheory.linalg import band
 from sdtheory.linalg.band import BandForm, LeadingForm, NotPositiveDefiniteError
 from sdtheory.recursion import trajectory
 from sdtheory.solvers import AccuracyError, dispatch, distill, distill_band
-from sdtheory.solvers import band as route
+from sdtheory.solvers import band as solver
 from sdtheory.solvers.chain import Outcome
 from sdtheory.solvers.eigh import distill_eigh
 from sdtheory.spectrum import backward_error
@@ -161,7 +161,7 @@ def test_chain_of_the_dense_route(kernel, q, epsilon):
     assert own.n_rounds_range == dense.n_rounds_range
     assert np.all(own.c_error <= 1e-8)
     assert np.all(np.abs(own.c / dense.c - 1) <= own.c_error + dense.c_error)
-    assert_allclose(own.condition, dense.trajectory.condition, rtol=1e-6)
+    assert_allclose(own.sensitivity, dense.trajectory.sensitivity, rtol=1e-6)
     assert_allclose(own.r, dense.r, rtol=1e-8)
     assert own.y.shape == dense.y.shape
     assert_allclose(own.y, dense.y, rtol=0, atol=1e-9)
@@ -213,7 +213,7 @@ def problem(seed, fewest=1, most=60):
 def leave_more_out(monkeypatch, width=4):
     """Take leading rows of smaller problems, and more of them."""
     monkeypatch.setattr(band, "_LEADING_WIDTHS", (width, width))
-    for module in (band, route):
+    for module in (band, solver):
         monkeypatch.setattr(module, "PART", 1)
 
 
@@ -242,7 +242,7 @@ def test_no_wrong_digit_in_random_problems(leading, monkeypatch):
         assert low <= count <= high, seed
         same = min(count, own.n_rounds)
         error = np.abs(own.c[:same] / exact.c[:same] - 1)
-        rounded = 4 * ULP * exact.condition[:same]  # the labels and the spectrum of this problem
+        rounded = 4 * ULP * exact.sensitivity[:same]  # the labels and the spectrum of this problem
         assert np.all(error <= own.c_error[:same] + rounded), seed
         assert np.all(own.c_error <= tolerance), seed
         answered += 1
@@ -303,7 +303,7 @@ def test_chain_from_leading_rows(q, monkeypatch):
     G = gram(kernel, x)
     own = distill_band(G, y, epsilon, 5)
     assert isinstance(own._form, LeadingForm)
-    monkeypatch.setattr(route, "_from_leading_rows", lambda *_: None)
+    monkeypatch.setattr(solver, "_from_leading_rows", lambda *_: None)
     whole = distill_band(G, y, epsilon, 5)
     assert not isinstance(whole._form, LeadingForm)
     assert own.n_rounds == whole.n_rounds > 1
@@ -341,7 +341,7 @@ def test_a_negative_eigenvalue_among_the_rows_left_out_is_seen(monkeypatch):
     G, y = (G + G.T) / 2, Q @ z
     with pytest.raises(InvalidInputError, match=r"gram is indefinite: .* about -1"):
         distill_band(G, y, 1e-3, 4)
-    monkeypatch.setattr(route, "is_positive_definite", lambda *_: True)
+    monkeypatch.setattr(solver, "is_positive_definite", lambda *_: True)
     assert isinstance(distill_band(G, y, 1e-3, 4)._form, LeadingForm)  # nothing else sees it
 
 
@@ -503,15 +503,15 @@ def test_unusable_arguments(arguments, message):
 def test_automatic_choice_by_size_with_the_dense_route_to_fall_back_on(monkeypatch):
     x, y = noisy(80, 4)
     G = gram(SimplySupportedBeam(), x)
-    assert distill(G, y, 0.12).route == "eigh"
-    forced = distill(G, y, 0.12, route="band")
-    assert forced.route == "band"
+    assert distill(G, y, 0.12).solver == "eigh"
+    forced = distill(G, y, 0.12, solver="band")
+    assert forced.solver == "band"
     monkeypatch.setattr(dispatch, "_REDUCED", 80)
-    assert distill(G, y, 0.12).route == "band"
-    assert distill(G, y, 0.12, route="eigh").route == "eigh"
-    monkeypatch.setattr(route, "backward_error", lambda n: 1e-9)
+    assert distill(G, y, 0.12).solver == "band"
+    assert distill(G, y, 0.12, solver="eigh").solver == "eigh"
+    monkeypatch.setattr(solver, "backward_error", lambda n: 1e-9)
     with pytest.raises(AccuracyError):
-        distill(G, y, 0.12, route="band", tolerance=1e-8)
-    assert distill(G, y, 0.12, tolerance=1e-8).route == "eigh"
+        distill(G, y, 0.12, solver="band", tolerance=1e-8)
+    assert distill(G, y, 0.12, tolerance=1e-8).solver == "eigh"
     with pytest.raises(InvalidInputError, match="gram is indefinite"):
         distill(G - np.eye(80), y, 0.12)

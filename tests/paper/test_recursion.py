@@ -72,7 +72,7 @@ def reference(G, y, epsilon, rounds):
 
 def conditioned(chain):
     """Return the tolerance for a comparison: rounding times what each round's root loses."""
-    loss = np.cumprod(1 + chain.trajectory.condition)[-1] * chain.r[0]
+    loss = np.cumprod(1 + chain.trajectory.sensitivity)[-1] * chain.r[0]
     return 100 * chain.spectrum.n * ULP * loss
 
 
@@ -159,7 +159,7 @@ def test_the_attributes_are_those_of_the_definitions(example):
     assert chain.r == pytest.approx(
         np.linalg.norm(chain.y, axis=1) / np.sqrt(n * data.epsilon), rel=100 * n * ULP
     )
-    assert np.max(np.abs(chain.trajectory.excess - (chain.r - 1))) <= 10 * ULP * chain.r[0]
+    assert np.max(np.abs(chain.trajectory.r_minus_1 - (chain.r - 1))) <= 10 * ULP * chain.r[0]
     assert len(chain.y) == len(chain.z) == len(chain.r) == chain.n_rounds + 1
     assert chain.epsilon == data.epsilon
     assert chain.outcome is Outcome.COLLAPSED
@@ -405,7 +405,7 @@ def test_a_single_column_is_the_vector_with_its_shape():
 
 def test_a_batch_is_its_instances_one_by_one():
     spectrum = Spectrum.from_gram(gram(RBF(0.2), X))
-    z, tolerances = spectrum.rotate(Y), np.array([0.03, 0.1, 0.3, 9.0])
+    z, tolerances = spectrum.to_eigenbasis(Y), np.array([0.03, 0.1, 0.3, 9.0])
     path = trajectory(spectrum.d, z, tolerances, 40)
     counts = []
     for i, epsilon in enumerate(tolerances):

@@ -102,8 +102,8 @@ def test_rotation_and_the_unreachable_residual():
     assert s.unreachable(y) == pytest.approx((1 + 1) / 3, rel=10 * ULP)
     both = np.stack([y, [0.0, 4.0, 0.0]], axis=1)
     assert s.unreachable(both) == pytest.approx((1 + 1 + 4 + 4) / 3, rel=10 * ULP)
-    assert s.rotate(both).shape == (3, 2)
-    assert np.allclose(s.V.T @ s.rotate(list(y)), y, rtol=0, atol=100 * ULP)
+    assert s.to_eigenbasis(both).shape == (3, 2)
+    assert np.allclose(s.V.T @ s.to_eigenbasis(list(y)), y, rtol=0, atol=100 * ULP)
     assert Spectrum.from_gram(np.eye(3)).unreachable(y) == 0
 
 

@@ -1,4 +1,4 @@
-"""One interface to all routes, and the error that each reports, against 50 digits."""
+"""One interface to all solvers, and the error that each reports, against 50 digits."""
 
 import copy
 import functools
@@ -69,7 +69,7 @@ def test_the_excess_has_all_its_digits_where_it_cancels(n, weighted):
         assert abs(Fraction(in_floats) - truth) > bound
 
 
-# which route
+# which solver
 
 
 @pytest.mark.parametrize(
@@ -87,23 +87,23 @@ def test_the_excess_has_all_its_digits_where_it_cancels(n, weighted):
     ],
 )
 def test_the_route_follows_from_what_is_known(make, expected):
-    assert distill(make(), Y, 0.2).route == expected
+    assert distill(make(), Y, 0.2).solver == expected
 
 
 def test_many_points_are_not_stored(monkeypatch):
     operator = KernelOperator(GAUSS, X)
     monkeypatch.setattr(dispatch, "_CROSSING", 59)
-    assert distill(operator, Y, 0.2).route == "krylov"
+    assert distill(operator, Y, 0.2).solver == "krylov"
     # a kernel of many sizeable eigenvalues, of which few products do not settle c
     rough = KernelOperator(Matern(0.5, nu=0.5), X)
     monkeypatch.setattr(dispatch, "_TRIED", 5)
     reduced = distill(rough, Y, 0.07, 1)
-    assert reduced.route == "band"
+    assert reduced.solver == "band"
     dense = distill(gram(rough.kernel, X), Y, 0.07, 1)
     assert_allclose(reduced.c, dense.c, rtol=1e-10)
     monkeypatch.setattr(dispatch, "_STORED", 59)
     patient = distill(rough, Y, 0.07, 1)
-    assert patient.route == "krylov"
+    assert patient.solver == "krylov"
     assert_allclose(patient.c, dense.c, rtol=1e-8)
 
 
@@ -114,12 +114,12 @@ def test_every_route_leads_to_one_chain_with_one_face(kernel, q):
     operator, G = KernelOperator(kernel, X), gram(kernel, X)
     epsilon = 0.12
     rows = gram(kernel, X, [0.1, 0.45, 0.8])
-    routes = [name for name in dispatch.ROUTES if name != "auto"]
-    chains = {name: distill(operator, y, epsilon, 4, route=name) for name in routes}
+    solvers = [name for name in dispatch.SOLVERS if name != "auto"]
+    chains = {name: distill(operator, y, epsilon, 4, solver=name) for name in solvers}
     first = chains["spline"]
     assert first.n_rounds > 1
     for name, own in chains.items():
-        assert own.route == name
+        assert own.solver == name
         assert np.all(np.abs(own.c / first.c - 1) <= own.c_error + first.c_error)
         assert np.all((own.c_interval[:, 0] < own.c) & (own.c < own.c_interval[:, 1]))
         assert (own.outcome, own.n_rounds, own.n_rounds_range, own.collapsed, own.epsilon) == (
@@ -131,7 +131,7 @@ def test_every_route_leads_to_one_chain_with_one_face(kernel, q):
         )
         assert_allclose(own.r, first.r, rtol=1e-7)
         assert own.y.shape == first.y.shape
-        assert_allclose(own.y, first.y, rtol=0, atol=1e-4)  # what route "krylov" gives
+        assert_allclose(own.y, first.y, rtol=0, atol=1e-4)  # what solver "krylov" gives
         for t in range(own.n_rounds):
             assert own.dual(t).shape == y.shape
             assert_allclose(own.predict(rows, t), first.predict(rows, t), rtol=0, atol=1e-4)
@@ -143,14 +143,14 @@ def test_splines_predict_from_inputs_and_from_rows():
     assert_allclose(own.predict(gram(BEAM, X, [0.2, 0.7]), 0), own.predict([0.2, 0.7], 0))
 
 
-@pytest.mark.parametrize("route", ["krylov", "spline"])
-def test_what_needs_eigenvectors_says_so(route):
-    own = distill(KernelOperator(BRIDGE, X), Y, 0.2, route=route)
+@pytest.mark.parametrize("solver", ["krylov", "spline"])
+def test_what_needs_eigenvectors_says_so(solver):
+    own = distill(KernelOperator(BRIDGE, X), Y, 0.2, solver=solver)
     for name in ("A", "B", "z", "spectrum", "trajectory", "unreachable"):
-        with pytest.raises(AttributeError, match=rf'{name} needs .*distill\(..., route="eigh"\)'):
+        with pytest.raises(AttributeError, match=rf'{name} needs .*distill\(..., solver="eigh"\)'):
             getattr(own, name)
         assert not hasattr(own, name)
-        assert hasattr(distill(KernelOperator(BRIDGE, X), Y, 0.2, route="eigh"), name)
+        assert hasattr(distill(KernelOperator(BRIDGE, X), Y, 0.2, solver="eigh"), name)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         own.nothing  # noqa: B018
     for twin in (copy.deepcopy(own), pickle.loads(pickle.dumps(own))):
@@ -158,9 +158,9 @@ def test_what_needs_eigenvectors_says_so(route):
 
 
 @pytest.mark.parametrize(
-    ("make", "route", "message"),
+    ("make", "solver", "message"),
     [
-        (lambda: np.eye(60), "qr", "route must be one of 'auto', 'eigh'.*but is 'qr'"),
+        (lambda: np.eye(60), "qr", "solver must be one of 'auto', 'eigh'.*but is 'qr'"),
         (lambda: np.eye(60), "spline", "gram, which is a matrix. Pass KernelOperator"),
         (lambda: KernelOperator(GAUSS, X), "spline", "KernelOperator of RBF.*BrownianBridge"),
         (lambda: Spectrum(np.ones(60), np.eye(60), 0.0), "krylov", "which is a Spectrum"),
@@ -168,9 +168,9 @@ def test_what_needs_eigenvectors_says_so(route):
         (lambda: scipy.sparse.eye_array(60), "spline", "gram, which is a sparse matrix"),
     ],
 )
-def test_a_route_that_cannot_start_says_why(make, route, message):
+def test_a_solver_that_cannot_start_says_why(make, solver, message):
     with pytest.raises(InvalidInputError, match=message):
-        distill(make(), Y, 0.2, route=route)
+        distill(make(), Y, 0.2, solver=solver)
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, np.nan, "1e-8"])
@@ -181,11 +181,11 @@ def test_an_unusable_tolerance(tolerance):
 
 def test_a_sparse_matrix_may_be_stored():
     G = gram(BRIDGE, X)
-    stored = distill(scipy.sparse.csr_array(G), Y, 0.2, route="eigh")
+    stored = distill(scipy.sparse.csr_array(G), Y, 0.2, solver="eigh")
     assert np.array_equal(stored.c, distill(G, Y, 0.2).c)
 
 
-# the error of the dense route
+# the error of the dense solver
 
 COUNT = 512
 TOLERANCES = (1e-12, 1e-10, 1e-8, 1e-6)
@@ -255,7 +255,7 @@ def test_clusters_are_refused_or_taken_by_a_better_route():
     with pytest.raises(AccuracyError, match="pass KernelOperator"):
         distill(gram(BEAM, x), y, 1e-2, 3, tolerance=1e-8)
     with pytest.raises(AccuracyError):
-        distill(KernelOperator(BEAM, x), y, 1e-2, 3, route="eigh", tolerance=1e-8)
+        distill(KernelOperator(BEAM, x), y, 1e-2, 3, solver="eigh", tolerance=1e-8)
     loose = distill(gram(BEAM, x), y, 1e-2, 3, tolerance=0.05)
     assert np.max(np.abs(loose.c / c - 1)) > 1e-8
     assert np.all(np.abs(loose.c / c - 1) <= loose.c_error)
@@ -283,7 +283,7 @@ def test_the_error_is_that_of_the_worst_perturbation_carried_through_all_rounds(
         both = min(own.n_rounds_range[0], other.n_rounds_range[0])
         change = np.abs(other.c[:both] / own.c[:both] - 1)
         shares.extend(change / own.c_error[:both])
-        alone = own.trajectory.condition[:both] * size / own.c[:both]
+        alone = own.trajectory.sensitivity[:both] * size / own.c[:both]
         without_history.extend(change / alone)
     assert np.max(shares) < 1
     assert np.median(shares) > 0.2

@@ -20,7 +20,7 @@ from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 compiled = pytest.importorskip("sdtheory.solvers.compiled", reason="needs the extra 'scale'")
 
-FIELDS = ("d", "epsilon", "c", "A", "B", "z", "r", "excess", "condition")
+FIELDS = ("d", "epsilon", "c", "A", "B", "z", "r", "r_minus_1", "sensitivity")
 
 
 def assert_same(a, b):
@@ -72,7 +72,7 @@ def test_status_is_exact():
         else:
             path = one_round(compiled, case)
             assert len(path.c) == (case["status"] == "SOLVED"), case
-            assert (path.excess[0] > 0) == (case["status"] == "SOLVED"), case
+            assert (path.r_minus_1[0] > 0) == (case["status"] == "SOLVED"), case
 
 
 def test_all_declared_families_have_the_bits_of_the_vectorised_path(monkeypatch):
@@ -141,7 +141,7 @@ def test_a_planted_error_in_the_correction_is_caught(monkeypatch, tmp_path, old,
 def test_a_lost_correction_is_caught(monkeypatch):
     # limits are arguments: code kept on disk must not hold on to them
     monkeypatch.setattr(compiled.multiplier, "UNRESOLVED", np.inf)
-    for name in ("NEAR", "CLOSE"):
+    for name in ("NEAR", "HALLEY_STOP"):
         monkeypatch.setattr(compiled.multiplier, name, 0.25)
     given = batch(np.random.default_rng(1), 100, 20)
     lost = compiled.trajectory(*given, 2)

@@ -171,7 +171,7 @@ def labels(rng, n):
 
 def settings_of(rng, y):
     energy = float(np.sum(y**2) / len(y))
-    unit = pick(rng, "energy", "energy", "absolute", "absolute", "noise")
+    unit = pick(rng, "relative", "relative", "absolute", "absolute", "noise")
     if unit == "absolute":
         share = pick(rng, 0.01, 0.1, 0.3, 0.9, 1.0, 1 + EPS, 1 - EPS, 2.0, 0.25, 1 / 9)
         epsilon = share * energy or 1.0
@@ -645,7 +645,7 @@ def compare(case, model, last, stages):
     epsilon = None if case.parameters["c"] is not None else model.epsilon_
     refs = variants(case, epsilon)
     ref = refs[0]
-    if case.parameters["epsilon_unit"] == "energy" and epsilon is not None:
+    if case.parameters["epsilon_unit"] == "relative" and epsilon is not None:
         share = float(case.parameters["epsilon"])
         expected = [r.energy - r.reachable + share * r.reachable for r in refs]
         near("tolerance", 0, epsilon, [v / r.total for v, r in zip(expected, refs, strict=True)])
@@ -773,7 +773,7 @@ COMMON = settings(
     y=arrays.arrays(float, arrays.array_shapes(max_dims=2, max_side=4), elements=ANY),
     epsilon=ANY,
     rounds=st.none() | st.just("auto") | st.integers(-2, 5),
-    unit=st.sampled_from(["energy", "absolute", "noise"]),
+    unit=st.sampled_from(["relative", "absolute", "noise"]),
 )
 def test_arbitrary_arrays_and_tolerances(X, y, epsilon, rounds, unit):
     parameters = {"epsilon": epsilon, "rounds": rounds, "epsilon_unit": unit, "kernel": "rbf"}

@@ -1,4 +1,4 @@
-"""Quadrature from Lanczos against exact spectra, the dense route, the splines and 50 digits."""
+"""Quadrature from Lanczos against exact spectra, the dense solver, the splines and 50 digits."""
 
 import tracemalloc
 

@@ -175,7 +175,7 @@ def test_a_cluster_gives_the_same_bits(monkeypatch):
             own = KernelOperator(kernel, x)
             assert np.array_equal(shared @ V, own @ V)
             epsilon = 0.9 * float(np.mean(y * y))
-            chains = [distill(g, y, epsilon, 2, route="krylov") for g in (shared, own)]
+            chains = [distill(g, y, epsilon, 2, solver="krylov") for g in (shared, own)]
             assert np.array_equal(chains[0].c, chains[1].c)
             assert chains[0].n_rounds > 0
     product = own @ V

@@ -1,4 +1,4 @@
-"""The O(n) splines against the dense route, sine transforms and 50 digits."""
+"""The O(n) splines against the dense solver, sine transforms and 50 digits."""
 
 import math
 import tracemalloc
@@ -293,7 +293,7 @@ def test_chain_of_the_dense_route(order, q):
     assert_allclose(own.c, dense.c, rtol=loss)
     assert_allclose(own.r, dense.r, rtol=loss)
     assert_allclose(own.y, dense.y, rtol=0, atol=10 * loss)
-    assert_allclose(own.condition, dense.trajectory.condition, rtol=1e-6)
+    assert_allclose(own.sensitivity, dense.trajectory.sensitivity, rtol=1e-6)
     assert np.array_equal(own.y[0], y)
     x_new = np.linspace(0, 1, 41)
     for t in range(own.n_rounds + 1):
@@ -316,9 +316,9 @@ def test_multipliers_of_many_points(order, epsilon):
         assert abs(c / exact.c - 1) < 1e-11
         # the sine transform has rounding errors of its own, amplified alike
         assert (
-            abs(c / exact.c - 1) < 30 * own.c_error[t] + 10 * exact.r * exact.condition * 2.0**-52
+            abs(c / exact.c - 1) < 30 * own.c_error[t] + 10 * exact.r * exact.sensitivity * 2.0**-52
         )
-        assert abs(own.condition[t] / exact.condition - 1) < 1e-5
+        assert abs(own.sensitivity[t] / exact.sensitivity - 1) < 1e-5
         z = z * (grid.d / (exact.c + grid.d))
     assert own.n_rounds >= 1
 

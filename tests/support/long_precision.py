@@ -1,4 +1,4 @@
-"""The chain in 50 digits, from exact kernel values: no code of the library's routes."""
+"""The chain in 50 digits, from exact kernel values: no code of the library's solvers."""
 
 import decimal
 from decimal import Decimal

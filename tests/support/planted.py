@@ -28,7 +28,7 @@ def flipped(i):
 
 def d_min_for_d_max(i):
     """c (r - 1) <= d_min instead of d_max."""
-    return slack(i.excess[:, :-1] * np.where(i.alive, i.c, 1), i.d_min[:, None])
+    return slack(i.r_minus_1[:, :-1] * np.where(i.alive, i.c, 1), i.d_min[:, None])
 
 
 def off_by_one(i):
@@ -49,8 +49,8 @@ def energy(i):
 def hidden(i):
     """False only near kappa = e^3, r_0 = 1 + e: too small a place for a sample to hit."""
     kappa = np.log(i.d_max / np.where((i.d_min > 0).astype(bool), i.d_min, i.d_max / 2))
-    excess = np.log(np.where((i.excess[:, 0] > 0).astype(bool), i.excess[:, 0], 1))
-    return slack(0 * kappa + 1e-4, (kappa - 3) ** 2 + (excess - 1) ** 2)
+    r_minus_1 = np.log(np.where((i.r_minus_1[:, 0] > 0).astype(bool), i.r_minus_1[:, 0], 1))
+    return slack(0 * kappa + 1e-4, (kappa - 3) ** 2 + (r_minus_1 - 1) ** 2)
 
 
 #: Planted by name, with the hypotheses they keep.

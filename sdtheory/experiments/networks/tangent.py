@@ -282,7 +282,7 @@ def penalised_fit(network: Network, x: Array, y: Array, epsilon: float) -> Fit:
                 break
             f, Js = map(np.asarray, _linearised(network, s, x))
             spectrum = Spectrum.from_gram(tangent_kernel(_shifted(network, jnp.asarray(s)), x) / n)
-            z = spectrum.rotate(y - f + Js)
+            z = spectrum.to_eigenbasis(y - f + Js)
             c = float(np.append(trajectory(spectrum.d, z, epsilon, 1).c, np.inf)[0])
             dual = spectrum.V.T @ np.where(spectrum.d > 0, z / (c + spectrum.d), 0.0)
             step = np.asarray(_pulled(network, s, x, dual / n)) - s
@@ -653,10 +653,10 @@ def kernel_chain(
     """
     if method == "penalised":
         limit = most_rounds(_size(y, epsilon))
-        chain = trajectory(spectrum.d, spectrum.rotate(y), epsilon, limit)
+        chain = trajectory(spectrum.d, spectrum.to_eigenbasis(y), epsilon, limit)
         z, multipliers = chain.z, list(chain.c)
     else:
-        rows, multipliers = [spectrum.rotate(y)], []
+        rows, multipliers = [spectrum.to_eigenbasis(y)], []
         while np.mean(rows[-1] ** 2) > epsilon:
             phi, c = stopped_filter(spectrum.d, rows[-1], epsilon, rate)
             rows.append(phi * rows[-1])
