@@ -248,7 +248,7 @@ def random_batch(rng, m, n):
 
 
 def assert_same(a, b):
-    for field in ("c", "status", "r", "excess", "condition"):
+    for field in ("c", "status", "r", "r_minus_1", "sensitivity"):
         np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
@@ -260,7 +260,7 @@ def test_batch_and_single_instances_agree(monkeypatch, n):
     for i in range(0, 400, 5):
         single = solve(d[i], z[i], epsilon[i])
         assert single.c.shape == ()
-        for field in ("c", "status", "r", "excess", "condition"):
+        for field in ("c", "status", "r", "r_minus_1", "sensitivity"):
             np.testing.assert_array_equal(getattr(single, field), getattr(batch, field)[i])
     monkeypatch.setattr(multiplier, "_BLOCK", 7 * n)
     assert_same(solve(d, z, epsilon), batch)

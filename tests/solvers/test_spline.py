@@ -122,7 +122,7 @@ def test_compiled_sweeps_have_the_bits_of_the_others(order, monkeypatch):
         chains[least] = distill_spline(KERNELS[order], x, labels, 0.15, 3)
     own, other = chains.values()
     assert own.n_rounds == 3
-    for name in ("c", "c_error", "r", "y", "condition"):
+    for name in ("c", "c_error", "r", "y", "sensitivity"):
         assert np.array_equal(getattr(own, name), getattr(other, name))
     new = np.linspace(0, 1, 40)
     assert np.array_equal(own.predict(new, 2), other.predict(new, 2))
