@@ -421,11 +421,9 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
     """
     precise = isinstance(y, Doubled)
     near, share = _NEARER if precise else _NEAR, float(excess / slack)
-    if start is None:
-        # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
-        mu = share / (1 + math.sqrt(1 + share)) / _trace(spline)
-    else:
-        mu = 1 / start
+    # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
+    first = share / (1 + math.sqrt(1 + share)) / _trace(spline)
+    mu = first if start is None else 1 / start
 
     def mismatch(fit: Fit) -> float:
         # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`

@@ -38,6 +38,7 @@ from sdtheory.validation import (
     as_gram,
     as_labels,
     as_rows,
+    machine_epsilon,
 )
 
 #: Matrices with larger or smaller entries, in powers of two, are scaled.
@@ -169,9 +170,10 @@ def distill_band(
         raise start.infeasible(start.excess + start.rho2)
     if exponent:
         matrix = np.ldexp(matrix, -exponent)
-    chain = _from_leading_rows(matrix, start, tolerance)
+    ulp = machine_epsilon(gram)
+    chain = _from_leading_rows(matrix, start, tolerance, ulp)
     if chain is None:
-        chain = _Rounds(BandForm.of(matrix), matrix, start, tolerance)
+        chain = _Rounds(BandForm.of(matrix), matrix, start, tolerance, ulp)
         chain.check_feasible()
         chain.run()
 
@@ -209,11 +211,11 @@ class _CutTooEarlyError(ArithmeticError):
         self.times = times
 
 
-def _from_leading_rows(matrix: Array, start: Start, tolerance: float) -> _Rounds | None:
+def _from_leading_rows(matrix: Array, start: Start, tolerance: float, ulp: float) -> _Rounds | None:
     """Run the rounds in the leading rows, where those are few and all else below rounding."""
-    n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix))))
+    n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix), ulp)))
     for form in LeadingForm.growing(matrix, start.labels):
-        chain = _Rounds(form, matrix, start, tolerance)
+        chain = _Rounds(form, matrix, start, tolerance, ulp)
         try:
             chain.run()
         except _CutTooEarlyError as cut:
@@ -245,14 +247,17 @@ class _Rounds:
     round is its maximum over all perturbations of this norm.
     """
 
-    def __init__(self, form: BandForm, matrix: Array, start: Start, tolerance: float) -> None:
+    def __init__(
+        self, form: BandForm, matrix: Array, start: Start, tolerance: float, ulp: float
+    ) -> None:
         self.form = form
         self._matrix = matrix
         self._labels = form.rotate(start.labels)
         self._start = start
         self._tolerance = tolerance
         n = len(start.labels)
-        self._rounding = backward_error(n) * form.size
+        self._rounding = backward_error(n, ulp) * form.size
+        self._ulp = ulp
         self.roots: list[Root] = []
         self.errors: list[float] = []
         self.r: list[float] = [start.r]
@@ -268,7 +273,7 @@ class _Rounds:
     @cached_property
     def floor(self) -> float:
         """Size of eigenvalues that rounding makes."""
-        return max(len(self._start.labels) * ULP * self.form.size, self._perturbation)
+        return max(len(self._start.labels) * self._ulp * self.form.size, self._perturbation)
 
     def run(self) -> None:
         """Run to the collapse, or the last round asked for."""
@@ -374,7 +379,7 @@ class _Rounds:
         )
         rounding = 2 * self._perturbation / (1e3 * floor) * lower
         if lower - 17 * (upper - lower) - 18 * rounding >= rho2:
-            raise self._start.infeasible(lower)
+            raise self._start.infeasible(lower, rank_decision=True)
 
     def _inaccurate(self, t: int, c: float | None, error: float) -> AccuracyError:
         size = self.form.size

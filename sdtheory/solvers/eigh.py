@@ -19,21 +19,31 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sdtheory.linalg import double_double as dd
 from sdtheory.multiplier import SMALLEST
 from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.solvers.chain import PROBES, Outcome, ending, most_rounds, root_mean_square
+from sdtheory.solvers.chain import PROBES, ULP, Outcome, ending, most_rounds, root_mean_square
 from sdtheory.spectrum import Spectrum, backward_error
 from sdtheory.validation import (
     Array,
+    InfeasibleToleranceError,
     InvalidInputError,
     as_epsilon,
+    as_gram,
     as_labels,
     as_rounds,
     as_rows,
+    machine_epsilon,
 )
 
 #: Above this, an error to first order says nothing.
 _LOST = 0.1
+#: Above this, the eigensolver's part of an error is measured, in so many products at most.
+_CLOSER, _PRODUCTS = 1e-6, 64
+#: Rows that are multiplied at a time.
+_ROWS = 32
+#: Machine epsilons of sqrt(G_ii G_jj) that the entries of a Gram matrix may be off by.
+_ENTRIES = 4
 
 
 @dataclass(frozen=True)
@@ -49,9 +59,12 @@ class Distillation:
     y : ndarray of shape (T+1, n) or (T+1, n, q)
         Labels fed to each round; row 0 is the data.
     c_error : ndarray of shape (T,)
-        Estimate of the relative error of c, to first order; infinite where it
-        exceeds a tenth. It takes the Gram matrix to be uncertain by
+        Estimate of the relative error of c, to first order, not a bound; infinite
+        where it exceeds a tenth. It takes the Gram matrix to be uncertain by
         `Spectrum.error`, in the worst direction, and the labels by rounding.
+        Where that exceeds 1e-6 and the matrix is at hand, the eigensolver's part
+        is measured by residuals in double-double arithmetic instead; the entries
+        of G count as rounded independently, by 4 machine epsilon of their dtype.
     outcome : Outcome
         How the chain ended.
     n_rounds_range : tuple of int
@@ -222,12 +235,91 @@ def distill_eigh(
     if limit is None:
         r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
         limit = most_rounds(r_0)
-    path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
+    try:
+        path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
+    except InfeasibleToleranceError as error:
+        raise InfeasibleToleranceError(
+            error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
+        ) from None
     y_rows = np.stack([labels, *(spectrum.from_eigenbasis(row) for row in path.z[1:])])
     c_error, r_error = _rounding(path, spectrum.error)
+    products = len(path.c) * labels.size // spectrum.n
+    if not isinstance(gram, Spectrum) and products <= _PRODUCTS and np.any(c_error > _CLOSER):
+        known = _measured(path, spectrum, as_gram(gram), y_rows, machine_epsilon(gram))
+        c_error = np.minimum(c_error, known)
     near = np.flatnonzero(np.abs(path.r_minus_1) <= r_error).tolist()
     ended = ending(len(path.c), near, float(path.r_minus_1[-1]))
     return Distillation(spectrum, path, y_rows, c_error, *ended)
+
+
+def _measured(
+    path: Trajectory, spectrum: Spectrum, matrix: Array, rows: Array, ulp: float
+) -> Array:
+    r"""Return errors of c by the residuals that this chain leaves in G, to first order.
+
+    With a = alpha_t, w = c a, residual e = y_t - w - G a, labels that are off by dy_t, and R, A
+    and S as in `_rounding`, all but G itself is known:
+
+    .. math:: S\, d\log c = \tfrac12 (\rho^2 - \|w\|^2) - w^\top R\,(e + dy_t), \qquad
+              dy_{t+1} = (y_t - w - y_{t+1}) + dy_t - R\,(e + dy_t) - A w\, d\log c .
+
+    The rounding of G moves c like independent errors of its entries of `_ENTRIES` ulp in size,
+    whose effect is a norm; G^(1/2) bounds what they are relative to. Where c is not well above
+    the backward error, R is not known either, and neither is c.
+    """
+    n, d = spectrum.n, path.d
+    shift = int(np.frexp(d[-1])[1])
+    scale = int(np.frexp(np.sqrt(n) * np.sqrt(path.epsilon))[1])
+    matrix, d, c = (np.ldexp(a, -shift) for a in (matrix, d, path.c))
+    y = np.ldexp(rows, -scale).reshape(len(rows), n, -1)
+    rho2 = dd.two_prod(np.array(float(n)), np.array(np.ldexp(path.epsilon, -2 * scale)))
+    sizes = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))[:, None]
+    unit = _ENTRIES * ulp
+    rng = np.random.default_rng(0)
+    g, h = (spectrum.V @ (sizes * a) for a in rng.standard_normal((2, n, PROBES)))
+    moved, drawn = np.zeros(y[0].shape), np.zeros((PROBES, *y[0].shape))
+    errors = np.full(len(c), np.inf)
+    with np.errstate(all="ignore"):
+        for t, at in enumerate(c):
+            if not at > 2 * np.ldexp(spectrum.error, -shift) / (ulp / ULP):
+                break
+            kept, lost = (d / (at + d))[:, None], (at / (at + d))[:, None]
+            z = np.ldexp(path.z[t].reshape(n, -1), -scale)
+            w = z * lost  # in the eigenbasis
+            steepness = float(np.sum(w * w * kept))
+            gradient = w * lost / steepness
+            a = spectrum.V.T @ (w / at)
+            exact = dd.two_prod(np.array(at), a)
+            energy = dd.total(dd.multiply(*(dd.DoubleDouble(*(x.ravel() for x in exact)),) * 2))
+            short = dd.add(rho2, dd.negative(energy))
+            left = dd.add(dd.DoubleDouble(y[t], np.zeros_like(a)), dd.negative(exact))
+            residual = dd.add(left, dd.negative(_product(matrix, a)))
+            change = spectrum.V @ (residual.high + moved)
+            here = float(short.high) / 2 / steepness - float(np.sum(gradient * change))
+            # the same for the rounding of G: of this round, and of those before
+            ways = [np.linalg.norm(sizes * (spectrum.V.T @ x)) for x in (gradient, w)]
+            direct = unit / at * g.T[:, :, None] * (h.T @ w)[:, None]
+            before = np.sum(gradient * drawn, axis=(1, 2), keepdims=True)
+            drift = before - np.sum(gradient * direct, axis=(1, 2), keepdims=True)
+            errors[t] = 2 * abs(here) + 2 * root_mean_square(before) + ULP
+            errors[t] += unit / at * float(np.prod(ways))
+            # to second order w moves in all directions
+            second = unit / at * np.sqrt(n) * float(np.max(sizes)) ** 2
+            errors[t] += float(np.sum(w * w)) / steepness * second**2
+            drawn = kept * drawn + lost * direct + w * kept * drift
+            left = dd.add(left, dd.negative(dd.DoubleDouble(y[t + 1], np.zeros_like(a))))
+            moved = left.high + moved - spectrum.V.T @ (lost * change + kept * w * here)
+    return np.where(errors < _LOST, errors, np.inf)
+
+
+def _product(matrix: Array, columns: Array) -> dd.DoubleDouble:
+    """Return a matrix times columns, in double-double arithmetic."""
+    found = np.empty((2, *columns.shape))
+    for j, column in enumerate(columns.T):
+        for i in range(0, len(matrix), _ROWS):
+            sums = dd.total(dd.two_prod(matrix[i : i + _ROWS], column))
+            found[:, i : i + _ROWS, j] = sums
+    return dd.DoubleDouble(*found)
 
 
 def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
@@ -274,6 +366,8 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             here = np.sum(gradient * direct, axis=(1, 2), keepdims=True)
             largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
             largest += np.sum(gradient * np.abs(rank[0]) / c * w)
+            # to second order w moves in all directions
+            largest += np.sum(w * w) / steepness * (error / c) ** 2
             # a mean over so few probes may fall to half of the norm
             c_error.append(2 * root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)

@@ -80,12 +80,12 @@ class Start:
             return Outcome.NEAR_COLLAPSE
         return Outcome.TRIVIAL if self.excess <= 0 else None
 
-    def infeasible(self, energy: float) -> InfeasibleToleranceError:
+    def infeasible(self, energy: float, *, rank_decision: bool = False) -> InfeasibleToleranceError:
         """Return the error for labels of which no fit reaches this energy."""
         smallest, epsilon = (
             float(np.ldexp(a / len(self.labels), 2 * self.exponent)) for a in (energy, self.rho2)
         )
-        return InfeasibleToleranceError(epsilon, smallest)
+        return InfeasibleToleranceError(epsilon, smallest, rank_decision)
 
 
 def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) -> float:
