@@ -46,7 +46,7 @@ from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
 #: A relative step below this leaves an error of its square: in floats, and in double-doubles.
-_NEAR, _NEARER = 2.0**-24, 2.0**-42
+_NEAR, _NEARER = 2.0**-24, 2.0**-49
 #: Knots that a first guess is made from, where there are many more.
 _THINNED = 5000
 #: Most corrections of a solution in double-double arithmetic.
