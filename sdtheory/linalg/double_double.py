@@ -185,9 +185,12 @@ class Doubled:
     __radd__ = __add__
     __rmul__ = __mul__
 
-    def total(self) -> Doubled:
-        """Return the sum of all entries."""
-        return Doubled(*total(DoubleDouble(self.high.ravel(), self.low.ravel())))
+    def total(self, axis: int | None = None) -> Doubled:
+        """Return the sum of all entries, or over one axis."""
+        pair = (
+            a.ravel() if axis is None else np.moveaxis(a, axis, -1) for a in (self.high, self.low)
+        )
+        return Doubled(*total(DoubleDouble(*pair)))
 
 
 def _doubled(a: Any) -> Doubled:

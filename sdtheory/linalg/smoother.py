@@ -46,11 +46,11 @@ from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
 #: A relative step below this leaves an error of its square: in floats, and in double-doubles.
-_NEAR, _NEARER = 2.0**-24, 2.0**-42
+_NEAR, _NEARER = 2.0**-24, 2.0**-49
 #: Knots that a first guess is made from, where there are many more.
 _THINNED = 5000
-#: Most corrections of a solution in double-double arithmetic.
-_CORRECTIONS = 12
+#: Most corrections of a solution in double-double arithmetic, and how small the last one is.
+_CORRECTIONS, _CORRECTED = 8, 2.0**-85
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ def _joining(A: Any, C: Any, J: Any) -> Any:
 
 
 def _solve_banded(matrix: Any, right: Any, band: int) -> Any:
-    """Solve a banded system; in double-doubles by corrections, until these shrink no more."""
+    """Solve a banded system; in double-doubles by corrections, or by elimination."""
 
     def rough(right: Array) -> Array:
         return scipy.linalg.solve_banded((band, band), high(matrix), right, check_finite=False)
@@ -295,11 +295,36 @@ def _solve_banded(matrix: Any, right: Any, band: int) -> Any:
             columns = slice(max(-k, 0), size - max(k, 0))
             rest[rows] -= matrix[band + k, columns][:, None] * found[columns]
         step = rough(high(rest))
+        if np.all(np.abs(step) <= _CORRECTED * np.abs(found.high)):
+            return found + step
         change = float(np.max(np.abs(step)))
         if not change < last / 2:
             break
         found, last = found + step, change
-    return found
+    # sums of large terms that cancel, where elimination in order forms none
+    return _eliminated(matrix, each(np.copy, right), band)
+
+
+def _eliminated(matrix: Doubled, right: Doubled, band: int) -> Doubled:
+    """Solve a banded system by elimination with pivots, as LAPACK does it in floats."""
+    size = right.shape[0]
+    full = zeros((size, size), like=matrix)
+    for k in range(-band, band + 1):
+        columns = np.arange(max(-k, 0), size - max(k, 0))
+        full[columns + k, columns] = matrix[band + k, columns]
+    for k in range(size):
+        end, stop = min(k + band + 1, size), min(k + 2 * band + 1, size)
+        pivot = k + int(np.argmax(np.abs(full.high[k:end, k])))
+        for a in (full, right):
+            a[[k, pivot]] = a[[pivot, k]]
+        factors = full[k + 1 : end, k] / full[k, k]
+        full[k + 1 : end, k:stop] -= factors[:, None] * full[k : k + 1, k:stop]
+        right[k + 1 : end] -= factors[:, None] * right[k : k + 1]
+    for k in reversed(range(size)):
+        stop = min(k + 2 * band + 1, size)
+        known = full[k, k + 1 : stop][:, None] * right[k + 1 : stop]
+        right[k] = (right[k] - known.total(axis=0)) / full[k, k]
+    return right
 
 
 @dataclass(frozen=True)

@@ -120,10 +120,11 @@ def backward(
             future += covariance[j] * costate[j]
         w = factors.ratio[i] * (y - mean - future)
         jump = factors.precision[i] * w
-        # where little is left of a label, the difference is the more accurate of the two: the
-        # sums suffer from steep slopes between labels that are nearly interpolated
-        close = 2 * np.abs(high(w)) <= np.abs(high(y))
-        values[i] = where(close, y - w, mean + future + covariance[0] * jump)
+        # the fit, as what is left of the label or as a sum: the terms' sizes tell which is the more
+        # accurate; the sum suffers from steep slopes between labels that are nearly interpolated
+        terms = mean, future, covariance[0] * jump
+        difference, total = (sum(np.abs(high(a)) for a in given) for given in ((y, w), terms))
+        values[i] = where(difference <= total, y - w, terms[0] + terms[1] + terms[2])
         residual[i] = w
         costate[0] += jump
         if m == 2:

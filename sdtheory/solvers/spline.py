@@ -20,8 +20,9 @@ from sdtheory.validation import Array
 _DOUBLED = 20_000
 #: Largest distance of a chain in floats from the one in double-doubles that tells its digits.
 _SAMPLE = 1e-3
-#: How often larger an error may be than its distance from one of like size.
-_APART = 128.0
+#: How often larger an error may be than its distance from one of like size: for one number, which
+#: may agree by accident, and for the fields of many knots, which do not.
+_APART, _FIELDS = 128.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def solve(
     between them is the error in floats, and 2^-30 of it is claimed, which leaves
     a factor of 2^18. Where floats lose all digits both have double-doubles, and
     128 times what lies between them is claimed. For more inputs both have floats,
-    and 128 times the distance of the two fits, in the worst direction, is claimed.
+    and 4 times the distance of the two fits, in the worst direction, is claimed.
     Machine epsilon of the result is included.
 
     Parameters
@@ -281,7 +282,7 @@ class _Rounds:
         distance = float(np.sqrt(np.sum(self._main.curve.counts[:, None] * moved * moved)))
         # |w^T dw| / S <= ||w|| ||dw|| / S
         field = distance / float(np.sqrt(slack)) * root.sensitivity
-        return root.error + _APART * max(field, apart)
+        return root.error + _FIELDS * max(field, apart)
 
 
 def _inaccurate(what: str, t: int, r: float, error: float) -> AccuracyError:
