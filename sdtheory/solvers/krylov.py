@@ -35,7 +35,14 @@ class _Fits:
         return times(self.basis, np.where(d > 0, self.z[t] / (self.c[t] + d), 0.0))
 
 
-def solve(gram: Any, start: Start, *, tolerance: float, max_products: int = MAX_PRODUCTS) -> Chain:
+def solve(
+    gram: Any,
+    start: Start,
+    *,
+    tolerance: float,
+    max_products: int = MAX_PRODUCTS,
+    labels: float = math.inf,
+) -> Chain:
     """Run self-distillation from products with G.
 
     One block Lanczos run from the labels serves every round. It stops when
@@ -59,6 +66,8 @@ def solve(gram: Any, start: Start, *, tolerance: float, max_products: int = MAX_
         Largest relative error of a multiplier.
     max_products : int, default=500
         Products of G with a block of labels to try; each stores another n by q.
+    labels : float, default=inf
+        Largest ||y_t - its exact value|| / ||y||, rounding aside.
 
     Raises
     ------
@@ -86,7 +95,7 @@ def solve(gram: Any, start: Start, *, tolerance: float, max_products: int = MAX_
             continue
         rule = run.quadrature()
         try:
-            chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
+            chain = _enclosed(rule, start, tolerance, labels, exact=run.exhausted)
             break
         except _OpenError as error:
             if last or error.final:
@@ -148,7 +157,9 @@ class _Enclosed:
     outcome: Outcome
 
 
-def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) -> _Enclosed:
+def _enclosed(
+    rule: Quadrature, start: Start, tolerance: float, labels: float, *, exact: bool
+) -> _Enclosed:
     """Enclose every multiplier, or raise for the first round that does not close.
 
     The multipliers themselves come from plain floats: the enclosures prove them.
@@ -161,7 +172,7 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
-    excess = start.excess / rho2 / (1 + start.r)
+    excess, cut = start.excess / rho2 / (1 + start.r), 0.0
 
     def ended(outcome: Outcome) -> _Enclosed:
         return _Enclosed(c, low, high, np.array(r), np.array(z), np.array(y_error), outcome)
@@ -193,6 +204,11 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         low = np.append(low, ends[0] * (1 - rounding))
         high = np.append(high, ends[1] * (1 + rounding))
         residual = rule.tail @ (z[t] / (root + d))
+        cut += float(np.linalg.norm(residual)) / float(np.sqrt(rho2)) / start.r
+        if cut > labels:
+            raise _OpenError(
+                f"y_{t + 1} is not known to {labels:.1g}", missing=math.log(cut / labels)
+            )
         moved = float(np.sqrt(rho2)) * (high[t] / low[t] - 1)
         y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
         z.append(z[t] * (d / (root + d)))
