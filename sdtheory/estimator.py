@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, cast
 
@@ -45,6 +45,8 @@ _KERNEL_ULPS = 100
 _LARGEST = 1e100
 #: Numbers that the fits of one chain may hold (2^26 are 512 MiB).
 _LARGEST_CHAIN = 2**26
+#: Kernel values that `predict` holds at a time (32 MiB).
+_BATCH = 2**22
 #: Ridges tried for the noise level, relative to the largest eigenvalue.
 _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
@@ -273,7 +275,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         -------
         ndarray of shape (m,) or (m, q)
         """
-        return _evaluated(self._rows(X), self.dual_coef_)
+        check_is_fitted(self)
+        return next(self._evaluated(X, [self.dual_coef_]))
 
     def staged_predict(self, X: ArrayLike) -> Iterator[Array]:
         """Evaluate the fit of every round, from the first on.
@@ -286,9 +289,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         ------
         ndarray of shape (m,) or (m, q)
         """
-        rows = self._rows(X)
-        for dual in self._duals:
-            yield _evaluated(rows, cast(Array, dual))
+        check_is_fitted(self)
+        yield from self._evaluated(X, self._duals)
 
     def spectrum(self) -> Spectrum:
         """Return the eigendecomposition of G at the training inputs, without weights.
@@ -300,9 +302,22 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         check_is_fitted(self)
         return self._diagonalised(self._kernel_matrix(self.X_fit_, self.X_fit_) / len(self.X_fit_))
 
-    def _rows(self, X: ArrayLike) -> Array:
-        check_is_fitted(self)
-        return self._kernel_matrix(_validated(self, X, reset=False), self.X_fit_)
+    def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
+        """Yield the fit of each of these coefficients; few rows of kernel values are held."""
+        inputs = _validated(self, X, reset=False)
+        values = np.empty((len(duals), len(inputs), *self.dual_coef_.shape[1:]))
+        step = max(1, _BATCH // len(self.X_fit_))
+        for start in range(0, len(inputs), step):
+            rows = self._kernel_matrix(inputs[start : start + step], self.X_fit_)
+            with np.errstate(all="ignore"):
+                for t, dual in enumerate(duals):
+                    values[t, start : start + step] = rows @ dual
+        if not np.all(np.isfinite(values)):
+            raise InvalidInputError(
+                "X: the prediction overflows, as the kernel is too large there. Predict nearer to "
+                "the training inputs."
+            )
+        yield from values
 
     def _kernel_matrix(self, X: Any, X_fit: Any) -> Array:
         """Return kernel values between new and training inputs."""
@@ -559,11 +574,24 @@ def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
     for name, value in (("X", X), *(("y", labels) for labels in y)):
         if np.ma.is_masked(value):
             raise InvalidInputError(f"{name} has masked entries. Fill or drop them first.")
+        if name == "X" or options.get("y_numeric"):
+            _refuse_times(value, name)
     try:
         with np.errstate(all="ignore"):  # what overflows is reported as infinite
             return validate_data(estimator, X, *y, dtype=np.float64, **options)
     except (TypeError, ValueError, OverflowError) as error:
         raise _UnusableDataError(f"{_culprit(X, options)}: {error}") from error
+
+
+def _refuse_times(value: Any, name: str) -> None:
+    """Refuse times: as floats they count in a unit that nothing records, and NaT is one of them."""
+    dtypes = getattr(value, "dtypes", getattr(value, "dtype", None))
+    several = dtypes if isinstance(dtypes, Iterable) else [dtypes]
+    if any(getattr(dtype, "kind", "") in ("M", "m") for dtype in several):
+        raise _UnusableDataError(
+            f"{name} holds times. Convert them to numbers in a unit of your choice, for example "
+            f'(t - t[0]) / np.timedelta64(1, "h"), and fill or drop what is missing (NaT).'
+        )
 
 
 def _culprit(X: Any, options: dict[str, Any]) -> str:
@@ -601,17 +629,6 @@ def _weights(sample_weight: Any, X: Any) -> Array:
     if not np.any(weights):
         raise InvalidInputError("sample_weight is zero for every point. Give some weight.")
     return weights
-
-
-def _evaluated(rows: Array, dual: Array) -> Array:
-    with np.errstate(all="ignore"):
-        values = rows @ dual
-    if not np.all(np.isfinite(values)):
-        raise InvalidInputError(
-            "X: the prediction overflows, as the kernel is too large there. Predict nearer to the "
-            "training inputs."
-        )
-    return values
 
 
 def _noise_variance(spectrum: Spectrum, scaled: Array, total: float) -> float:
@@ -670,6 +687,8 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         try:
             with np.errstate(all="ignore"):
                 check_classification_targets(classes)
+            if np.any(np.not_equal(classes, classes)):
+                raise ValueError("labels are missing (NaN or NaT). Fill or drop them.")
             self.classes_ = np.unique(classes)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"y cannot be used as class labels: {error}") from error

@@ -60,11 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         print(check)
     if arguments.json is not None and str(arguments.json) != "-":
-        from sdtheory.files import replacing
-
-        with replacing(arguments.json) as partial:
-            text = json.dumps(_numbers(check), indent=1, allow_nan=False)
-            partial.write_text(text + "\n", encoding="utf-8")
+        training.write_json(arguments.json, _numbers(check))
         print(f"wrote {arguments.json}")
     return int(not check.good)
 

@@ -62,7 +62,8 @@ def _run(arguments: argparse.Namespace) -> int:
         for note in notes:
             print(f"sdtheory: note: {note}", file=sys.stderr)
     said = sys.stderr if str(arguments.json) == "-" else sys.stdout
-    for path, write in ((arguments.plot, _plot), (arguments.save, _save), (arguments.json, _json)):
+    # the picture last: it may fail where the numbers do not
+    for path, write in ((arguments.save, _save), (arguments.json, _json), (arguments.plot, _plot)):
         if path is not None and str(path) != "-":
             write(path, model, data, numbers)
             print(f"wrote {path}", file=said)
@@ -125,12 +126,9 @@ def _words(numbers: Any) -> str:
 
 
 def _plot(path: Path, model: Any, _data: Any, _numbers: Any) -> None:
-    from sdtheory.files import replacing
     from sdtheory.plotting import DistillationDisplay
 
-    figure = DistillationDisplay.from_estimator(model).figure_
-    with replacing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:].lower())
+    training.write_plot(path, lambda: DistillationDisplay.from_estimator(model).figure_)
 
 
 def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:
@@ -154,7 +152,4 @@ def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:
 
 
 def _json(path: Path, _model: Any, _data: Any, numbers: Any) -> None:
-    from sdtheory.files import replacing
-
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    training.write_json(path, numbers)

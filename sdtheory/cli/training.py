@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sdtheory import files
 from sdtheory.cli import tables
 from sdtheory.validation import Array, InvalidInputError
 
@@ -131,10 +135,17 @@ def load(arguments: argparse.Namespace) -> Training:
     targets = tuple(dict.fromkeys(arguments.target))
     inputs: tuple[str, ...] = ()
 
-    def choose(columns: tuple[str, ...]) -> tuple[str, ...]:
+    def choose(columns: tuple[str, ...], index: tuple[str, ...]) -> tuple[str, ...]:
         nonlocal inputs
         tables.match(targets, columns, "--target")
-        given = arguments.inputs or [name for name in columns if name not in targets]
+        others = [name for name in columns if name not in targets]
+        given = arguments.inputs or [name for name in others if name not in index]
+        if len(given) < len(others) and not arguments.inputs:
+            print(
+                f"sdtheory: note: the column {index[0]!r} of {arguments.data} is the index of the "
+                f"rows that pandas wrote, and is left out. Name it with --inputs to use it.",
+                file=sys.stderr,
+            )
         inputs = tuple(dict.fromkeys(given))
         tables.match(inputs, columns, "--inputs")
         both = [name for name in inputs if name in targets]
@@ -182,20 +193,12 @@ def fit(model: Any, training: Training) -> list[str]:
 
 
 def check_outputs(arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse, before any work, files that cannot be written or that would replace the data."""
-    for name in names:
-        path = getattr(arguments, name)
-        if path is None or str(path) == "-":
-            continue
-        option = f"--{name}"
-        if path.is_dir() or not path.parent.is_dir():
-            what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-            raise InvalidInputError(
-                f"{option} {path}: {what}. Name a file in a folder that exists."
-            )
-        data = arguments.data
-        if isinstance(data, Path) and path.exists() and path.samefile(data):
-            raise InvalidInputError(f"{option} {path} is the data. Name another file.")
+    """Refuse, before any work, files that cannot be written or that would replace another one."""
+    inputs = {name.upper(): getattr(arguments, name, None) for name in ("data", "model")}
+    files.check_outputs(
+        {f"--{name}": getattr(arguments, name) for name in names},
+        {name: path for name, path in inputs.items() if isinstance(path, Path)},
+    )
 
 
 def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None:
@@ -205,6 +208,28 @@ def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None
             f"{option} {path}: the suffix {path.suffix!r} does not tell the format. Choose one of: "
             f"{', '.join(known)}."
         )
+
+
+def write_json(path: Path, numbers: Any) -> None:
+    """Write numbers as a JSON file."""
+    with files.replacing(path) as partial:
+        partial.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_plot(path: Path, draw: Callable[[], Any]) -> None:
+    """Write the figure that a function returns, in the format of the suffix."""
+    image = io.BytesIO()
+    try:
+        draw().savefig(image, format=path.suffix[1:].lower())
+    except InvalidInputError:
+        raise
+    except Exception as error:  # Matplotlib obeys the reader's settings, and may call TeX
+        raise InvalidInputError(
+            f"--plot {path}: drawing failed ({error}). All other files are written. Check your "
+            f"Matplotlib settings (matplotlibrc), or leave --plot out."
+        ) from error
+    with files.replacing(path) as partial:
+        partial.write_bytes(image.getvalue())
 
 
 def _epsilon(text: str) -> tuple[str, float]:

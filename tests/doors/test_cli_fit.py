@@ -307,7 +307,7 @@ def test_unusable_tables_are_located(sdtheory, tmp_path, case, command):
 
 
 def test_a_sound_table_is_read_whatever_its_dress(tmp_path):
-    def choose(columns):
+    def choose(columns, _):
         tables.match(("y", "x"), columns, "--inputs")
         return "y", "x"
 
@@ -327,7 +327,7 @@ def test_a_sound_table_is_read_whatever_its_dress(tmp_path):
 def test_digits_survive(tmp_path):
     values = np.random.default_rng(0).normal(size=(50, 2)) * 10.0 ** np.arange(-25, 25)[:, None]
     path = write_csv(tmp_path / "data.csv", ["x", "y"], values.tolist())
-    np.testing.assert_array_equal(tables.read(path, lambda names: names).values, values)
+    np.testing.assert_array_equal(tables.read(path, lambda names, _: names).values, values)
 
 
 WRONG = {
@@ -372,7 +372,7 @@ OUTPUTS = {
     "save suffix": (["--save", "model.pkl"], "--save model.pkl: the suffix '.pkl'"),
     "no folder": (["--save", "no/model.npz"], "--save no/model.npz: there is no folder no"),
     "a folder": (["--json", "."], "--json .: is a folder"),
-    "the data": (["--json", "data.csv"], "--json data.csv is the data"),
+    "the data": (["--json", "data.csv"], "--json data.csv is also DATA"),
 }
 
 
