@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ from sdtheory.validation import (
     as_epsilon,
     as_number,
     as_real_array,
+    inexact,
 )
 
 _UNITS = ("relative", "absolute", "noise")
@@ -575,7 +576,7 @@ def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
         if np.ma.is_masked(value):
             raise InvalidInputError(f"{name} has masked entries. Fill or drop them first.")
         if name == "X" or options.get("y_numeric"):
-            _refuse_times(value, name)
+            _refuse_casts(value, name)
     try:
         with np.errstate(all="ignore"):  # what overflows is reported as infinite
             return validate_data(estimator, X, *y, dtype=np.float64, **options)
@@ -583,15 +584,29 @@ def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
         raise _UnusableDataError(f"{_culprit(X, options)}: {error}") from error
 
 
-def _refuse_times(value: Any, name: str) -> None:
-    """Refuse times: as floats they count in a unit that nothing records, and NaT is one of them."""
-    dtypes = getattr(value, "dtypes", getattr(value, "dtype", None))
-    several = dtypes if isinstance(dtypes, Iterable) else [dtypes]
-    if any(getattr(dtype, "kind", "") in ("M", "m") for dtype in several):
-        raise _UnusableDataError(
-            f"{name} holds times. Convert them to numbers in a unit of your choice, for example "
-            f'(t - t[0]) / np.timedelta64(1, "h"), and fill or drop what is missing (NaT).'
-        )
+def _refuse_casts(value: Any, name: str) -> None:
+    """Refuse what a cast to floats would change in silence: times, and integers beyond 2^53."""
+    frame = hasattr(value, "iloc") and np.ndim(value) == 2
+    for part in (value.iloc[:, k] for k in range(value.shape[1])) if frame else (value,):
+        try:
+            array = np.asarray(part)
+            kind = getattr(getattr(part, "dtype", None), "kind", array.dtype.kind)
+            times = kind == "O" and any(
+                isinstance(v, np.datetime64 | np.timedelta64) for v in array.flat
+            )
+            large = kind in "iuO" and not times and np.any(inexact(array, array.astype(float)))
+        except (TypeError, ValueError, OverflowError):
+            continue  # scikit-learn says what is wrong
+        if times or kind in "Mm":
+            raise _UnusableDataError(
+                f"{name} holds times. Convert them to numbers in a unit of your choice, for "
+                f'example (t - t[0]) / np.timedelta64(1, "h"), and fill or drop what is missing.'
+            )
+        if large:
+            raise _UnusableDataError(
+                f"{name} holds integers that do not fit a float. Subtract a constant, or scale "
+                f"them."
+            )
 
 
 def _culprit(X: Any, options: dict[str, Any]) -> str:
