@@ -196,7 +196,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         -------
         SelfDistilledKernelRidge
         """
-        multipliers = self._check_parameters()
+        multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
         n = len(inputs)
@@ -385,8 +385,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         except InvalidInputError as error:
             raise InvalidInputError(f"{name} gives an unusable Gram matrix: {error}") from error
 
-    def _check_parameters(self) -> Array | None:
-        """Refuse unusable parameters; return explicit multipliers."""
+    def check_parameters(self) -> Array | None:
+        """Refuse unusable parameters.
+
+        Returns
+        -------
+        ndarray or None
+            The multipliers, where `c` gives them.
+        """
         self._check_kernel()
         as_epsilon(self.epsilon)
         for name, allowed in (("epsilon_unit", _UNITS), ("criterion", _CRITERIA)):

@@ -125,10 +125,11 @@ def _words(numbers: Any) -> str:
     return "\n".join(lines)
 
 
-def _plot(path: Path, model: Any, _data: Any, _numbers: Any) -> None:
+def _plot(path: Path, model: Any, data: Any, _numbers: Any) -> None:
     from sdtheory.plotting import DistillationDisplay
 
-    training.write_plot(path, lambda: DistillationDisplay.from_estimator(model).figure_)
+    shown = (data.x, data.y) if data.y.ndim == 1 else ()
+    training.write_plot(path, lambda: DistillationDisplay.from_estimator(model, *shown).figure_)
 
 
 def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:

@@ -538,7 +538,7 @@ def test_the_display_takes_axes_and_classifiers_and_refuses_the_rest():
     figure, axes = plt.subplots(1, 3)
     display = DistillationDisplay.from_estimator(model, axes=axes)
     assert display.figure_ is figure
-    with pytest.raises(InvalidInputError, match="axes must be three, but are 2"):
+    with pytest.raises(InvalidInputError, match="axes must be 3, but are 2"):
         display.plot(axes=axes[:2])
     with pytest.raises(InvalidInputError, match="estimator has no multipliers_"):
         DistillationDisplay.from_estimator(Regressor())
@@ -547,3 +547,77 @@ def test_the_display_takes_axes_and_classifiers_and_refuses_the_rest():
     DistillationDisplay.from_estimator(zero, axes=axes)
     figure.canvas.draw()
     plt.close(figure)
+
+
+def test_the_display_shows_the_data_where_they_are_given():
+    X, y = sample(n=20, p=1)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=1).fit(X, y)
+    display = DistillationDisplay.from_estimator(model, X, y)
+    fits, multipliers, *_ = display.axes_
+    curve, data = fits.lines[1], fits.lines[0]
+    np.testing.assert_array_equal(data.get_ydata(), y)
+    np.testing.assert_array_equal(curve.get_ydata(), model.predict(curve.get_xdata()[:, None]))
+    assert multipliers.get_xticks().tolist() == [0]
+    X, y = sample(n=20, p=2)
+    several = Regressor(epsilon=0.05, rounds=2).fit(X, y)
+    against = DistillationDisplay.from_estimator(several, X, y).axes_[0].lines[1]
+    np.testing.assert_array_equal(against.get_ydata(), several.predict(X))
+    with pytest.raises(InvalidInputError, match=r"X has 20 row\(s\), but y has 19"):
+        DistillationDisplay.from_estimator(several, X, y[1:])
+    plt.close("all")
+
+
+def times(kind):
+    pandas = pytest.importorskip("pandas")
+    when = pandas.Series(pandas.date_range("2024", periods=6, freq="h"))
+    missing = when.copy()
+    missing[3] = pandas.NaT
+    return {
+        "times": when.to_frame(),
+        "a missing time": missing.to_frame(),
+        "durations": (when - when[0]).to_frame(),
+        "times with a zone": when.dt.tz_localize("UTC").to_frame(),
+        "among numbers": when.to_frame().assign(x=1.0),
+        "objects": when.to_numpy()[:, None].astype(object),
+        "an array": when.to_numpy()[:, None],
+        "stamps": [[value] for value in when],
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["times", "a missing time", "durations", "times with a zone", "among numbers", "objects",
+     "an array", "stamps"],
+)  # fmt: skip
+def test_times_are_no_numbers(kind):
+    with pytest.raises(InvalidInputError, match=r"X holds times|X: .*Timestamp|X: .*datetime"):
+        Regressor().fit(times(kind), np.arange(6.0))
+    labels = times("a missing time").iloc[:, 0]
+    X = np.arange(6.0)[:, None]
+    with pytest.raises(InvalidInputError, match="y holds times"):
+        Regressor().fit(X, labels)
+    with pytest.raises(InvalidInputError, match="labels are missing"):
+        Classifier().fit(X, labels)
+
+
+def test_integers_that_do_not_fit_a_float_are_refused():
+    X = np.array([2**53 + 1, 2, 3])[:, None]
+    with pytest.raises(InvalidInputError, match="X holds integers that do not fit"):
+        Regressor().fit(X, [1.0, 2.0, 3.0])
+    with pytest.raises(InvalidInputError, match="y holds integers that do not fit"):
+        Regressor().fit(X - X + 1, [2**53 + 1, 2, 3])
+
+
+def test_predictions_are_made_in_batches(monkeypatch):
+    X, y = sample(n=30, q=2)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=2).fit(X, y)
+    whole = model.predict(X), list(model.staged_predict(X))
+    monkeypatch.setattr("sdtheory.estimator._BATCH", 100)
+    sizes = []
+    inner = Regressor._kernel_matrix
+    monkeypatch.setattr(
+        Regressor, "_kernel_matrix", lambda self, a, b: sizes.append(len(a)) or inner(self, a, b)
+    )
+    close(model.predict(X), whole[0], 1e-15)
+    close(list(model.staged_predict(X)), whole[1], 1e-15)
+    assert max(sizes) == 3
