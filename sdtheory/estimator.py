@@ -11,6 +11,7 @@ import difflib
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
-from sdtheory.solvers import Chain, distill
+from sdtheory.solvers import KNOWN, Chain, distill, refuse_lost_digits
 from sdtheory.solvers.eigh import with_multipliers
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
@@ -43,6 +44,8 @@ _CRITERIA = ("gcv", "loo")
 #: Error of a kernel's own values in machine epsilons: squared distances by
 #: ||x||^2 - 2 x x' + ||x'||^2 lose digits, and leave eigenvalues of that size below zero.
 _KERNEL_ULPS = 100
+#: Share of the largest eigenvalue up to which a direction counts as out of reach.
+_REACHED_FROM = 1e-10
 #: Labels, kernel values and multipliers lie between the reciprocal of this and this, so that no
 #: intermediate result leaves the range of floats.
 _LARGEST = 1e100
@@ -74,6 +77,7 @@ class _KernelChain(BaseEstimator):
         c: float | Sequence[float] | None = None,
         rounds: int | str | None = 1,
         criterion: str = "gcv",
+        fit_intercept: bool = False,
     ) -> None:
         self.kernel = kernel
         self.gamma = gamma
@@ -85,6 +89,7 @@ class _KernelChain(BaseEstimator):
         self.c = c
         self.rounds = rounds
         self.criterion = criterion
+        self.fit_intercept = fit_intercept
 
     def __sklearn_tags__(self) -> Any:
         """Declare that a precomputed kernel is indexed on both axes."""
@@ -115,8 +120,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         What `epsilon` multiplies. "relative": the mean square of the labels that
         the kernel can reach, on top of the part that no function can fit, so
         that every epsilon in (0, 1) has a non-trivial fit, unless rounding
-        hides it behind that part; directions with eigenvalues up to 100 n
-        machine epsilon of the largest count as unreachable. "absolute": 1.
+        hides it behind that part; directions with eigenvalues up to 1e-10 of the
+        largest count as unreachable, as rounding hides multipliers of their
+        size. "absolute": 1.
         "noise": the noise variance, estimated by the ridge of smallest
         generalised cross-validation (epsilon = 1 is then Morozov's principle).
     c : float or sequence of float, optional
@@ -130,6 +136,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         eigenbasis. "loo" is the error of the whole chain rerun without each
         point, with the multipliers held fixed. Either counts points, not
         weights.
+    fit_intercept : bool, default=False
+        Whether to fit the labels' distance to their (weighted) mean, and to add
+        the mean to every prediction. `epsilon` and `criterion` then speak of
+        that distance. Without it the fits shrink towards zero, wherever the
+        labels lie.
 
     Attributes
     ----------
@@ -138,6 +149,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         `predict` is the zero function.
     multipliers_ : ndarray of shape (T,)
         Ridge multiplier of each round.
+    c_error_ : ndarray of shape (T,)
+        Relative error of each multiplier, as in `sdtheory.Chain`: an estimate
+        for the worst rounding of the kernel matrix. At most 1e-3, else the fit
+        is refused; zero where `c` is given.
+    intercept_ : float or ndarray of shape (q,)
+        Mean of the labels where `fit_intercept`, else zero.
     shrinkage_ : ndarray of shape (T, n)
         Diagonals of B_t; eigenvalues ascending.
     eigenvalues_ : ndarray of shape (n,)
@@ -152,7 +169,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Whether the fit is the zero function, or the next one would be.
     criterion_ : ndarray of shape (rounds tried,)
         Value of the criterion by round; longer than `multipliers_` where
-        ``rounds="auto"`` left the chain early.
+        ``rounds="auto"`` left the chain early. Rounds whose multiplier rounding
+        hides are not tried.
+    tried_multipliers_, tried_loss_ : ndarray of shape (rounds tried,)
+        Multiplier and training loss of every round tried.
     training_loss_ : ndarray of shape (T,)
         Mean squared distance of each round's fitted values to the labels,
         summed over outputs.
@@ -163,6 +183,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         If an argument is unusable; the message names it and the remedy.
     InfeasibleToleranceError
         If no function meets the tolerance.
+    AccuracyError
+        If rounding leaves a multiplier an error above 1e-3, as
+        `sdtheory.distill` does.
 
     References
     ----------
@@ -215,25 +238,38 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"X has {n} points: their kernel matrix and its eigenvectors need "
                 f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
             ) from error
+        self.intercept_ = np.zeros(labels.shape[1:])
+        if self.fit_intercept:
+            self.intercept_ = weights @ labels[used] / total
+        labels = labels - self.intercept_
+        self.intercept_ = self.intercept_[()]
         scaled = (labels[used].T * root).T
 
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
             chain = self._solve(spectrum, scaled, total)
+            if chain.n_rounds:
+                self._warn_of_the_mean(labels[used], weights)
         else:
             self.epsilon_ = float("nan")
             self._check_length(len(multipliers), scaled)
             chain = with_multipliers(spectrum, scaled, multipliers)
 
+        known = chain.n_rounds
+        if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
+            known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
         lost = _lost(chain)
         loss = _loss(lost, chain.z[0], total)
         if self.criterion == "gcv":
-            self.criterion_ = loss / np.mean(lost, axis=1) ** 2
+            tried = loss / np.mean(lost, axis=1) ** 2
         else:
-            self.criterion_ = _leave_one_out(chain, lost, total)
+            tried = _leave_one_out(chain, lost, total)
+        self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
+        self.tried_multipliers_ = chain.c[:known]
         chosen = chain.n_rounds
         if self.rounds == "auto" and chosen:
             chosen = int(np.argmin(self.criterion_)) + 1
+        refuse_lost_digits(chain, KNOWN, chosen)
         # a chain that is left early has not collapsed
         self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
@@ -243,12 +279,26 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.X_fit_ = np.array(inputs)
         self.eigenvalues_ = spectrum.d
         self.multipliers_ = chain.c[:chosen]
+        self.c_error_ = chain.c_error[:chosen]
         self.shrinkage_ = chain.B[:chosen]
         self.n_rounds_ = chosen
         self.training_loss_ = loss[:chosen]
         low, high = chain.n_rounds_range
         self._finish(labels, low if low != high else None)
         return self
+
+    def _warn_of_the_mean(self, labels: Array, weights: Array) -> None:
+        """Warn where the labels' mean, which takes no fit, is nearer to them."""
+        distance = (labels - np.average(labels, axis=0, weights=weights)).reshape(len(labels), -1)
+        variance = float(np.average(np.sum(distance**2, axis=1), weights=weights))
+        if 0 < variance < (1 - 1e-9) * self.epsilon_ and not self.fit_intercept:
+            warnings.warn(
+                f"the tolerance {self.epsilon_:.6g} is above the variance of the labels, "
+                f"{variance:.6g}: their mean, a constant, is nearer to them. Pass "
+                f"fit_intercept=True, or a smaller epsilon.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _finish(self, labels: Array, low: int | None) -> None:
         """Set the dual coefficients, and warn where they are zero or ill defined."""
@@ -317,7 +367,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             rows = self._kernel_matrix(inputs[start : start + step], self.X_fit_)
             with np.errstate(all="ignore"):
                 for t, dual in enumerate(duals):
-                    values[t, start : start + step] = rows @ dual
+                    values[t, start : start + step] = rows @ dual + self.intercept_
         if not np.all(np.isfinite(values)):
             raise InvalidInputError(
                 "X: the prediction overflows, as the kernel is too large there. Predict nearer to "
@@ -386,7 +436,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"tolerance, the fits do not change."
             )
         try:
-            return Spectrum.from_gram(G, tolerance=_KERNEL_ULPS * len(G) * np.finfo(float).eps)
+            try:
+                return Spectrum.from_gram(G)
+            except InvalidInputError:
+                # eigenvalues below zero show that the kernel itself has lost digits
+                inexact = _KERNEL_ULPS * len(G) * float(np.finfo(float).eps)
+                spectrum = Spectrum.from_gram(G, tolerance=inexact)
+                return replace(spectrum, error=inexact * float(spectrum.d[-1]))
         except InvalidInputError as error:
             raise InvalidInputError(f"{name} gives an unusable Gram matrix: {error}") from error
 
@@ -400,6 +456,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         """
         self._check_kernel()
         as_epsilon(self.epsilon)
+        if not isinstance(self.fit_intercept, bool | np.bool_):
+            raise InvalidInputError(
+                f"fit_intercept must be True or False, but is {self.fit_intercept!r}."
+            )
         for name, allowed in (("epsilon_unit", _UNITS), ("criterion", _CRITERIA)):
             value = getattr(self, name)
             if not (isinstance(value, str) and value in allowed):
@@ -473,8 +533,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             return float(self.epsilon)
         if self.epsilon_unit == "noise":
             return float(self.epsilon) * _noise_variance(spectrum, scaled, total)
-        unreachable = spectrum.unreachable(scaled) * spectrum.n / total
-        reachable = float(np.sum(spectrum.to_eigenbasis(scaled)[spectrum.d > 0] ** 2) / total)
+        energy = spectrum.to_eigenbasis(scaled).reshape(spectrum.n, -1) ** 2 / total
+        reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
+        unreachable, reachable = float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
         if np.any(scaled) and not reachable:
             raise InvalidInputError(
                 "kernel: no function of its space fits any part of the labels (it vanishes at the "

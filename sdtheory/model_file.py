@@ -40,9 +40,13 @@ _ARRAYS = {
     "criterion_": ("tried",),
     "dual_coef_": ("n", "q"),
     "eigenvalues_": ("n",),
+    "c_error_": ("T",),
+    "intercept_": ("q",),
     "multipliers_": ("T",),
     "shrinkage_": ("T", "n"),
     "training_loss_": ("T",),
+    "tried_loss_": ("tried",),
+    "tried_multipliers_": ("tried",),
 }
 _NUMBERS = {"collapsed_": bool, "epsilon_": float, "n_features_in_": int, "n_rounds_": int}
 _OWN = {"shift": ("p",), "scale": ("p",), "centre": ("k",)}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from sdtheory import __version__
+from sdtheory import AccuracyError, __version__
 from sdtheory.cli import explain, fit, nn, notebooks, predict, run, verify
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -63,7 +63,7 @@ def _run(argv: Sequence[str]) -> int:
             f"{error.name} is not installed. This command needs the 'book' extra: pip install "
             f"'sdtheory[book]'."
         )
-    except (ImportError, InvalidInputError, InfeasibleToleranceError) as error:
+    except (ImportError, InvalidInputError, InfeasibleToleranceError, AccuracyError) as error:
         # what lacks an extra of its own says so
         return _failed(str(error))
     except BrokenPipeError:

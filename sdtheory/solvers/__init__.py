@@ -49,7 +49,7 @@ _TRIED = 50
 _REDUCED = 1000
 #: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
 #: for those that can only report what rounding left.
-_REACHED, _KNOWN = 1e-8, 1e-3
+_REACHED, KNOWN = 1e-8, 1e-3
 
 
 def distill(
@@ -124,7 +124,7 @@ def distill(
     """
     *cheaper, last = _chosen(gram, solver)
     if tolerance is None:
-        reached, known = _REACHED, _KNOWN
+        reached, known = _REACHED, KNOWN
     else:
         reached = known = _as_tolerance(tolerance, last)
     max_products = as_rounds(max_products, "max_products")
@@ -139,7 +139,7 @@ def distill(
         if name == "band":
             return band.solve_band(given.matrix(), start, tolerance=known)
         chain = eigh.solve(given.spectrum(), start)
-        _refuse_lost_digits(chain, known)
+        refuse_lost_digits(chain, known)
         return chain
 
     for name in cheaper if known < math.inf else ():
@@ -250,9 +250,22 @@ def _of_matrix(n: int) -> tuple[list[str], list[str]]:
     return ["eigh"], ["band", "krylov"]
 
 
-def _refuse_lost_digits(chain: Chain, tolerance: float) -> None:
+def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None) -> None:
+    """Refuse a chain with eigenvectors whose multipliers are not known to the tolerance.
+
+    Parameters
+    ----------
+    chain : Chain
+    tolerance : float
+    rounds : int, optional
+        Rounds that are needed of it; all by default.
+
+    Raises
+    ------
+    AccuracyError
+    """
     # a round whose labels are within rounding of the tolerance has no multiplier, and says so
-    sure = min(chain.n_rounds_range[0], chain.n_rounds)
+    sure = min(chain.n_rounds_range[0], chain.n_rounds if rounds is None else rounds)
     lost = np.flatnonzero(chain.c_error[:sure] > tolerance)
     if len(lost):
         t = int(lost[0])
