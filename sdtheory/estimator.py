@@ -16,6 +16,7 @@ from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
@@ -39,6 +40,8 @@ from sdtheory.validation import (
     inexact,
 )
 
+#: Kernels of `sklearn.metrics.pairwise` that take sparse inputs.
+_OF_SPARSE = ("rbf", "linear", "poly", "polynomial", "sigmoid", "cosine", "laplacian")
 _UNITS = ("relative", "absolute", "noise")
 _CRITERIA = ("gcv", "loo")
 #: Error of a kernel's own values in machine epsilons: squared distances by
@@ -95,7 +98,12 @@ class _KernelChain(BaseEstimator):
         """Declare that a precomputed kernel is indexed on both axes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        tags.input_tags.sparse = self._takes_sparse()
         return tags
+
+    def _takes_sparse(self) -> bool:
+        """Return whether the kernel is one of scikit-learn's that take sparse inputs."""
+        return isinstance(self.kernel, str) and self.kernel in _OF_SPARSE
 
 
 class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
@@ -208,8 +216,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
         Parameters
         ----------
-        X : array_like of shape (n, p), or (n, n) with a precomputed kernel
-            Training inputs, or the kernel between them (without the 1/n).
+        X : array_like or sparse matrix of shape (n, p), or (n, n) with a precomputed kernel
+            Training inputs, or the kernel between them (without the 1/n). Sparse
+            where `kernel` names one of scikit-learn's that takes it.
         y : array_like of shape (n,) or (n, q)
             Labels.
         sample_weight : array_like of shape (n,), optional
@@ -224,14 +233,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
-        n = len(inputs)
+        n = inputs.shape[0]
         weights = _weights(sample_weight, inputs)
         used = weights > 0
         # in the coordinates sqrt(w) y the weighted problem is the unweighted one
         weights = weights[used] / np.max(weights)
         root, total = np.sqrt(weights), float(np.sum(weights))
         try:
-            matrix = self._kernel_matrix(inputs, inputs)[np.ix_(used, used)]
+            matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
             spectrum = self._diagonalised(root[:, None] * matrix * root / total)
         except MemoryError as error:
             raise InvalidInputError(
@@ -276,7 +285,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         for t in range(chosen):
             self._duals[t][used] = (chain.dual(t).T * root).T / total
 
-        self.X_fit_ = np.array(inputs)
+        self.X_fit_ = inputs.copy()
         self.eigenvalues_ = spectrum.d
         self.multipliers_ = chain.c[:chosen]
         self.c_error_ = chain.c_error[:chosen]
@@ -356,15 +365,18 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Spectrum
         """
         check_is_fitted(self)
-        return self._diagonalised(self._kernel_matrix(self.X_fit_, self.X_fit_) / len(self.X_fit_))
+        return self._diagonalised(
+            self.kernel_matrix(self.X_fit_, self.X_fit_) / self.X_fit_.shape[0]
+        )
 
     def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
         """Yield the fit of each of these coefficients; few rows of kernel values are held."""
         inputs = _validated(self, X, reset=False)
-        values = np.empty((len(duals), len(inputs), *self.dual_coef_.shape[1:]))
-        step = max(1, _BATCH // len(self.X_fit_))
-        for start in range(0, len(inputs), step):
-            rows = self._kernel_matrix(inputs[start : start + step], self.X_fit_)
+        m = inputs.shape[0]
+        values = np.empty((len(duals), m, *self.dual_coef_.shape[1:]))
+        step = max(1, _BATCH // self.X_fit_.shape[0])
+        for start in range(0, m, step):
+            rows = self.kernel_matrix(inputs[start : start + step], self.X_fit_)
             with np.errstate(all="ignore"):
                 for t, dual in enumerate(duals):
                     values[t, start : start + step] = rows @ dual + self.intercept_
@@ -375,10 +387,21 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             )
         yield from values
 
-    def _kernel_matrix(self, X: Any, X_fit: Any) -> Array:
-        """Return kernel values between new and training inputs."""
+    def kernel_matrix(self, X: Any, X_fit: Any) -> Array:
+        """Return kernel values between new and training inputs, shape (m, n).
+
+        Parameters
+        ----------
+        X : ndarray of shape (m, p)
+        X_fit : ndarray of shape (n, p)
+
+        Raises
+        ------
+        InvalidInputError
+            If they cannot be evaluated, or are not finite numbers.
+        """
         name = "X" if self._precomputed() else "kernel"
-        expected = (len(X), len(X_fit))
+        expected = (X.shape[0], X_fit.shape[0])
         with np.errstate(all="ignore"):  # what is not finite is reported below
             values = as_real_array(
                 self._kernel_values(X, X_fit),
@@ -412,7 +435,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             "coef0": self.coef0,
         }
         try:
-            if kernel == "rbf":
+            if kernel == "rbf" and not scipy.sparse.issparse(X):
                 # scikit-learn expands ||x - x'||^2, which cancels far from the origin
                 gamma = parameters.get("gamma")
                 gamma = 1 / X.shape[1] if gamma is None else gamma
@@ -533,9 +556,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             return float(self.epsilon)
         if self.epsilon_unit == "noise":
             return float(self.epsilon) * _noise_variance(spectrum, scaled, total)
-        energy = spectrum.to_eigenbasis(scaled).reshape(spectrum.n, -1) ** 2 / total
-        reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
-        unreachable, reachable = float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
+        unreachable, reachable = split_energy(spectrum, scaled)
+        unreachable, reachable = (e * spectrum.n / total for e in (unreachable, reachable))
         if np.any(scaled) and not reachable:
             raise InvalidInputError(
                 "kernel: no function of its space fits any part of the labels (it vanishes at the "
@@ -570,6 +592,19 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
         return chain
+
+
+def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
+    """Return the mean square of the labels that is out of the kernel's reach, and the rest.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    y : ndarray of shape (n,) or (n, q)
+    """
+    energy = spectrum.to_eigenbasis(y).reshape(spectrum.n, -1) ** 2 / spectrum.n
+    reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
+    return float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
 
 
 def _lost(chain: Chain) -> Array:
@@ -631,7 +666,10 @@ def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
             _refuse_casts(value, name)
     try:
         with np.errstate(all="ignore"):  # what overflows is reported as infinite
-            return validate_data(estimator, X, *y, dtype=np.float64, **options)
+            formats = ("csr", "csc") if estimator._takes_sparse() else False
+            return validate_data(
+                estimator, X, *y, dtype=np.float64, accept_sparse=formats, **options
+            )
     except (TypeError, ValueError, OverflowError) as error:
         raise _UnusableDataError(f"{_culprit(X, options)}: {error}") from error
 
@@ -666,7 +704,7 @@ def _culprit(X: Any, options: dict[str, Any]) -> str:
         return "X"
     try:
         with np.errstate(all="ignore"):
-            check_array(X, dtype=cast(Any, np.float64))
+            check_array(X, accept_sparse=True, dtype=cast(Any, np.float64))
     except (TypeError, ValueError, OverflowError):
         return "X"
     return "y"

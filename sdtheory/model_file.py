@@ -49,7 +49,7 @@ _ARRAYS = {
     "tried_multipliers_": ("tried",),
 }
 _NUMBERS = {"collapsed_": bool, "epsilon_": float, "n_features_in_": int, "n_rounds_": int}
-_OWN = {"shift": ("p",), "scale": ("p",), "centre": ("k",)}
+_OWN = {"shift": ("p",), "scale": ("p",)}
 _AXES = _ARRAYS | _OWN
 _WORDS = ("format", "version", "parameters", "fitted", "inputs", "targets")
 
@@ -61,15 +61,13 @@ class Model:
     Attributes
     ----------
     estimator : SelfDistilledKernelRidge
-        Fitted on ``(x - shift) / scale`` and ``y - centre``.
+        Fitted on ``(x - shift) / scale``.
     inputs : tuple of str
         Names of the p input columns.
     targets : tuple of str
         Names of the q label columns.
     shift, scale : ndarray of shape (p,)
         Of the inputs.
-    centre : ndarray of shape (q,)
-        Of the labels.
     """
 
     estimator: SelfDistilledKernelRidge
@@ -77,7 +75,6 @@ class Model:
     targets: tuple[str, ...]
     shift: Array
     scale: Array
-    centre: Array
 
     def predict(self, x: ArrayLike) -> Array:
         """Evaluate the fit.
@@ -91,7 +88,7 @@ class Model:
         -------
         ndarray of shape (m, q)
         """
-        return self.estimator.predict(self._scaled(x)).reshape(-1, len(self.centre)) + self.centre
+        return self.estimator.predict(self._scaled(x)).reshape(-1, len(self.targets))
 
     def staged_predict(self, x: ArrayLike) -> Array:
         """Evaluate the fit of every round.
@@ -104,10 +101,10 @@ class Model:
         -------
         ndarray of shape (T, m, q)
         """
-        q = len(self.centre)
+        q = len(self.targets)
         scaled = self._scaled(x)
         stages = [f.reshape(-1, q) for f in self.estimator.staged_predict(scaled)]
-        return np.array(stages).reshape(-1, len(scaled), q) + self.centre
+        return np.array(stages).reshape(-1, len(scaled), q)
 
     def _scaled(self, x: ArrayLike) -> Array:
         values = as_real_array(x, "x", ndim=(2,))
@@ -141,6 +138,11 @@ def save(model: Model, path: Path) -> None:
             f"a model file holds a fitted SelfDistilledKernelRidge, but the estimator is "
             f"{estimator!r}. Fit it, or write another kind with joblib (a pickle: load it only "
             f"where you trust its origin)."
+        )
+    if not isinstance(estimator.X_fit_, np.ndarray):
+        raise InvalidInputError(
+            "a model file holds no sparse inputs. Fit on a dense matrix, or write the estimator "
+            "with joblib."
         )
     manifest = {
         "format": FORMAT,
@@ -242,7 +244,7 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
         raise InvalidInputError("its manifest has other keys than a model's")
     estimator.set_params(**{name: _parameter(name, value) for name, value in words.items()})
     estimator.check_parameters()
-    sizes = {"k": len(manifest["targets"]), "p": len(manifest["inputs"])}
+    sizes = {"p": len(manifest["inputs"])}
     if set(numbers) != set(_NUMBERS):
         raise InvalidInputError("its numbers are not those of a model")
     for name, kind in _NUMBERS.items():
@@ -263,7 +265,7 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
         if not all(sizes.setdefault(axis, length) == length for axis, length in pairs):
             raise InvalidInputError(f"{name} has shape {shape}, which does not fit the others")
     if (sizes["T"], sizes["p"]) != (estimator.n_rounds_, estimator.n_features_in_) or (
-        sizes.get("q", 1) != sizes["k"]
+        sizes.get("q", 1) != len(manifest["targets"])
     ):
         raise InvalidInputError("its numbers and its arrays do not fit together")
     for name in _ARRAYS:

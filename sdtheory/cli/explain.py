@@ -49,11 +49,15 @@ def _run(arguments: argparse.Namespace) -> int:
             f"pip install 'sdtheory[certify]'."
         ) from error
     training.check_outputs(arguments, "json")
-    model = training.estimator(arguments)
+    settings = training.settings(arguments)
     data = training.load(arguments)
+    model = training.estimator(settings)
     training.fit(model, data)
     check = verification.check(
-        gram=model.spectrum(), y=data.y, epsilon=model.epsilon_, rounds=model.n_rounds_ or None
+        gram=model.spectrum(),
+        y=data.y - model.intercept_,
+        epsilon=model.epsilon_,
+        rounds=model.n_rounds_ or None,
     )
     if str(arguments.json) == "-":
         print(json.dumps(_numbers(check), indent=1, allow_nan=False))

@@ -17,8 +17,11 @@ import numpy as np
 
 from sdtheory import files
 from sdtheory.cli import tables
+from sdtheory.kernels import GREENS_FUNCTIONS
 from sdtheory.validation import Array, InvalidInputError
 
+#: Kernels that depend on a distance, whose scale the columns must share.
+STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample.
 MOST_ROWS = 10_000
 
@@ -28,39 +31,13 @@ _UNITS = {"": ("absolute", 1.0), "%": ("relative", 0.01), "noise": ("noise", 1.0
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the data and the model."""
-    data = parser.add_argument_group("data")
-    data.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
-    data.add_argument(
-        "--target",
-        action="append",
-        required=True,
-        metavar="COLUMN",
-        help="label column; several labels share one tolerance",
-    )
-    data.add_argument(
-        "--inputs", nargs="+", metavar="COLUMN", help="input columns (default: all others)"
-    )
-    data.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
-    data.add_argument("--sample", type=int, metavar="N", help="use N rows, drawn at random")
-    data.add_argument("--seed", type=int, default=0, metavar="S", help="of that draw (default: 0)")
-    data.add_argument(
-        "--rescale",
-        choices=("none", "unit", "standard"),
-        default="none",
-        help="input columns onto [0, 1], or to mean 0 and variance 1 (default: none)",
-    )
-    data.add_argument("--centre", action="store_true", help="subtract the labels' mean")
-    model = parser.add_argument_group("model")
+    add_data_options(parser)
+    model = add_kernel_options(parser)
     model.add_argument(
-        "--kernel",
-        default="rbf",
-        metavar="NAME",
-        help="beam, bridge or periodic (Green's functions on [0, 1]), or one of scikit-learn's "
-        "(default: rbf)",
+        "--no-intercept",
+        action="store_true",
+        help="fit the labels themselves, and not their distance to their mean",
     )
-    model.add_argument("--gamma", type=float, help="of rbf, laplacian, poly and sigmoid")
-    model.add_argument("--degree", type=float, default=3, help="of poly (default: 3)")
-    model.add_argument("--coef0", type=float, default=1, help="of poly and sigmoid (default: 1)")
     model.add_argument(
         "--epsilon",
         default="10%",
@@ -84,6 +61,47 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the data."""
+    data = parser.add_argument_group("data")
+    data.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
+    data.add_argument(
+        "--target",
+        action="append",
+        required=True,
+        metavar="COLUMN",
+        help="label column; several labels share one tolerance",
+    )
+    data.add_argument(
+        "--inputs", nargs="+", metavar="COLUMN", help="input columns (default: all others)"
+    )
+    data.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
+    data.add_argument("--sample", type=int, metavar="N", help="use N rows, drawn at random")
+    data.add_argument("--seed", type=int, default=0, metavar="S", help="of that draw (default: 0)")
+    data.add_argument(
+        "--rescale",
+        choices=("none", "unit", "standard"),
+        help="input columns onto [0, 1], or to mean 0 and variance 1 (default: standard for the "
+        "kernels of a distance, rbf and laplacian; none for all others)",
+    )
+
+
+def add_kernel_options(parser: argparse.ArgumentParser) -> Any:
+    """Declare the kernel; return the group of options."""
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--kernel",
+        default="rbf",
+        metavar="NAME",
+        help="beam, bridge or periodic (Green's functions on [0, 1]), or one of scikit-learn's "
+        "(default: rbf)",
+    )
+    model.add_argument("--gamma", type=float, help="of rbf, laplacian, poly and sigmoid")
+    model.add_argument("--degree", type=float, default=3, help="of poly (default: 3)")
+    model.add_argument("--coef0", type=float, default=1, help="of poly and sigmoid (default: 1)")
+    return model
+
+
 @dataclass(frozen=True)
 class Training:
     """Data as the estimator sees them.
@@ -95,9 +113,8 @@ class Training:
     x : ndarray of shape (n, p)
         Rescaled.
     y : ndarray of shape (n,) or (n, q)
-        Centred.
     shift, scale : ndarray of shape (p,)
-    centre : ndarray of shape (q,)
+    rescaled : {"none", "unit", "standard"}
     """
 
     inputs: tuple[str, ...]
@@ -106,27 +123,33 @@ class Training:
     y: Array
     shift: Array
     scale: Array
-    centre: Array
+    rescaled: str
 
 
-def estimator(arguments: argparse.Namespace) -> Any:
-    """Return the estimator, not fitted."""
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of the estimator."""
+    unit, epsilon = _epsilon(arguments.epsilon)
+    return {
+        "kernel": arguments.kernel,
+        "gamma": arguments.gamma,
+        "degree": arguments.degree,
+        "coef0": arguments.coef0,
+        "epsilon": epsilon,
+        "epsilon_unit": unit,
+        "rounds": _rounds(arguments.rounds),
+        "criterion": arguments.criterion,
+        "fit_intercept": not arguments.no_intercept,
+    }
+
+
+def estimator(parameters: dict[str, Any]) -> Any:
+    """Return the estimator, not fitted; call it late, as scikit-learn takes seconds to load."""
     from sdtheory.estimator import SelfDistilledKernelRidge
 
-    unit, epsilon = _epsilon(arguments.epsilon)
-    return SelfDistilledKernelRidge(
-        arguments.kernel,
-        gamma=arguments.gamma,
-        degree=arguments.degree,
-        coef0=arguments.coef0,
-        epsilon=epsilon,
-        epsilon_unit=unit,
-        rounds=_rounds(arguments.rounds),
-        criterion=arguments.criterion,
-    )
+    return SelfDistilledKernelRidge(**parameters)
 
 
-def load(arguments: argparse.Namespace) -> Training:
+def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
     """Read the data and rescale them."""
     if arguments.sample is not None and arguments.sample < 1:
         raise InvalidInputError(f"--sample must be at least 1, but is {arguments.sample}.")
@@ -161,34 +184,59 @@ def load(arguments: argparse.Namespace) -> Training:
         arguments.data,
         choose,
         delimiter=arguments.delimiter,
-        most_rows=None if arguments.sample else MOST_ROWS,
+        most_rows=None if arguments.sample else most_rows,
     )
     x, y = table[inputs], table[targets]
     if arguments.sample is not None and arguments.sample < len(x):
         rows = np.random.default_rng(arguments.seed).choice(len(x), arguments.sample, replace=False)
         x, y = x[np.sort(rows)], y[np.sort(rows)]
-    shift, scale = _scaling(x, arguments.rescale)
-    centre = y.mean(axis=0) if arguments.centre else np.zeros(y.shape[1])
-    labels = y - centre
+    same = [name for name, spread in zip(targets, np.ptp(y, axis=0), strict=True) if not spread]
+    if same:
+        raise InvalidInputError(
+            f"--target: {same[0]!r} is the same in every row: there is nothing to fit."
+        )
+    rescaled = arguments.rescale or ("standard" if arguments.kernel in STATIONARY else "none")
+    if (
+        arguments.kernel in GREENS_FUNCTIONS
+        and rescaled == "none"
+        and not 0 <= x.min() <= x.max() <= 1
+    ):
+        raise InvalidInputError(
+            f"the inputs span [{x.min():.6g}, {x.max():.6g}], but the kernel {arguments.kernel!r} "
+            f"lives on [0, 1]. Pass --rescale unit."
+        )
+    shift, scale = _scaling(x, rescaled)
     return Training(
         inputs,
         targets,
         (x - shift) / scale,
-        labels[:, 0] if labels.shape[1] == 1 else labels,
+        y[:, 0] if y.shape[1] == 1 else y,
         shift,
         scale,
-        centre,
+        rescaled,
     )
 
 
 def fit(model: Any, training: Training) -> list[str]:
-    """Fit the estimator; return its warnings."""
+    """Fit the estimator; return its warnings.
+
+    Raises
+    ------
+    InvalidInputError
+        If the mean of the labels, which takes no fit, meets the tolerance.
+    """
     n = len(training.x)
     if n > 2000 and sys.stderr.isatty():
         print(f"fitting {n} points (an {n} x {n} eigendecomposition) ...", file=sys.stderr)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(training.x, training.y)
+    variance = float(np.sum(np.var(training.y, axis=0)))
+    if model.epsilon_ >= variance:
+        raise InvalidInputError(
+            f"--epsilon: the tolerance {model.epsilon_:.6g} is not below the variance of the "
+            f"labels, {variance:.6g}, so that their mean alone meets it. Pass a smaller one."
+        )
     return [str(warning.message) for warning in caught]
 
 

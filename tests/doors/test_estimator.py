@@ -1,12 +1,16 @@
 """The estimators against scikit-learn's conventions and against chains fitted one by one."""
 
+import importlib
+import inspect
 import pickle
+import re
 import warnings
 from fractions import Fraction
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.gaussian_process.kernels import Matern
@@ -17,7 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sdtheory import InfeasibleToleranceError, InvalidInputError, SimplySupportedBeam, distill, gram
+from sdtheory import (
+    AccuracyError,
+    InfeasibleToleranceError,
+    InvalidInputError,
+    SimplySupportedBeam,
+    distill,
+    gram,
+)
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
 from sdtheory.plotting import DistillationDisplay
@@ -616,10 +627,104 @@ def test_predictions_are_made_in_batches(monkeypatch):
     whole = model.predict(X), list(model.staged_predict(X))
     monkeypatch.setattr("sdtheory.estimator._BATCH", 100)
     sizes = []
-    inner = Regressor._kernel_matrix
+    inner = Regressor.kernel_matrix
     monkeypatch.setattr(
-        Regressor, "_kernel_matrix", lambda self, a, b: sizes.append(len(a)) or inner(self, a, b)
+        Regressor, "kernel_matrix", lambda self, a, b: sizes.append(len(a)) or inner(self, a, b)
     )
     close(model.predict(X), whole[0], 1e-15)
     close(list(model.staged_predict(X)), whole[1], 1e-15)
     assert max(sizes) == 3
+
+
+def test_the_intercept_is_the_weighted_mean_and_moves_nothing_else():
+    X, y = sample(q=2)
+    weights = np.arange(1.0, 13.0)
+    model = Regressor(gamma=0.3, rounds=2, fit_intercept=True).fit(X, y + 7, weights)
+    mean = np.average(y + 7, axis=0, weights=weights)
+    close(model.intercept_, mean)
+    plain = Regressor(gamma=0.3, rounds=2).fit(X, y + 7 - mean, weights)
+    close(model.multipliers_, plain.multipliers_)
+    close(model.predict(X[:3]), plain.predict(X[:3]) + mean)
+    close(list(model.staged_predict(X)), np.array(list(plain.staged_predict(X))) + mean)
+    assert np.ndim(Regressor(fit_intercept=True).fit(X, y[:, 0]).intercept_) == 0
+
+
+def test_what_distill_refuses_is_refused_here_in_the_same_words():
+    K, y = 9 * np.diag(np.geomspace(1e-14, 1, 9)), np.ones(9)
+    refused = 0
+    for epsilon in np.linspace(0.02, 0.9, 40):
+        model = Regressor("precomputed", epsilon=epsilon, epsilon_unit="absolute", rounds=1)
+        try:
+            chain = distill(K / 9, y, epsilon, 1)
+        except AccuracyError as error:
+            refused += 1
+            with pytest.raises(AccuracyError, match=re.escape(str(error))):
+                model.fit(K, y)
+        else:
+            np.testing.assert_allclose(model.fit(K, y).multipliers_, chain.c, rtol=1e-12)
+    assert 0 < refused < 40
+
+
+def test_the_error_of_each_multiplier_is_that_of_the_chain():
+    X, y = sample(n=30)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=3).fit(X, y)
+    K = np.exp(-0.3 * np.sum((X[:, None] - X) ** 2, axis=-1)) / 30
+    chain = distill(K, y, model.epsilon_, 3)
+    np.testing.assert_allclose(model.c_error_, chain.c_error, rtol=1e-3)
+    assert np.all(np.abs(model.multipliers_ / chain.c - 1) <= chain.c_error)
+    given = Regressor(gamma=0.3, c=[0.1, 0.2], rounds=2).fit(X, y)
+    assert not np.any(given.c_error_)
+
+
+def test_rounds_whose_multipliers_rounding_hides_are_not_tried():
+    X, y = sample(n=30)
+    auto = Regressor(gamma=0.3, epsilon=0.05, rounds="auto").fit(X, y)
+    whole = Regressor(gamma=0.3, epsilon=0.05, rounds=None).fit(X, y)
+    tried = len(auto.criterion_)
+    assert tried == len(auto.tried_multipliers_) == len(auto.tried_loss_)
+    np.testing.assert_array_equal(auto.tried_multipliers_, whole.multipliers_[:tried])
+
+
+def test_sparse_inputs_are_as_good_as_dense():
+    X, y = sample(n=30, p=3)
+    X[np.abs(X) < 0.5] = 0
+    for kernel in ("rbf", "linear", "cosine"):
+        dense = Regressor(kernel, epsilon=0.5, rounds=2).fit(X, y)
+        thin = Regressor(kernel, epsilon=0.5, rounds=2).fit(scipy.sparse.csr_matrix(X), y)
+        close(thin.multipliers_, dense.multipliers_)
+        close(thin.predict(scipy.sparse.csr_matrix(X)), dense.predict(X))
+    with pytest.raises(InvalidInputError, match=r"X: .*[Ss]parse"):
+        Regressor("beam").fit(scipy.sparse.csr_matrix(np.abs(X) / 10), y)
+
+
+class AsKernelRidge:
+    """scikit-learn's KernelRidge, by one round of ours at c = alpha over the sum of the weights."""
+
+    def __init__(self, alpha=1, kernel="linear"):
+        self.alpha, self.kernel = alpha, kernel
+
+    def fit(self, X, y, sample_weight=None):
+        total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
+        self.model = Regressor(self.kernel, c=self.alpha / total).fit(X, y, sample_weight)
+        return self
+
+    def predict(self, X):
+        return self.model.predict(X)
+
+
+peer = importlib.import_module("sklearn.tests.test_kernel_ridge")
+PEER = sorted(name for name in vars(peer) if name.startswith("test_"))
+
+
+@pytest.mark.parametrize("name", PEER)
+def test_the_tests_of_kernel_ridge(name, monkeypatch):
+    monkeypatch.setattr(peer, "KernelRidge", AsKernelRidge)
+    if name == "test_kernel_ridge_singular_kernel":
+        # alpha = 0 interpolates, where there is no multiplier
+        with pytest.raises(InvalidInputError, match="c must hold multipliers between"):
+            vars(peer)[name]()
+        return
+    needed = inspect.signature(vars(peer)[name]).parameters
+    kinds = (*peer.CSR_CONTAINERS, *peer.CSC_CONTAINERS) if needed else (None,)
+    for kind in kinds:
+        vars(peer)[name](*[kind] * bool(needed))
