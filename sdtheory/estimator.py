@@ -435,7 +435,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             "coef0": self.coef0,
         }
         try:
-            if kernel == "rbf" and not scipy.sparse.issparse(X):
+            if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
                 # scikit-learn expands ||x - x'||^2, which cancels far from the origin
                 gamma = parameters.get("gamma")
                 gamma = 1 / X.shape[1] if gamma is None else gamma
@@ -664,14 +664,14 @@ def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
             raise InvalidInputError(f"{name} has masked entries. Fill or drop them first.")
         if name == "X" or options.get("y_numeric"):
             _refuse_casts(value, name)
+    formats = ("csr", "csc") if estimator._takes_sparse() else False
     try:
         with np.errstate(all="ignore"):  # what overflows is reported as infinite
-            formats = ("csr", "csc") if estimator._takes_sparse() else False
             return validate_data(
                 estimator, X, *y, dtype=np.float64, accept_sparse=formats, **options
             )
     except (TypeError, ValueError, OverflowError) as error:
-        raise _UnusableDataError(f"{_culprit(X, options)}: {error}") from error
+        raise _UnusableDataError(f"{_culprit(X, formats, options)}: {error}") from error
 
 
 def _refuse_casts(value: Any, name: str) -> None:
@@ -699,12 +699,12 @@ def _refuse_casts(value: Any, name: str) -> None:
             )
 
 
-def _culprit(X: Any, options: dict[str, Any]) -> str:
+def _culprit(X: Any, formats: Any, options: dict[str, Any]) -> str:
     if options.get("reset") is False:
         return "X"
     try:
         with np.errstate(all="ignore"):
-            check_array(X, accept_sparse=True, dtype=cast(Any, np.float64))
+            check_array(X, accept_sparse=formats, dtype=cast(Any, np.float64))
     except (TypeError, ValueError, OverflowError):
         return "X"
     return "y"

@@ -257,7 +257,7 @@ def test_a_pickle_is_written_with_a_warning_and_read_only_if_trusted(sdtheory, e
 def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
     pytest.importorskip("flint")
     report = tmp_path / "out.json"
-    code, out, err = sdtheory("explain", example, *BEAM, "--rounds", "all", "--json", report)
+    code, out, err = sdtheory("explain", example, *BEAM, "--all", "--json", report)
     assert (code, err) == (0, "")
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["good"]
@@ -272,6 +272,21 @@ def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
         (line,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
         assert row["verdict"] in line
     assert "kappa = inf" in out
+
+
+def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
+    pytest.importorskip("flint")
+    code, out, err = sdtheory("explain", example, *BEAM)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) <= 10
+    assert lines[0] == "11 points; G has rank 9 and condition number inf."
+    assert "followed to their collapse, they have 4 non-trivial fit(s)" in lines[1]
+    assert "all of them hold." in lines[2]
+    assert lines[3].startswith("Tightest: ")
+    assert lines[4].startswith("Loosest: ")
+    _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
+    assert "followed for --rounds 2, they have 2 non-trivial" in out
 
 
 def test_explain_is_exit_code_1_where_a_statement_fails(sdtheory, example, monkeypatch):

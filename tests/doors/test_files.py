@@ -277,3 +277,17 @@ def test_integers_that_do_not_fit_a_float_are_refused(tmp_path):
     np.save(array, np.array([[1, 2], [2**60 + 1, 3]]))
     with pytest.raises(InvalidInputError, match="row 1, column '0': 1152921504606846977 does not"):
         tables.read(array, everything)
+
+
+def test_a_wrong_table_is_refused_before_scikit_learn_is_loaded(tmp_path):
+    (tmp_path / "d.csv").write_text("x,y\n1,high\n", encoding="utf-8")
+    script = (
+        "import sys\n"
+        "from sdtheory.cli import main\n"
+        "print(main(['fit', 'd.csv', '--target', 'y']), 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "2 False\n"
+    assert "line 2, column 'y'" in done.stderr
