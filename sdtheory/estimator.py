@@ -21,13 +21,22 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
-from sdtheory.solvers import KNOWN, Chain, distill, refuse_lost_digits
+from sdtheory.solvers import (
+    CROSSING,
+    KNOWN,
+    SOLVERS,
+    Chain,
+    KernelOperator,
+    distill,
+    refuse_lost_digits,
+)
 from sdtheory.solvers.eigh import with_multipliers
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
@@ -81,6 +90,7 @@ class _KernelChain(BaseEstimator):
         rounds: int | str | None = 1,
         criterion: str = "gcv",
         fit_intercept: bool = False,
+        solver: str = "auto",
     ) -> None:
         self.kernel = kernel
         self.gamma = gamma
@@ -93,6 +103,7 @@ class _KernelChain(BaseEstimator):
         self.rounds = rounds
         self.criterion = criterion
         self.fit_intercept = fit_intercept
+        self.solver = solver
 
     def __sklearn_tags__(self) -> Any:
         """Declare that a precomputed kernel is indexed on both axes."""
@@ -149,6 +160,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         the mean to every prediction. `epsilon` and `criterion` then speak of
         that distance. Without it the fits shrink towards zero, wherever the
         labels lie.
+    solver : {"auto", "eigh", "band", "krylov", "spline"}, default="auto"
+        As in `sdtheory.distill`. "eigh" diagonalises the kernel matrix, as
+        weights, ``rounds="auto"``, `c` and every unit of epsilon but "absolute"
+        need. Where none of these is asked for, "auto" leaves the choice to
+        `sdtheory.distill` for more than 1500 points, which never stores the
+        matrix if products with it suffice; `solver_` is its choice.
 
     Attributes
     ----------
@@ -166,7 +183,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     shrinkage_ : ndarray of shape (T, n)
         Diagonals of B_t; eigenvalues ascending.
     eigenvalues_ : ndarray of shape (n,)
-        Eigenvalues of G, ascending.
+        Eigenvalues of G, ascending. This, `shrinkage_` and `criterion_` are
+        empty if `solver_` is not "eigh".
+    solver_ : str
+        The solver that made the chain.
     dual_coef_ : ndarray of shape (n,) or (n, q)
         ``predict(X) = K(X, X_fit_) @ dual_coef_``.
     X_fit_ : ndarray of shape (n, p)
@@ -233,12 +253,111 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
-        n = inputs.shape[0]
         weights = _weights(sample_weight, inputs)
         used = weights > 0
         # in the coordinates sqrt(w) y the weighted problem is the unweighted one
         weights = weights[used] / np.max(weights)
         root, total = np.sqrt(weights), float(np.sum(weights))
+        self.intercept_ = np.zeros(labels.shape[1:])
+        if self.fit_intercept:
+            self.intercept_ = weights @ labels[used] / total
+        labels = labels - self.intercept_
+        self.intercept_ = self.intercept_[()]
+        scaled = (labels[used].T * root).T
+
+        if self._needs_eigenbasis(inputs, weights, multipliers):
+            chain, shrinkage, eigenvalues = self._in_eigenbasis(
+                inputs, scaled, (used, root, total), multipliers
+            )
+        else:
+            chain, shrinkage, eigenvalues = self._by_distill(inputs, scaled)
+        if multipliers is None and chain.n_rounds:
+            self._warn_of_the_mean(labels[used], weights)
+        chosen = chain.n_rounds
+        if self.rounds == "auto" and chosen:
+            chosen = int(np.argmin(self.criterion_)) + 1
+        self.solver_ = chain.solver
+        if chain.solver == "eigh":
+            refuse_lost_digits(chain, KNOWN, chosen)
+        # a chain that is left early has not collapsed
+        self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
+        self._duals = np.zeros((chosen, *labels.shape))
+        for t in range(chosen):
+            self._duals[t][used] = (chain.dual(t).T * root).T / total
+
+        self.X_fit_ = inputs.copy()
+        self.eigenvalues_ = eigenvalues
+        self.multipliers_ = chain.c[:chosen]
+        self.c_error_ = chain.c_error[:chosen]
+        self.shrinkage_ = shrinkage[:chosen]
+        self.n_rounds_ = chosen
+        self.training_loss_ = self.tried_loss_[:chosen]
+        low, high = chain.n_rounds_range
+        self._finish(labels, low if low != high else None)
+        return self
+
+    def _needs_eigenbasis(self, inputs: Any, weights: Array, multipliers: Array | None) -> bool:
+        """Return whether the matrix must be diagonalised; refuse a solver that cannot do it."""
+        reasons = [
+            reason
+            for reason, holds in (
+                ("c", multipliers is not None),
+                ('rounds="auto"', self.rounds == "auto"),
+                (f'epsilon_unit="{self.epsilon_unit}"', self.epsilon_unit != "absolute"),
+                ("sample_weight", len(weights) < inputs.shape[0] or np.ptp(weights) > 0),
+                ('kernel="precomputed"', self._precomputed()),
+                ("sparse X", scipy.sparse.issparse(inputs)),
+            )
+            if holds
+        ]
+        if self.solver not in ("auto", "eigh") and reasons:
+            raise InvalidInputError(
+                f"solver={self.solver!r} cannot be had with {reasons[0]}, which needs the "
+                f'eigenvectors of the kernel matrix. Pass solver="eigh", or leave it out.'
+            )
+        few = self.solver == "auto" and inputs.shape[0] <= CROSSING
+        return bool(reasons) or few or self.solver == "eigh"
+
+    def _by_distill(self, inputs: Array, labels: Array) -> tuple[Chain, Array, Array]:
+        """Return the chain of the solver asked for or chosen, and no eigenbasis."""
+        n = len(inputs)
+        kernel = self.kernel
+        if isinstance(kernel, str):
+            gamma = (self.kernel_params or {"gamma": self.gamma}).get("gamma")
+            gamma = 1 / inputs.shape[1] if gamma is None else float(gamma)
+            if kernel in GREENS_FUNCTIONS:
+                kernel = kernel_by_name(kernel)
+            elif kernel == "rbf" and gamma > 0:
+                kernel = RBF(1 / math.sqrt(2 * gamma))  # its products are compiled
+            else:
+                kernel = self.kernel_matrix
+        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        self.epsilon_ = float(self.epsilon)
+        self._check_length(1 if asked is None else asked, labels)
+        if not np.any(labels):
+            chain = distill(np.eye(n), labels, 1.0)
+        else:
+            chain = distill(
+                KernelOperator(kernel, inputs), labels, self.epsilon_, asked,
+                solver=cast(Any, self.solver),
+            )  # fmt: skip
+        self._check_length(chain.n_rounds, labels)
+        axes = tuple(range(1, chain.y.ndim))
+        square = (chain.y[1:] - chain.y[0]) ** 2
+        self.tried_loss_ = np.sum(square, axis=axes) / n
+        self.tried_multipliers_, self.criterion_ = chain.c, np.empty(0)
+        return chain, np.empty((chain.n_rounds, 0)), np.empty(0)
+
+    def _in_eigenbasis(
+        self,
+        inputs: Any,
+        scaled: Array,
+        weighting: tuple[Any, Array, float],
+        multipliers: Array | None,
+    ) -> tuple[Chain, Array, Array]:
+        """Return the chain, the diagonals of B_t and the eigenvalues; judge every round."""
+        n = inputs.shape[0]
+        used, root, total = weighting
         try:
             matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
             spectrum = self._diagonalised(root[:, None] * matrix * root / total)
@@ -247,23 +366,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"X has {n} points: their kernel matrix and its eigenvectors need "
                 f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
             ) from error
-        self.intercept_ = np.zeros(labels.shape[1:])
-        if self.fit_intercept:
-            self.intercept_ = weights @ labels[used] / total
-        labels = labels - self.intercept_
-        self.intercept_ = self.intercept_[()]
-        scaled = (labels[used].T * root).T
-
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
             chain = self._solve(spectrum, scaled, total)
-            if chain.n_rounds:
-                self._warn_of_the_mean(labels[used], weights)
         else:
             self.epsilon_ = float("nan")
             self._check_length(len(multipliers), scaled)
             chain = with_multipliers(spectrum, scaled, multipliers)
-
         known = chain.n_rounds
         if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
             known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
@@ -275,26 +384,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             tried = _leave_one_out(chain, lost, total)
         self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
         self.tried_multipliers_ = chain.c[:known]
-        chosen = chain.n_rounds
-        if self.rounds == "auto" and chosen:
-            chosen = int(np.argmin(self.criterion_)) + 1
-        refuse_lost_digits(chain, KNOWN, chosen)
-        # a chain that is left early has not collapsed
-        self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
-        self._duals = np.zeros((chosen, *labels.shape))
-        for t in range(chosen):
-            self._duals[t][used] = (chain.dual(t).T * root).T / total
-
-        self.X_fit_ = inputs.copy()
-        self.eigenvalues_ = spectrum.d
-        self.multipliers_ = chain.c[:chosen]
-        self.c_error_ = chain.c_error[:chosen]
-        self.shrinkage_ = chain.B[:chosen]
-        self.n_rounds_ = chosen
-        self.training_loss_ = loss[:chosen]
-        low, high = chain.n_rounds_range
-        self._finish(labels, low if low != high else None)
-        return self
+        return chain, chain.B, spectrum.d
 
     def _warn_of_the_mean(self, labels: Array, weights: Array) -> None:
         """Warn where the labels' mean, which takes no fit, is nearer to them."""
@@ -483,7 +573,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             raise InvalidInputError(
                 f"fit_intercept must be True or False, but is {self.fit_intercept!r}."
             )
-        for name, allowed in (("epsilon_unit", _UNITS), ("criterion", _CRITERIA)):
+        for name, allowed in (
+            ("epsilon_unit", _UNITS),
+            ("criterion", _CRITERIA),
+            ("solver", SOLVERS),
+        ):
             value = getattr(self, name)
             if not (isinstance(value, str) and value in allowed):
                 raise InvalidInputError(

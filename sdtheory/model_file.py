@@ -37,18 +37,19 @@ _MANIFEST, _DIGEST = "manifest", "sha256"
 _ARRAYS = {
     "X_fit_": ("n", "p"),
     "_duals": ("T", "n", "q"),
-    "criterion_": ("tried",),
+    "criterion_": ("judged",),
     "dual_coef_": ("n", "q"),
-    "eigenvalues_": ("n",),
+    "eigenvalues_": ("rank",),
     "c_error_": ("T",),
     "intercept_": ("q",),
     "multipliers_": ("T",),
-    "shrinkage_": ("T", "n"),
+    "shrinkage_": ("T", "rank"),
     "training_loss_": ("T",),
     "tried_loss_": ("tried",),
     "tried_multipliers_": ("tried",),
 }
-_NUMBERS = {"collapsed_": bool, "epsilon_": float, "n_features_in_": int, "n_rounds_": int}
+_NUMBERS = {"collapsed_": bool, "epsilon_": float, "n_features_in_": int, "n_rounds_": int,
+            "solver_": str}  # fmt: skip
 _OWN = {"shift": ("p",), "scale": ("p",)}
 _AXES = _ARRAYS | _OWN
 _WORDS = ("format", "version", "parameters", "fitted", "inputs", "targets")

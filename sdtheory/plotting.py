@@ -360,6 +360,7 @@ class DistillationDisplay:
         DistillationDisplay
         """
         count = 3 if self.data is None else 4
+        panels: list[Any]
         if axes is None:
             self.figure_, grid = canvas(1, 3, height=3.2) if count == 3 else canvas(2, 2)
             panels = list(grid.flat)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,12 @@ def _run(arguments: argparse.Namespace) -> int:
     training.check_suffix(arguments.save, "--save", (".npz", ".joblib"))
     training.check_outputs(arguments, "plot", "save", "json")
     settings = training.settings(arguments)
-    data = training.load(arguments)
+    matrix = (
+        settings["epsilon_unit"] != "absolute"
+        or settings["rounds"] == "auto"
+        or settings["solver"] in ("eigh", "band")
+    )
+    data = training.load(arguments, training.MOST_ROWS if matrix else training.MOST_PRODUCTS)
     model = training.estimator(settings)
     notes = training.fit(model, data)
     numbers = _numbers(arguments, model, data, notes)
@@ -72,20 +78,21 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[str]) -> Any:
-    tried = zip(model.tried_multipliers_, model.tried_loss_, model.criterion_, strict=True)
+    tried = zip_longest(model.tried_multipliers_, model.tried_loss_, model.criterion_.tolist())
     rounds = [
-        {"round": t, "multiplier": float(c), "loss": float(loss), arguments.criterion: float(value)}
+        {"round": t, "multiplier": float(c), "loss": float(loss), arguments.criterion: value}
         for t, (c, loss, value) in enumerate(tried)
     ]
     for row, B, error in zip(rounds, model.shrinkage_, model.c_error_, strict=False):
-        row |= {"trace": float(np.sum(B)), "error of multiplier": float(error)}
+        row |= {"trace": float(np.sum(B)) if B.size else None, "error of multiplier": float(error)}
     return {
         "data": str(arguments.data),
         "rows": len(data.x),
         "inputs": data.inputs,
         "targets": data.targets,
         "kernel": arguments.kernel,
-        "rank": int(np.count_nonzero(model.eigenvalues_)),
+        "solver": model.solver_,
+        "rank": int(np.count_nonzero(model.eigenvalues_)) if model.solver_ == "eigh" else None,
         "epsilon": model.epsilon_,
         "rounds asked for": arguments.rounds,
         "rounds fitted": model.n_rounds_,
@@ -103,8 +110,13 @@ def _words(numbers: Any) -> str:
     lines = [
         f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
         f"target: {', '.join(numbers['targets'])}",
-        f"kernel {numbers['kernel']}: {numbers['rank']} non-zero eigenvalue(s) of "
-        f"{numbers['rows']}; epsilon = {numbers['epsilon']:.6g}",
+        f"kernel {numbers['kernel']}: "
+        + (
+            f"solver {numbers['solver']}"
+            if numbers["rank"] is None
+            else f"{numbers['rank']} non-zero eigenvalue(s) of {numbers['rows']}"
+        )
+        + f"; epsilon = {numbers['epsilon']:.6g}",
     ]
     if numbers["rescaled"] != "none":
         onto = {"unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}[numbers["rescaled"]]
@@ -117,7 +129,8 @@ def _words(numbers: Any) -> str:
         mark = " <- kept" if row["round"] == kept - 1 else ""
         lines.append(
             f"{row['round']:>5} {row['multiplier']:>12.5g} {row['loss']:>12.5g} "
-            f"{row[how]:>12.5g}{mark}"
+            + (f"{'-':>12}" if row[how] is None else f"{row[how]:>12.5g}")
+            + mark
         )
     lines.append("")
     if numbers["zero"]:

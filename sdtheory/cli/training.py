@@ -22,8 +22,8 @@ from sdtheory.validation import Array, InvalidInputError
 
 #: Kernels that depend on a distance, whose scale the columns must share.
 STATIONARY = ("rbf", "laplacian")
-#: More rows than this must be asked for by --sample.
-MOST_ROWS = 10_000
+#: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
+MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|)", re.IGNORECASE)
 _UNITS = {"": ("absolute", 1.0), "%": ("relative", 0.01), "noise": ("noise", 1.0)}
@@ -58,6 +58,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("gcv", "loo"),
         default="gcv",
         help="generalised cross-validation or leave-one-out (default: gcv)",
+    )
+    model.add_argument(
+        "--solver",
+        default="auto",
+        metavar="NAME",
+        help="eigh, band, krylov or spline; auto chooses. With a number for --epsilon, and a "
+        "number or all for --rounds, many rows need no matrix (default: auto)",
     )
 
 
@@ -139,6 +146,7 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "rounds": _rounds(arguments.rounds),
         "criterion": arguments.criterion,
         "fit_intercept": not arguments.no_intercept,
+        "solver": arguments.solver,
     }
 
 
@@ -227,7 +235,7 @@ def fit(model: Any, training: Training) -> list[str]:
     """
     n = len(training.x)
     if n > 2000 and sys.stderr.isatty():
-        print(f"fitting {n} points (an {n} x {n} eigendecomposition) ...", file=sys.stderr)
+        print(f"fitting {n} points ...", file=sys.stderr)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(training.x, training.y)

@@ -38,7 +38,7 @@ Solver = Literal["auto", "eigh", "band", "krylov", "spline"]
 SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "band", "krylov", "spline")
 #: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
 #: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
-_CROSSING = 1500
+CROSSING = 1500
 #: Points up to which the matrix is stored where products do not settle the multipliers;
 #: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
@@ -232,7 +232,7 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
         kind, n = f"a KernelOperator of {gram.kernel!r}", len(gram.x)
         if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
             return ["spline"], ["eigh", "band", "krylov"], kind
-        if n <= _CROSSING:
+        if n <= CROSSING:
             return *_of_matrix(n), kind
         return ["krylov", "band", "eigh"] if n <= _STORED else ["krylov"], ["eigh", "band"], kind
     if scipy.sparse.issparse(gram):

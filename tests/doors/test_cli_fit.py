@@ -207,6 +207,23 @@ def test_a_tolerance_that_the_mean_meets_is_refused_with_both_numbers(sdtheory, 
     assert np.var(y - found) < 0.5 * np.var(y)
 
 
+def test_many_rows_need_no_matrix(sdtheory, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=20_000)
+    y = np.sin(6 * x) + 0.3 * rng.normal(size=20_000)
+    data = write_csv(tmp_path / "data.csv", ["x", "y"], zip(x, y, strict=True))
+    options = ["--target", "y", "--kernel", "beam", "--rounds", "2", "--epsilon", "0.09"]
+    code, out, err = sdtheory("fit", data, *options, "--save", tmp_path / "m.npz", "--json", "-")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["solver"], found["rows"]) == ("spline", 20_000)
+    assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
+    assert "has more than" in refused(sdtheory, "fit", data, *options, "--solver", "eigh")
+    assert "cannot be had with" in refused(
+        sdtheory, "fit", data, *options[:4], "--sample", "50", "--solver", "krylov"
+    )
+
+
 def test_a_numpy_file_has_numbered_columns(sdtheory, tmp_path):
     path = tmp_path / "data.npy"
     np.save(path, np.column_stack([EXAMPLE.x, EXAMPLE.y]).astype(np.float32))

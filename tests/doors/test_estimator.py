@@ -728,3 +728,41 @@ def test_the_tests_of_kernel_ridge(name, monkeypatch):
     kinds = (*peer.CSR_CONTAINERS, *peer.CSC_CONTAINERS) if needed else (None,)
     for kind in kinds:
         vars(peer)[name](*[kind] * bool(needed))
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "beam", "laplacian", Matern(nu=1.5)])
+def test_a_solver_without_eigenvectors_gives_the_same_chain(kernel, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(60, 1))
+    y = np.sin(6 * X[:, 0]) + 0.3 * rng.normal(size=60)
+    given = {"gamma": 3.0, "epsilon": 0.1, "epsilon_unit": "absolute", "rounds": 2}
+    exact = Regressor(kernel, **given, solver="eigh", fit_intercept=True).fit(X, y)
+    assert exact.solver_ == "eigh"
+    assert Regressor(kernel, **given).fit(X, y).solver_ == "eigh"  # few points
+    monkeypatch.setattr("sdtheory.estimator.CROSSING", 10)
+    wanted = "spline" if kernel == "beam" else "krylov"
+    for solver in (wanted, "auto"):
+        model = Regressor(kernel, **given, solver=solver, fit_intercept=True).fit(X, y)
+        assert solver == "auto" or model.solver_ == wanted
+        np.testing.assert_allclose(model.multipliers_, exact.multipliers_, rtol=1e-6)
+        assert np.all(model.c_error_ <= 1e-3)
+        close(model.predict(X), exact.predict(X), 1e-3)
+        close(model.training_loss_, exact.training_loss_, 1e-3)
+    assert Regressor(kernel, rounds="auto").fit(X, y).solver_ == "eigh"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"rounds": "auto", "epsilon_unit": "absolute"}, 'rounds="auto"'),
+        ({}, 'epsilon_unit="relative"'),
+        ({"c": 0.1}, "c, which"),
+        ({"kernel": "precomputed", "epsilon_unit": "absolute"}, "precomputed"),
+    ],
+)
+def test_a_solver_that_cannot_do_what_is_asked_says_why(parameters, reason):
+    X = np.eye(4) + 0.1
+    with pytest.raises(InvalidInputError, match=f"solver='krylov' cannot be had with .*{reason}"):
+        Regressor(**parameters, solver="krylov").fit(X, np.arange(4.0))
+    with pytest.raises(InvalidInputError, match=r"solver is .fast.\. Choose one of: auto, eigh"):
+        Regressor(solver="fast").fit(X, np.arange(4.0))

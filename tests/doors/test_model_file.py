@@ -287,6 +287,13 @@ def test_no_file_takes_more_memory_than_its_size(tmp_path, content):
     tracemalloc.stop()
 
 
+def test_a_chain_without_eigenvectors_is_saved_as_well(tmp_path):
+    model = fitted("beam", epsilon_unit="absolute", solver="spline")
+    assert model.estimator.solver_ == "spline"
+    save(model, tmp_path / "model.npz")
+    assert same(model, load(tmp_path / "model.npz"))
+
+
 def test_numpy_scalars_in_kernels_can_be_saved(tmp_path):
     for k, model in enumerate(
         (fitted(PeriodicSobolev(np.float64(2.5))), fitted(kernel_params={"gamma": np.float64(2)}))
