@@ -56,7 +56,7 @@ class _Fits:
         return columns.reshape(len(columns), count, q).transpose(1, 0, 2)
 
 
-def solve_band(matrix: Array, start: Start, *, tolerance: float) -> Chain:
+def solve_band(matrix: Array, start: Start, *, ulp: float, tolerance: float) -> Chain:
     """Run self-distillation from a band form of G.
 
     `c_error` is an estimate to first order, for perturbations of G as large as
@@ -68,6 +68,8 @@ def solve_band(matrix: Array, start: Start, *, tolerance: float) -> Chain:
     matrix : ndarray of shape (n, n)
         As `sdtheory.validation.as_gram` returns it.
     start : Start
+    ulp : float
+        Machine epsilon of the entries.
     tolerance : float
         Largest relative error of a multiplier.
 
@@ -91,9 +93,9 @@ def solve_band(matrix: Array, start: Start, *, tolerance: float) -> Chain:
         raise start.infeasible(start.excess + start.rho2)
     if exponent:
         matrix = np.ldexp(matrix, -exponent)
-    chain = _from_leading_rows(matrix, start, tolerance)
+    chain = _from_leading_rows(matrix, start, tolerance, ulp)
     if chain is None:
-        chain = _Rounds(BandForm.of(matrix), matrix, start, tolerance)
+        chain = _Rounds(BandForm.of(matrix), matrix, start, tolerance, ulp)
         chain.check_feasible()
         chain.run()
 
@@ -134,11 +136,11 @@ class _CutTooEarlyError(ArithmeticError):
         self.times = times
 
 
-def _from_leading_rows(matrix: Array, start: Start, tolerance: float) -> _Rounds | None:
+def _from_leading_rows(matrix: Array, start: Start, tolerance: float, ulp: float) -> _Rounds | None:
     """Run the rounds in the leading rows, where those are few and all else below rounding."""
-    n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix))))
+    n, before, left = len(matrix), 0, -float(np.log(backward_error(len(matrix), ulp)))
     for form in LeadingForm.growing(matrix, start.labels):
-        chain = _Rounds(form, matrix, start, tolerance)
+        chain = _Rounds(form, matrix, start, tolerance, ulp)
         try:
             chain.run()
         except _CutTooEarlyError as cut:
@@ -170,14 +172,17 @@ class _Rounds:
     round is its maximum over all perturbations of this norm.
     """
 
-    def __init__(self, form: BandForm, matrix: Array, start: Start, tolerance: float) -> None:
+    def __init__(
+        self, form: BandForm, matrix: Array, start: Start, tolerance: float, ulp: float
+    ) -> None:
         self.form = form
         self._matrix = matrix
         self._labels = form.rotate(start.labels)
         self._start = start
         self._tolerance = tolerance
         n = len(start.labels)
-        self._rounding = backward_error(n) * form.size
+        self._rounding = backward_error(n, ulp) * form.size
+        self._ulp = ulp
         self.roots: list[Root] = []
         self.errors: list[float] = []
         self.r: list[float] = [start.r]
@@ -193,7 +198,7 @@ class _Rounds:
     @cached_property
     def floor(self) -> float:
         """Size of eigenvalues that rounding makes."""
-        return max(len(self._start.labels) * ULP * self.form.size, self._perturbation)
+        return max(len(self._start.labels) * self._ulp * self.form.size, self._perturbation)
 
     def run(self) -> None:
         """Run to the collapse, or the last round asked for."""
@@ -299,7 +304,7 @@ class _Rounds:
         )
         rounding = 2 * self._perturbation / (1e3 * floor) * lower
         if lower - 17 * (upper - lower) - 18 * rounding >= rho2:
-            raise self._start.infeasible(lower)
+            raise self._start.infeasible(lower, rank_decision=True)
 
     def _inaccurate(self, t: int, c: float | None, error: float) -> AccuracyError:
         size = self.form.size

@@ -32,7 +32,7 @@ from scipy.sparse.linalg import LinearOperator
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.linalg import scheduling
 from sdtheory.linalg.blas import times
-from sdtheory.validation import Array, InvalidInputError, as_inputs
+from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_epsilon
 
 #: Rows and columns of a tile: its temporaries stay in the cache.
 _TILE = 256
@@ -286,6 +286,11 @@ class KernelOperator(LinearOperator):
                 f"of a Green's function of sdtheory.kernels or of a scikit-learn kernel."
             )
         super().__init__(np.dtype(float), (len(self.x), len(self.x)))
+
+    @cached_property
+    def precision(self) -> float:
+        """Machine epsilon of the kernel's values."""
+        return machine_epsilon(self.kernel(self.x[:1], self.x[:1]))
 
     @cached_property
     def _product(self) -> Product:
