@@ -163,7 +163,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         the mean to every prediction. `epsilon` and `criterion` then speak of
         that distance. Without it the fits shrink towards zero, wherever the
         labels lie.
-    solver : {"auto", "eigh", "band", "krylov", "spline"}, default="auto"
+    solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
         As in `sdtheory.distill`. "eigh" diagonalises the kernel matrix, as
         weights, ``rounds="auto"``, `c` and every unit of epsilon but "absolute"
         need. Where none of these is asked for, "auto" leaves the choice to

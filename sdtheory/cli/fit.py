@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
     matrix = (
         settings["epsilon_unit"] != "absolute"
         or settings["rounds"] == "auto"
-        or settings["solver"] in ("eigh", "band")
+        or settings["solver"] == "eigh"
     )
     data = training.load(arguments, training.MOST_ROWS if matrix else training.MOST_PRODUCTS)
     model = training.estimator(settings)

@@ -78,14 +78,14 @@ class Chain:
 
     Attributes
     ----------
-    solver : {"eigh", "krylov", "spline", "band"}
+    solver : {"eigh", "krylov", "spline"}
         The solver that made it.
     epsilon : float
         Tolerance on the mean squared residual.
     c : ndarray of shape (T,)
         Multiplier of each round.
     c_error : ndarray of shape (T,)
-        Relative error of c; infinite where unknown. For "eigh" and "band" an
+        Relative error of c; infinite where unknown. For "eigh" an
         estimate for the worst rounding of G, to first order; for "krylov" an
         enclosure, and an estimate of the rounding of products; for "spline"
         an estimate.

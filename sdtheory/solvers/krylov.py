@@ -38,7 +38,13 @@ class _Fits:
 
 
 def solve(
-    gram: Any, start: Start, *, ulp: float, tolerance: float, max_products: int = MAX_PRODUCTS
+    gram: Any,
+    start: Start,
+    *,
+    ulp: float,
+    tolerance: float,
+    max_products: int = MAX_PRODUCTS,
+    labels: float = math.inf,
 ) -> Chain:
     """Run self-distillation from products with G.
 
@@ -66,6 +72,8 @@ def solve(
         Largest relative error of a multiplier.
     max_products : int, default=500
         Products of G with a block of labels to try; each stores another n by q.
+    labels : float, default=inf
+        Largest ||y_t - its exact value|| / ||y||, rounding aside.
 
     Raises
     ------
@@ -93,14 +101,14 @@ def solve(
             continue
         rule = run.quadrature()
         try:
-            chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
+            chain = _enclosed(rule, start, tolerance, labels, exact=run.exhausted)
             break
         except _OpenError as error:
             if last or error.final:
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. Pass a larger tolerance, fewer "
-                    f"rounds, a larger epsilon or more max_products; or use distill or, in one "
-                    f"dimension, distill_spline."
+                    f"rounds, a larger epsilon or more max_products; or use "
+                    f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
             # half of the way that is left at this rate, which grows from product to product
             gained = (missing - error.missing) / (run.blocks - before)
@@ -155,7 +163,9 @@ class _Enclosed:
     outcome: Outcome
 
 
-def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) -> _Enclosed:
+def _enclosed(
+    rule: Quadrature, start: Start, tolerance: float, labels: float, *, exact: bool
+) -> _Enclosed:
     """Enclose every multiplier, or raise for the first round that does not close.
 
     The multipliers themselves come from plain floats: the enclosures prove them.
@@ -168,7 +178,7 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
-    excess = start.excess / rho2 / (1 + start.r)
+    excess, cut = start.excess / rho2 / (1 + start.r), 0.0
 
     def ended(outcome: Outcome) -> _Enclosed:
         return _Enclosed(c, low, high, np.array(r), np.array(z), np.array(y_error), outcome)
@@ -200,6 +210,11 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         low = np.append(low, ends[0] * (1 - rounding))
         high = np.append(high, ends[1] * (1 + rounding))
         residual = rule.tail @ (z[t] / (root + d))
+        cut += float(np.linalg.norm(residual)) / float(np.sqrt(rho2)) / start.r
+        if cut > labels:
+            raise _OpenError(
+                f"y_{t + 1} is not known to {labels:.1g}", missing=math.log(cut / labels)
+            )
         moved = float(np.sqrt(rho2)) * (high[t] / low[t] - 1)
         y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
         z.append(z[t] * (d / (root + d)))
