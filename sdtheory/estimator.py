@@ -35,18 +35,21 @@ from sdtheory.solvers import (
     Chain,
     KernelOperator,
     distill,
+    eigh,
     refuse_lost_digits,
 )
-from sdtheory.solvers.eigh import with_multipliers
+from sdtheory.solvers.chain import ULP, Start
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
     InvalidInputError,
     as_epsilon,
+    as_gram,
     as_number,
     as_real_array,
     inexact,
+    machine_epsilon,
 )
 
 #: Kernels of `sklearn.metrics.pairwise` that take sparse inputs.
@@ -253,6 +256,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
+        ulp = machine_epsilon(X) if self._precomputed() else ULP
         weights = _weights(sample_weight, inputs)
         used = weights > 0
         # in the coordinates sqrt(w) y the weighted problem is the unweighted one
@@ -267,7 +271,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
         if self._needs_eigenbasis(inputs, weights, multipliers):
             chain, shrinkage, eigenvalues = self._in_eigenbasis(
-                inputs, scaled, (used, root, total), multipliers
+                inputs, scaled, (used, root, total, ulp), multipliers
             )
         else:
             chain, shrinkage, eigenvalues = self._by_distill(inputs, scaled)
@@ -352,15 +356,15 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self,
         inputs: Any,
         scaled: Array,
-        weighting: tuple[Any, Array, float],
+        weighting: tuple[Any, Array, float, float],
         multipliers: Array | None,
     ) -> tuple[Chain, Array, Array]:
         """Return the chain, the diagonals of B_t and the eigenvalues; judge every round."""
         n = inputs.shape[0]
-        used, root, total = weighting
+        used, root, total, ulp = weighting
         try:
             matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
-            spectrum = self._diagonalised(root[:, None] * matrix * root / total)
+            spectrum, matrix = self._diagonalised(root[:, None] * matrix * root / total, ulp)
         except MemoryError as error:
             raise InvalidInputError(
                 f"X has {n} points: their kernel matrix and its eigenvectors need "
@@ -368,11 +372,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             ) from error
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
-            chain = self._solve(spectrum, scaled, total)
+            chain = self._solve(spectrum, scaled, total, matrix, ulp)
         else:
             self.epsilon_ = float("nan")
             self._check_length(len(multipliers), scaled)
-            chain = with_multipliers(spectrum, scaled, multipliers)
+            chain = eigh.with_multipliers(spectrum, scaled, multipliers)
         known = chain.n_rounds
         if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
             known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
@@ -455,9 +459,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Spectrum
         """
         check_is_fitted(self)
-        return self._diagonalised(
-            self.kernel_matrix(self.X_fit_, self.X_fit_) / self.X_fit_.shape[0]
-        )
+        matrix = self.kernel_matrix(self.X_fit_, self.X_fit_) / self.X_fit_.shape[0]
+        return self._diagonalised(matrix)[0]
 
     def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
         """Yield the fit of each of these coefficients; few rows of kernel values are held."""
@@ -539,7 +542,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _precomputed(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel == "precomputed"
 
-    def _diagonalised(self, G: Array) -> Spectrum:
+    def _diagonalised(self, G: Array, ulp: float = ULP) -> tuple[Spectrum, Array | None]:
+        """Return the eigendecomposition, and the matrix if its digits are as good as its dtype."""
         name = "X" if self._precomputed() else "kernel"
         size = float(np.max(np.abs(G)))
         if size and not 1 / _LARGEST <= size <= _LARGEST:
@@ -549,13 +553,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"tolerance, the fits do not change."
             )
         try:
+            matrix = as_gram(G)
             try:
-                return Spectrum.from_gram(G)
+                return Spectrum.of(matrix, ulp), matrix
             except InvalidInputError:
                 # eigenvalues below zero show that the kernel itself has lost digits
-                inexact = _KERNEL_ULPS * len(G) * float(np.finfo(float).eps)
-                spectrum = Spectrum.from_gram(G, tolerance=inexact)
-                return replace(spectrum, error=inexact * float(spectrum.d[-1]))
+                inexact = _KERNEL_ULPS * len(G) * ulp
+                spectrum = Spectrum.of(matrix, ulp, inexact)
+                return replace(spectrum, error=inexact * float(spectrum.d[-1])), None
         except InvalidInputError as error:
             raise InvalidInputError(f"{name} gives an unusable Gram matrix: {error}") from error
 
@@ -660,7 +665,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             )
         return unreachable + float(self.epsilon) * reachable
 
-    def _solve(self, spectrum: Spectrum, scaled: Array, total: float) -> Chain:
+    def _solve(
+        self, spectrum: Spectrum, scaled: Array, total: float, matrix: Array | None, ulp: float
+    ) -> Chain:
         """Return the chain at the tolerance, with its errors reported and none refused."""
         if not np.any(scaled):
             return distill(spectrum, scaled, 1.0)  # trivial at any tolerance
@@ -678,10 +685,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
         limit = None if asked is None else min(asked, most)
         try:
-            chain = distill(spectrum, scaled, tolerance, limit, tolerance=math.inf)
+            start = Start.checked(scaled, spectrum.n, tolerance, limit)
+            chain = eigh.solve(spectrum, start, matrix, ulp)
         except InfeasibleToleranceError as error:
             raise InfeasibleToleranceError(
-                self.epsilon_, error.smallest_feasible * spectrum.n / total
+                self.epsilon_,
+                error.smallest_feasible * spectrum.n / total,
+                rank_decision=error.rank_decision,
             ) from error
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)

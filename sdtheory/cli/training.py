@@ -63,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--solver",
         default="auto",
         metavar="NAME",
-        help="eigh, band, krylov or spline; auto chooses. With a number for --epsilon, and a "
+        help="eigh, krylov or spline; auto chooses. With a number for --epsilon, and a "
         "number or all for --rounds, many rows need no matrix (default: auto)",
     )
 
