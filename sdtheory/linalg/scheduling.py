@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
 from typing import Any
 
 from sdtheory.validation import InvalidInputError
@@ -35,10 +37,27 @@ def run(tasks: Sequence[Task], *, jobs: int = 1, scheduler: str | None = None) -
         yield from _on_cluster(tasks, scheduler)
     elif jobs > 1 and len(tasks) > 1:
         # a fresh interpreter for each worker: forking a process with threads may deadlock
-        with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            min(jobs, len(tasks)), mp_context=get_context("spawn"), initializer=end_with_parent
+        ) as pool:
             yield from pool.map(_call, tasks)
     else:
         yield from (task() for task in tasks)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, however it went.
+
+    A worker that waits for work would else wait for ever when its parent is killed.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: Any) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def _call(task: Task) -> Any:
