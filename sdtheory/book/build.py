@@ -57,32 +57,30 @@ class Run:
 
     Attributes
     ----------
-    output : Path
-        Folder of the build.
+    notebooks : Path
+        Folder of executed notebooks.
+    kept : Path
+        Folder of what may be used again.
     jobs : int
         Chapters at a time.
     timeout : float
         Seconds that a cell may take.
     """
 
-    output: Path
+    notebooks: Path
+    kept: Path
     jobs: int = 2
     timeout: float = TIMEOUT
 
     @property
-    def notebooks(self) -> Path:
-        """Folder of executed notebooks."""
-        return self.output / "notebooks"
-
-    @property
     def cache(self) -> Cache:
         """Runs that may be used again."""
-        return Cache(self.output / "cache" / "chapters")
+        return Cache(self.kept / "chapters")
 
     @property
     def evidence(self) -> Path:
         """Folder of evidence that may be used again."""
-        return self.output / "cache" / "evidence"
+        return self.kept / "evidence"
 
 
 def run_chapter(
@@ -241,7 +239,7 @@ def make_stage(root: Path, chapters: list[Chapter], run: Run, stage: Path) -> No
     Sphinx knows what changed.
     """
     problems = []
-    wanted = dict(_plain_files(root, chapters))
+    wanted = dict(plain_files(root, chapters))
     for chapter in chapters:
         name = f"{chapter.path.parent.name}/{chapter.path.name}"
         if not chapter.executable:
@@ -258,7 +256,7 @@ def make_stage(root: Path, chapters: list[Chapter], run: Run, stage: Path) -> No
     lay_out(stage, wanted)
 
 
-def _plain_files(root: Path, chapters: list[Chapter]) -> Iterator[tuple[str, bytes]]:
+def plain_files(root: Path, chapters: list[Chapter]) -> Iterator[tuple[str, bytes]]:
     """Yield what the pages need besides the chapters, by its place in the stage."""
     folder = chapters[0].path.parent
     for name in ("_config.yml", "_toc.yml"):
@@ -292,25 +290,31 @@ def _name_place(match: re.Match[str]) -> str:
 
 #: Jupyter Book reads what changed and writes all pages: what is on one page can show on another.
 _SPHINX = """
-import functools, sys
+import functools
 from jupyter_book import sphinx
-sphinx.build_sphinx = functools.partial(sphinx.build_sphinx, force_all=True)
+sphinx.build_sphinx = functools.partial(sphinx.build_sphinx, force_all={everything})
 from jupyter_book.cli.main import main
 main()
 """
 
 
-def run_sphinx(stage: Path, target: Path, *, strict: bool = True) -> list[str]:
+def run_sphinx(stage: Path, target: Path, *, everything: bool = True) -> list[str]:
     """Run Jupyter Book on the stage; return its warnings.
+
+    Parameters
+    ----------
+    stage, target : Path
+    everything : bool, default=True
+        Whether to write all pages, and not only those that changed.
 
     Raises
     ------
     BuildError
-        If it warns and `strict` asks for that, or if it fails.
+        If it fails.
     """
     done = subprocess.run(
         [
-            *(sys.executable, "-c", _SPHINX),
+            *(sys.executable, "-c", _SPHINX.format(everything=everything)),
             *("build", "-W", "--keep-going", str(stage), "--path-output", str(target)),
         ],
         stdout=subprocess.PIPE,
@@ -325,10 +329,9 @@ def run_sphinx(stage: Path, target: Path, *, strict: bool = True) -> list[str]:
         return []
     lines = _COLOUR.sub("", done.stdout).splitlines()
     telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
-    placed = [_PLACE.sub(_name_place, line) for line in telling or lines[-30:]]
-    if strict or not telling:
-        raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(placed))
-    return placed
+    if not telling:
+        raise BuildError("Jupyter Book failed:\n  " + "\n  ".join(lines[-30:]))
+    return [_PLACE.sub(_name_place, line) for line in telling]
 
 
 def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
@@ -373,7 +376,9 @@ def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
     if known.get("common") != common:
         remove(folder)
     remove(html)
-    run_sphinx(stage, folder)
+    warnings = run_sphinx(stage, folder)
+    if warnings:
+        raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(warnings))
     problems = [
         f"{page.name} shows {source} without alt text"
         for page in sorted(html.rglob("*.html"))
@@ -419,13 +424,18 @@ def alone(output: Path) -> Iterator[None]:
         ) from None
 
 
-def build(root: Path, run: Run, *, fresh: bool = False) -> Path:
+def build(
+    root: Path, output: Path, *, jobs: int = 2, timeout: float = TIMEOUT, fresh: bool = False
+) -> Path:
     """Build the book in ``root`` into ``output/html`` and return that folder.
 
     Parameters
     ----------
-    root : Path
-    run : Run
+    root, output : Path
+    jobs : int, default=2
+        Chapters at a time.
+    timeout : float, optional
+        Seconds that a cell may take.
     fresh : bool, default=False
         Whether to run every chapter and to make every page, whatever is known.
 
@@ -434,7 +444,8 @@ def build(root: Path, run: Run, *, fresh: bool = False) -> Path:
     BuildError
         If the book cannot be published; ``output/html`` does not exist then.
     """
-    html, cache = run.output / "html", run.output / "cache"
+    html, cache = output / "html", output / "cache"
+    run = Run(output / "notebooks", cache, jobs, timeout)
     for folder in (html, run.notebooks, *([cache] if fresh else [])):
         remove(folder)
     chapters = list(list_chapters(root).values())
@@ -450,7 +461,7 @@ def build(root: Path, run: Run, *, fresh: bool = False) -> Path:
     run.notebooks.mkdir(exist_ok=True)
     make_stage(root, chapters, run, stage)
     pages = make_pages(stage, cache / "pages" / "made", now)
-    partial = run.output / ".html.partial"
+    partial = output / ".html.partial"
     remove(partial)
     shutil.copytree(pages, partial)
     partial.rename(html)
@@ -458,7 +469,8 @@ def build(root: Path, run: Run, *, fresh: bool = False) -> Path:
     return html
 
 
-def _interrupt(number: int, frame: object) -> None:
+def interrupt(number: int, frame: object) -> None:
+    """Treat a signal to end as the reader's interruption."""
     raise KeyboardInterrupt
 
 
@@ -487,12 +499,18 @@ def main() -> int:
     if not arguments.timeout > 0:
         parser.error(f"--timeout is {arguments.timeout:g}. Give a cell more than 0 seconds.")
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
         root = find_book(arguments.book)
-        run = Run(arguments.output or root / "_build", arguments.jobs, arguments.timeout)
-        with alone(run.output):
-            html = build(root, run, fresh=arguments.fresh)
+        output = arguments.output or root / "_build"
+        with alone(output):
+            html = build(
+                root,
+                output,
+                jobs=arguments.jobs,
+                timeout=arguments.timeout,
+                fresh=arguments.fresh,
+            )
     except (BuildError, InvalidInputError, OSError) as error:
         print(f"\nThe book was not built.\n{error}", file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from sdtheory.book.kernel import isolated
+from sdtheory.book.kernel import EVIDENCE, isolated
 from sdtheory.validation import InvalidInputError
 
 Value = bool | int | float | str
@@ -38,6 +39,12 @@ class ChapterFailedError(RuntimeError):
     def __init__(self, message: str, notebook: Path) -> None:
         self.notebook = notebook
         super().__init__(message)
+
+
+def evidence_folder() -> Path | None:
+    """Return the folder of evidence that this run may use again; None outside of builds."""
+    folder = os.environ.get(EVIDENCE)
+    return None if folder is None else Path(folder)
 
 
 @dataclass(frozen=True)
