@@ -11,6 +11,7 @@ is not run again (`sdtheory.book.cache`); ``--fresh`` runs everything.
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import multiprocessing
 import re
@@ -27,16 +28,25 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import nbformat
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from sdtheory.book import manifest
 from sdtheory.book.cache import Cache, Surroundings, cells, installed
-from sdtheory.book.display import FIGURE_METADATA
+from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA
 from sdtheory.book.kernel import clean
-from sdtheory.book.notebooks import Chapter, ChapterFailedError, execute, find_book, list_chapters
+from sdtheory.book.notebooks import (
+    Chapter,
+    ChapterFailedError,
+    chapter_by_name,
+    execute,
+    find_book,
+    list_chapters,
+)
 from sdtheory.evidence.fingerprint import digest
 from sdtheory.files import replacing
 from sdtheory.linalg.scheduling import end_with_parent
@@ -175,10 +185,13 @@ def keep(chapter: Chapter, source: NotebookNode, run: Run, record: Path, now: Su
 def publishable(notebook: NotebookNode, name: str) -> list[str]:
     """Prepare an executed notebook for its page; return what forbids publishing it.
 
-    Figures get the caption, label and alt text that their code computed;
-    metadata that changes from run to run is removed.
+    Figures get the caption, label and alt text that their code computed, and
+    with tables the cell that made them; metadata that changes from run to run
+    is removed.
     """
     problems = []
+    parameters = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    given = ", ".join(_ASSIGNED.findall("\n".join(parameters)))
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
@@ -190,6 +203,10 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             problems.append(f"{where} replaces the parameters. The book shows their defaults.")
         figures = []
         for output in cell.outputs:
+            claim = output.get("metadata", {}).pop(CLAIM_METADATA, {})
+            if claim.get("kind") == "table":
+                made = f" {_made_by(cell.execution_count, given)}</caption>"
+                output.data["text/html"] = output.data["text/html"].replace("</caption>", made, 1)
             if output.output_type == "stream" and output.name == "stderr":
                 problems.append(f"{where} wrote to stderr: {output.text.strip()}")
             if not any(mime.startswith("image/") for mime in output.get("data", {})):
@@ -205,10 +222,22 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             problems.append(f"{where} shows {len(figures)} figures. Show one in each cell.")
         for figure in figures[:1]:
             cell.metadata["mystnb"] = {
-                "figure": {"name": figure["label"], "caption": figure["caption"]},
+                "figure": {
+                    "name": figure["label"],
+                    "caption": f"{figure['caption']} {_made_by(cell.execution_count, given)}",
+                },
                 "image": {"alt": figure["alt"]},
             }
     return problems
+
+
+#: An assignment in the cell of the parameters, without its comment.
+_ASSIGNED = re.compile(r"^(\w+ = (?:\"[^\"]*\"|[^#\n]*[^#\s]))", re.MULTILINE)
+
+
+def _made_by(cell: int, parameters: str) -> str:
+    words = f"Made by code cell {cell}" + (f" with {parameters}" if parameters else "")
+    return f'<small class="made-by">{html.escape(words)}.</small>'
 
 
 class _Images(HTMLParser):
@@ -355,7 +384,7 @@ def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
     BuildError
         If Jupyter Book warns, or an image has no alt text; what was known is then forgotten.
     """
-    mark, html = folder / "made.json", folder / "_build" / "html"
+    mark, site = folder / "made.json", folder / "_build" / "html"
     files = {p.relative_to(stage).as_posix(): p for p in sorted(stage.rglob("*")) if p.is_file()}
     content = {name: digest(path.read_bytes()) for name, path in files.items()}
     chapters = {name for name in files if name.endswith((".md", ".ipynb"))}
@@ -370,25 +399,25 @@ def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
         known = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
-    if known == {"common": common, "content": content} and html.is_dir():
-        return html
+    if known == {"common": common, "content": content} and site.is_dir():
+        return site
     mark.unlink(missing_ok=True)
     if known.get("common") != common:
         remove(folder)
-    remove(html)
+    remove(site)
     warnings = run_sphinx(stage, folder)
     if warnings:
         raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(warnings))
     problems = [
         f"{page.name} shows {source} without alt text"
-        for page in sorted(html.rglob("*.html"))
+        for page in sorted(site.rglob("*.html"))
         for source in images_without_alt(page)
     ]
     if problems:
         raise BuildError("\n".join(problems))
     with replacing(mark) as partial:
         partial.write_text(json.dumps({"common": common, "content": content}), encoding="utf-8")
-    return html
+    return site
 
 
 def remove(folder: Path) -> None:
@@ -444,9 +473,10 @@ def build(
     BuildError
         If the book cannot be published; ``output/html`` does not exist then.
     """
-    html, cache = output / "html", output / "cache"
+    site, cache, claims = output / "html", output / "cache", output / "manifest.json"
     run = Run(output / "notebooks", cache, jobs, timeout)
-    for folder in (html, run.notebooks, *([cache] if fresh else [])):
+    claims.unlink(missing_ok=True)
+    for folder in (site, run.notebooks, *([cache] if fresh else [])):
         remove(folder)
     chapters = list(list_chapters(root).values())
     running = [chapter for chapter in chapters if chapter.executable]
@@ -464,9 +494,40 @@ def build(
     partial = output / ".html.partial"
     remove(partial)
     shutil.copytree(pages, partial)
-    partial.rename(html)
+    text = json.dumps(manifest.make(root, running, run.cache), allow_nan=False)
+    (partial / claims.name).write_text(text, encoding="utf-8")
+    with replacing(claims) as written:
+        written.write_text(text, encoding="utf-8")
+    partial.rename(site)
     print(f"{'made the pages':<22}{time.perf_counter() - executed:7.1f} s")
-    return html
+    return site
+
+
+def rerun(root: Path, names: list[str], output: Path, *, jobs: int) -> dict[str, Any]:
+    """Run chapters anew, make no pages, and return the manifest of these runs.
+
+    Parameters
+    ----------
+    root : Path
+    names : list of str
+        Chapters.
+    output : Path
+        Folder of the runs; what is known there is not used.
+    jobs : int
+        Chapters at a time.
+
+    Raises
+    ------
+    BuildError
+        If a chapter fails.
+    """
+    run = Run(output / "notebooks", output / "cache", jobs)
+    chapters = [chapter_by_name(root, name) for name in names]
+    with alone(output):
+        for folder in (run.notebooks, run.kept):
+            remove(folder)
+        run_chapters(chapters, run, Surroundings(root))
+        return manifest.make(root, chapters, run.cache)
 
 
 def interrupt(number: int, frame: object) -> None:
@@ -504,7 +565,7 @@ def main() -> int:
         root = find_book(arguments.book)
         output = arguments.output or root / "_build"
         with alone(output):
-            html = build(
+            site = build(
                 root,
                 output,
                 jobs=arguments.jobs,
@@ -517,7 +578,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. The book was not built.", file=sys.stderr)
         return 130
-    print(f"The book: {html / 'index.html'}")
+    print(f"The book: {site / 'index.html'}")
     return 0
 
 

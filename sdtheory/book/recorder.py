@@ -77,7 +77,8 @@ def record(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    # this folder is no place to import from
+    # this folder is no place to import from; the library is the one that the driver uses
     sys.path.pop(0)
+    sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
     record(Path(os.environ["SDTHEORY_RECORD"]))
     kernelapp.launch_new_instance()

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sdtheory.cli import explain, fit, nn, notebooks, predict, run, verify
+from sdtheory.cli import explain, fit, nn, notebooks, predict, reproduce, run, verify
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = (
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=_EPILOG,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (verify, run, notebooks, fit, predict, explain, nn):
+    for command in (verify, run, reproduce, notebooks, fit, predict, explain, nn):
         command.add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:

@@ -59,8 +59,8 @@ class EvidenceCache:
     @cached_property
     def _engine(self) -> str:
         chapters = {f"statements/{s.chapter}.py" for s in STATEMENTS.values()}
-        parts = [repr(self.effort), platform.python_version(), platform.machine()]
-        parts += [f"{name} {metadata.version(name)}" for name in _PACKAGES]
+        parts = [f"{self.effort}", platform.python_version(), platform.machine()]
+        parts += [f"{d.name} {d.version}" for d in metadata.distributions() if d.name in _PACKAGES]
         for path in sorted(_LIBRARY.rglob("*.py")):
             name = path.relative_to(_LIBRARY).as_posix()
             if name == _REPORT:
