@@ -20,7 +20,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $(READY)
 
 book: $(READY) ## run all chapters and checks, build _build/html
-	$(BIN)/python book/build.py --jobs $(JOBS)
+	$(BIN)/python -m sdtheory.book.build --jobs $(JOBS)
 
 lint: $(READY) ## ruff and basedpyright
 	$(BIN)/ruff check .

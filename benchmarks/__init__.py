@@ -1,1 +1,1 @@
-"""Benchmarks: the routes against each other and against what a user would write instead."""
+"""Benchmarks: the solvers against each other and against what a user would write instead."""

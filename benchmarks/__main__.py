@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     suites = list(dict.fromkeys(g.suite for g in FORMS["full"].groups()))
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Time the routes to a trajectory against each other and against what a user "
+        description="Time the solvers to a trajectory against each other and against what a user "
         "would write instead, with the accuracy beside each time.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,8 +1,8 @@
 r"""What a user would write: a ready-made smoother inside `brentq` on the tolerance, once a round.
 
-The baselines get the care that the routes get: log c is the variable; the
+The baselines get the care that the solvers get: log c is the variable; the
 bracket starts from the previous multiplier; its ends are not evaluated twice;
-roots are found to 1e-8 relative, the accuracy that the Krylov route promises;
+roots are found to 1e-8 relative, the accuracy that the Krylov solver promises;
 the residual is c times the dual vector where there is one; a path stays within
 SciPy, whose BLAS has threads of its own that compete with NumPy's.
 """

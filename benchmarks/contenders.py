@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import baselines
 from benchmarks.problems import ROUNDS, Array, Batch, Problem, beam
 from sdtheory import Spectrum, distill, trajectory
-from sdtheory.krylov import KernelOperator
+from sdtheory.solvers.operator import KernelOperator
 
 #: Multipliers, or None where there are none to judge, and what else is worth keeping.
 Outcome = tuple[Array | None, dict[str, Any]]
@@ -33,7 +33,7 @@ class Contender:
         For tables and legends.
     run : callable
         From a problem to multipliers and details.
-    kind : {"route", "baseline", "limit", "differs"}
+    kind : {"solver", "baseline", "limit", "differs"}
         A limit has no multipliers; one that differs solves a neighbouring
         problem, so that its multipliers are not those of the reference.
     needs : str
@@ -47,7 +47,7 @@ class Contender:
 
     label: str
     run: Callable[[Any], Outcome]
-    kind: str = "route"
+    kind: str = "solver"
     needs: str = ""
     warm: int = 64
     matrix: bool = False
@@ -59,7 +59,7 @@ class Contender:
 
 
 def bare_eigh(problem: Problem) -> Outcome:
-    """Diagonalise G and do nothing with it: the unit of cost of the dense routes."""
+    """Diagonalise G and do nothing with it: the unit of cost of the dense solvers."""
     scipy.linalg.eigh(problem.gram, driver="evd")
     return None, {}
 
@@ -75,27 +75,27 @@ def bare_eigh_2000(_: Problem) -> Outcome:
     return None, {}
 
 
-def stored(route: Any) -> Callable[[Problem], Outcome]:
+def stored(solver: Any) -> Callable[[Problem], Outcome]:
     """Run one trajectory from the matrix G."""
 
     def run(problem: Problem) -> Outcome:
-        return _known(distill(problem.gram, problem.y, problem.epsilon, ROUNDS, route=route))
+        return _known(distill(problem.gram, problem.y, problem.epsilon, ROUNDS, solver=solver))
 
     return run
 
 
-def points(route: Any) -> Callable[[Problem], Outcome]:
+def points(solver: Any) -> Callable[[Problem], Outcome]:
     """Run one trajectory from kernel and points."""
 
     def run(problem: Problem) -> Outcome:
         operator = KernelOperator(problem.kernel, problem.x)
-        return _known(distill(operator, problem.y, problem.epsilon, ROUNDS, route=route))
+        return _known(distill(operator, problem.y, problem.epsilon, ROUNDS, solver=solver))
 
     return run
 
 
 def _known(chain: Any) -> Outcome:
-    details = {"route": chain.route, "claimed": float(chain.c_error.max())}
+    details = {"solver": chain.solver, "claimed": float(chain.c_error.max())}
     if hasattr(chain, "products"):
         details["products"] = chain.products
     return chain.c, details
@@ -106,7 +106,7 @@ def sweep(run: Callable[..., Any]) -> Callable[[Problem], Outcome]:
 
     def swept(problem: Problem) -> Outcome:
         spectrum = Spectrum.from_gram(problem.gram)
-        z = spectrum.rotate(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
+        z = spectrum.to_eigenbasis(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
         c = run(spectrum.d, z, problem.epsilon, ROUNDS).c
         return c, {"pairs": int(c.size // ROUNDS)}
 
@@ -119,7 +119,7 @@ def compiled(*arguments: Any) -> Any:
     More threads would have to share the cores with those of the eigensolver's
     BLAS, which wait for work for some hundredths of a second, busily.
     """
-    return importlib.import_module("sdtheory.compiled").trajectory(*arguments)
+    return importlib.import_module("sdtheory.solvers.compiled").trajectory(*arguments)
 
 
 def batch(run: Callable[..., Any]) -> Callable[[Batch], Outcome]:

@@ -68,8 +68,8 @@ class Form:
         for problem, rows in (("beam", self.dense), ("cloud", self.cloud)):
             suite = "dense" if problem == "beam" else "cloud"
             for n, samples, slow in rows:
-                routes = dict.fromkeys(("bare eigh", "eigh", "band", "krylov", "auto"), samples)
-                yield Group(suite, problem, n, routes | _some(slow, "kernel ridge", "cholesky"))
+                solvers = dict.fromkeys(("bare eigh", "eigh", "band", "krylov", "auto"), samples)
+                yield Group(suite, problem, n, solvers | _some(slow, "kernel ridge", "cholesky"))
         for n, samples in self.choice:
             names = ("eigh points", "band points", "krylov lazy", "auto points")
             yield Group("choice", "cloud", n, dict.fromkeys(names, samples))

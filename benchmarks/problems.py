@@ -77,7 +77,7 @@ class Problem:
     def reference(self) -> Array:
         """Exact multipliers, shape (..., ROUNDS)."""
         if not isinstance(self.kernel, BrownianBridge | SimplySupportedBeam):
-            return distill(self.gram, self.y, self.epsilon, ROUNDS, route="eigh").c
+            return distill(self.gram, self.y, self.epsilon, ROUNDS, solver="eigh").c
         d = sines(self.n, 1 if isinstance(self.kernel, BrownianBridge) else 2)
         z = np.asarray(scipy.fft.dst(self.y, type=1, norm="ortho", axis=-1))
         return trajectory(d, z, self.epsilon, ROUNDS).c

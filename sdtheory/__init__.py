@@ -4,17 +4,13 @@ The paper is H. Mobahi, M. Farajtabar, P. L. Bartlett, NeurIPS 33 (2020)
 3351-3361. Start with `gram`, `distill` and `Distillation.predict`.
 """
 
-from sdtheory.distill import Distillation, Outcome, Trajectory, distill_eigh, trajectory
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
-from sdtheory.krylov import KernelOperator
 from sdtheory.multiplier import Multiplier, Status
-from sdtheory.routes import (
-    AccuracyError,
-    distill,
-    distill_band,
-    distill_krylov,
-    distill_spline,
-)
+from sdtheory.recursion import Trajectory, trajectory
+from sdtheory.solvers import AccuracyError, distill, distill_band, distill_krylov, distill_spline
+from sdtheory.solvers.chain import Outcome
+from sdtheory.solvers.eigh import Distillation, distill_eigh
+from sdtheory.solvers.operator import KernelOperator
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 

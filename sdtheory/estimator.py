@@ -23,8 +23,8 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sdtheory.distill import distill_eigh
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
+from sdtheory.solvers.eigh import distill_eigh
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
@@ -35,7 +35,7 @@ from sdtheory.validation import (
     as_real_array,
 )
 
-_UNITS = ("energy", "absolute", "noise")
+_UNITS = ("relative", "absolute", "noise")
 _CRITERIA = ("gcv", "loo")
 #: Error of a kernel's own values in machine epsilons: squared distances by
 #: ||x||^2 - 2 x x' + ||x'||^2 lose digits, and leave eigenvalues of that size below zero.
@@ -65,7 +65,7 @@ class _KernelChain(BaseEstimator):
         coef0: float = 1,
         kernel_params: dict[str, Any] | None = None,
         epsilon: float = 0.1,
-        epsilon_unit: str = "energy",
+        epsilon_unit: str = "relative",
         c: float | Sequence[float] | None = None,
         rounds: int | str | None = 1,
         criterion: str = "gcv",
@@ -106,8 +106,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         As in `sklearn.kernel_ridge.KernelRidge`.
     epsilon : float, default=0.1
         Tolerance on the mean squared residual, in units of `epsilon_unit`.
-    epsilon_unit : {"energy", "absolute", "noise"}, default="energy"
-        What `epsilon` multiplies. "energy": the mean square of the labels that
+    epsilon_unit : {"relative", "absolute", "noise"}, default="relative"
+        What `epsilon` multiplies. "relative": the mean square of the labels that
         the kernel can reach, on top of the part that no function can fit, so
         that every epsilon in (0, 1) has a non-trivial fit, unless rounding
         hides it behind that part; directions with eigenvalues up to 100 n
@@ -447,7 +447,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if self.epsilon_unit == "noise":
             return float(self.epsilon) * _noise_variance(spectrum, scaled, total)
         unreachable = spectrum.unreachable(scaled) * spectrum.n / total
-        reachable = float(np.sum(spectrum.rotate(scaled)[spectrum.d > 0] ** 2) / total)
+        reachable = float(np.sum(spectrum.to_eigenbasis(scaled)[spectrum.d > 0] ** 2) / total)
         if np.any(scaled) and not reachable:
             raise InvalidInputError(
                 "kernel: no function of its space fits any part of the labels (it vanishes at the "
@@ -500,7 +500,7 @@ class _Chain:
 
     def __init__(self, spectrum: Spectrum, y: Array, c: Array, total: float) -> None:
         self.spectrum, self.y, self.total = spectrum, y, total
-        self.z = spectrum.rotate(y)
+        self.z = spectrum.to_eigenbasis(y)
         self.sums = c[:, None] + spectrum.d
         self.ratios, self.rest = spectrum.d / self.sums, c[:, None] / self.sums
         self.products = np.cumprod(self.ratios, axis=0)
@@ -616,7 +616,7 @@ def _evaluated(rows: Array, dual: Array) -> Array:
 
 def _noise_variance(spectrum: Spectrum, scaled: Array, total: float) -> float:
     """Return residual energy per residual degree of freedom at the ridge of smallest GCV."""
-    z = spectrum.rotate(scaled).reshape(spectrum.n, -1)
+    z = spectrum.to_eigenbasis(scaled).reshape(spectrum.n, -1)
     energy = np.sum(z**2, axis=1) / total
     d = spectrum.d / (spectrum.d[-1] or 1.0)
     kept = _NOISE_RIDGES[:, None] / (_NOISE_RIDGES[:, None] + d)

@@ -25,7 +25,7 @@ which cost no division more.
 
 The first two use correctly rounded operations only, sums in an order of their
 own: the bits of a root depend neither on the mathematical library nor on the
-processor, and `sdtheory.compiled` finds the same.
+processor, and `sdtheory.solvers.compiled` finds the same.
 
 References
 ----------
@@ -49,9 +49,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sdtheory import double_double as dd
-from sdtheory.double_double import DoubleDouble
-from sdtheory.secular import halley_step, middle
+from sdtheory.linalg import double_double as dd
+from sdtheory.linalg.double_double import DoubleDouble
+from sdtheory.linalg.halley import halley_step, middle
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
@@ -61,7 +61,7 @@ MAX_CORRECTIONS = 12
 #: A relative correction below this leaves an error below 2^-58; see `_corrected`.
 NEAR = 2.0**-20
 #: Halley's method in floats ends at a step below this: its cube is for the corrections.
-CLOSE = 2.0**-7
+HALLEY_STOP = 2.0**-7
 #: Differences of energies that are relatively smaller are formed exactly.
 CANCELLING = 2.0**-39
 #: Above this amplification a double-double residual leaves more than 2^-56 in c: its errors are
@@ -97,9 +97,9 @@ class Multiplier:
         Values of `Status`.
     r : ndarray of shape (...)
         ``||y|| / rho``.
-    excess : ndarray of shape (...)
+    r_minus_1 : ndarray of shape (...)
         ``r - 1``, without the cancellation of that subtraction.
-    condition : ndarray of shape (...)
+    sensitivity : ndarray of shape (...)
         Relative change of c per relative change of rho, i.e. how many digits
         of the data the root loses.
     evaluations : int
@@ -109,8 +109,8 @@ class Multiplier:
     c: Array
     status: NDArray[np.int_]
     r: Array
-    excess: Array
-    condition: Array
+    r_minus_1: Array
+    sensitivity: Array
     evaluations: int
 
 
@@ -150,7 +150,7 @@ def solve(
     mean : array_like of shape (...), optional
         Guesses for c (r - 1), which is a mean of the eigenvalues; a guess that
         is not positive and finite is replaced by their mean with weights z^2.
-        `sdtheory.distill.trajectory` passes the value of the previous round.
+        `sdtheory.recursion.trajectory` passes the value of the previous round.
         The root moves within its error only.
 
     Returns
@@ -187,7 +187,7 @@ def solve(
     _check_range(d, scaled_d, z, epsilon, tolerance)
 
     size = len(z)
-    c, r, relative_excess, condition = (np.full(size, np.nan) for _ in range(4))
+    c, r, r_minus_1, condition = (np.full(size, np.nan) for _ in range(4))
     status = np.full(size, Status.SOLVED, dtype=int)
     evaluations = 0
     for block in np.array_split(np.arange(size), -(-z.size // _BLOCK)):
@@ -212,7 +212,7 @@ def solve(
         c[block[kind == Status.TRIVIAL]] = np.inf
         r[block] = np.sqrt(energy.high / points) / np.sqrt(epsilon[block])
         r[block] = np.ldexp(r[block], z_exponent[block])
-        relative_excess[block] = excess.high / rho2.high / (1 + r[block])
+        r_minus_1[block] = excess.high / rho2.high / (1 + r[block])
 
         solvable = np.flatnonzero(kind == Status.SOLVED)
         if not len(solvable):
@@ -239,14 +239,14 @@ def solve(
         i = lost[0]
         raise InvalidInputError(
             f"the multiplier leaves the range of floats: eigenvalues up to {d[i].max():.6g} at "
-            f"r - 1 = {relative_excess[i]:.6g}. Scale G by a constant, which scales c alike."
+            f"r - 1 = {r_minus_1[i]:.6g}. Scale G by a constant, which scales c alike."
         )
     return Multiplier(
         c=c.reshape(batch),
         status=status.reshape(batch),
         r=r.reshape(batch),
-        excess=relative_excess.reshape(batch),
-        condition=condition.reshape(batch),
+        r_minus_1=r_minus_1.reshape(batch),
+        sensitivity=condition.reshape(batch),
         evaluations=evaluations,
     )
 
@@ -346,10 +346,10 @@ def _evaluated(
 
 
 def _bracketed(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> tuple[Array, int]:
-    """Return the roots c, with errors of about the cube of `CLOSE`, and how often S was evaluated.
+    """Return the roots c and how often S was evaluated.
 
-    The secular equation brackets the root; a step that leaves the bracket is
-    replaced by bisection of the logarithm.
+    Their errors are about the cube of `HALLEY_STOP`. The secular equation brackets
+    the root; a step that leaves the bracket is replaced by bisection of the logarithm.
     """
     with np.errstate(all="ignore"):
         known = (mean > 0) & (mean < np.inf)
@@ -367,7 +367,7 @@ def _bracketed(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> 
             hi = high[active] = np.where(e < 0, at, high[active])
             change = halley_step(e, *sums)
             step = at + at * change
-            done = (np.abs(change) <= CLOSE) | (hi - lo <= CLOSE * at)
+            done = (np.abs(change) <= HALLEY_STOP) | (hi - lo <= HALLEY_STOP * at)
             outside = ~((step > lo) & (step < hi)) & ~done
             step[outside] = middle(lo[outside], hi[outside])
             mu[active] = np.where(np.isfinite(step), step, at)
@@ -386,7 +386,7 @@ def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Ar
 def _sum(a: Array) -> Array:
     """Return the sum over the last axis, from its first entry to its last.
 
-    NumPy's own order is not documented, and `sdtheory.compiled` must know it.
+    NumPy's own order is not documented, and `sdtheory.solvers.compiled` must know it.
     """
     return np.add.accumulate(a, axis=-1)[..., -1]
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
-from sdtheory.blas import times
+from sdtheory.linalg.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_gram, as_labels, as_number
 
 #: Entries of V V^T - I up to about this size are taken for rounding.
@@ -139,17 +139,17 @@ class Spectrum:
         """Condition number d_max / d_min, infinite when G is singular."""
         return float(self.d[-1] / self.d[0]) if self.d[0] > 0 else float("inf")
 
-    def rotate(self, y: ArrayLike) -> Array:
+    def to_eigenbasis(self, y: ArrayLike) -> Array:
         """Return z = V y for labels of shape (n,) or (n, q)."""
         return _multiplied(self.V, as_labels(y, self.n))
 
-    def restore(self, z: Array) -> Array:
+    def from_eigenbasis(self, z: Array) -> Array:
         """Return y = V^T z for z of shape (n,) or (n, q)."""
         return _multiplied(self.V.T, z)
 
     def unreachable(self, y: ArrayLike) -> float:
         """Return ||P_0 y||^2 / n, the mean squared residual that no fit can beat."""
-        z0 = self.rotate(y)[self.d == 0]
+        z0 = self.to_eigenbasis(y)[self.d == 0]
         return float(np.sum(z0 * z0) / self.n)
 
 

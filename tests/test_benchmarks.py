@@ -130,13 +130,13 @@ def test_every_contender_that_starts_from_the_matrix_says_so(monkeypatch):
 
 
 def test_accuracy_stands_beside_every_route_and_baseline(made):
-    judged = [r for r in made["measurements"] if r["kind"] in ("route", "baseline")]
+    judged = [r for r in made["measurements"] if r["kind"] in ("solver", "baseline")]
     for record in judged:
         if "refused" in record:
             continue
         assert "wrong" not in record
         # a baseline finds each root to XTOL, and its labels carry the errors of earlier rounds on
-        allowed = 1e-8 if record["kind"] == "route" else 100 * baselines.XTOL
+        allowed = 1e-8 if record["kind"] == "solver" else 100 * baselines.XTOL
         assert record["error"] < allowed, record["contender"]
         # what a spline claims is an estimate, and the reference has rounding errors of its own
         assert record["error"] <= 10 * record.get("claimed", allowed) + 1e-13
@@ -348,7 +348,7 @@ def test_rows_of_the_band_form_that_the_chapter_speaks_of():
     rows = {}
     for name in ("beam", "cloud"):
         problem = PROBLEMS[name](1000)
-        chain = distill(problem.gram, problem.y, problem.epsilon, ROUNDS, route="band")
+        chain = distill(problem.gram, problem.y, problem.epsilon, ROUNDS, solver="band")
         rows[name] = chain._form.n
     assert rows["beam"] <= 250  # few
     assert rows["cloud"] == 1000  # the whole matrix

@@ -12,35 +12,33 @@ LIBRARY = Path(__file__).parent.parent / "sdtheory"
 #: Lowest first. A module imports from lower layers, and from its own package.
 LAYERS = (
     {"validation"},
-    {"blas", "double_double", "files", "experiments", "scheduling", "secular", "sweeps"}
-    | {"compiled_lanes"},
-    {"kernels", "spectrum", "multiplier", "bounds", "path_length", "display", "plotting"}
-    | {"band", "spline", "compiled_sweeps"},
-    {"distill", "filters", "risk", "equivalent_kernel", "datasets", "products"},
-    {"compiled", "compiled_products", "krylov"},
-    {"statements", "routes"},
-    {"evidence", "estimator", "nn"},
-    {"checks", "verification", "model_file"},
-    {"chapters"},
-    {"ledger"},
+    {"files"},
+    {"linalg"},
+    {"kernels", "spectrum", "multiplier", "plotting"},
+    {"recursion", "datasets"},
+    {"solvers", "formulas"},
+    {"statements"},
+    {"evidence", "estimator", "experiments"},
+    {"model_file"},
+    {"book"},
     {"cli"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 TOP = {"__init__", "__main__"}
 #: Packages that only these modules may import.
 RESERVED = {
-    "sklearn": {"kernels", "datasets", "estimator", "nn"},
-    "matplotlib": {"plotting", "display"},
+    "sklearn": {"kernels", "datasets", "estimator", "experiments"},
+    "matplotlib": {"plotting", "book"},
     "seaborn": {"plotting"},
     "flint": {"evidence"},
     "sympy": {"evidence"},
     "z3": {"evidence"},
-    "papermill": {"chapters"},
-    "numba": {"compiled", "compiled_lanes", "compiled_products", "compiled_sweeps"},
-    "llvmlite": {"compiled_lanes"},
-    "jax": {"nn"},
-    "equinox": {"nn"},
-    "optax": {"nn"},
+    "papermill": {"book"},
+    "numba": {"linalg", "solvers"},
+    "llvmlite": {"linalg"},
+    "jax": {"experiments"},
+    "equinox": {"experiments"},
+    "optax": {"experiments"},
 }
 
 
@@ -98,10 +96,10 @@ def test_every_module_has_a_layer():
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("spectrum.py", "from sdtheory.distill import distill"),
+        ("spectrum.py", "from sdtheory.solvers import distill"),
         ("kernels.py", "from sdtheory import spectrum"),
-        ("bounds/rounds.py", "import sdtheory.multiplier"),
-        ("distill.py", "import matplotlib.pyplot"),
+        ("linalg/halley.py", "import sdtheory.multiplier"),
+        ("recursion.py", "import matplotlib.pyplot"),
         ("statements/kkt.py", "def f():\n    from sdtheory.kernels import gram"),
     ],
 )

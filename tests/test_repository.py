@@ -82,7 +82,7 @@ def test_the_readme_names_only_targets_that_exist():
 
 @pytest.mark.parametrize("page", ["README.md", "book/preface.md", "sdtheory/cli/run.py"])
 def test_the_documented_runs_name_chapters_and_parameters_that_exist(page):
-    from sdtheory.chapters import chapter_by_name
+    from sdtheory.book.notebooks import chapter_by_name
 
     text = (ROOT / page).read_text(encoding="utf-8")
     runs = re.findall(r"sdtheory run ([a-z_]+)((?: -p \S+ \S+)*)", text)

@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        from sdtheory import verification
+        from sdtheory.evidence import verification
     except ModuleNotFoundError as error:
         raise InvalidInputError(
             f"{error.name} is not installed. This command needs the 'certify' extra: "

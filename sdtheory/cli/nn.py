@@ -113,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise InvalidInputError(f"--seeds must be at least 1, but is {arguments.seeds}.")
     if arguments.compare is not None and arguments.resume:
         raise InvalidInputError("--compare cannot be resumed. Leave out --resume.")
-    from sdtheory.nn import chain, comparison
+    from sdtheory.experiments.networks import chain, comparison
 
     experiment = _experiment(arguments)
     source: dict[str, Any] = {
@@ -141,8 +141,8 @@ def _typed() -> list[str]:
 
 
 def _experiment(arguments: argparse.Namespace) -> Any:
-    from sdtheory.nn.chain import Experiment
-    from sdtheory.nn.training import Settings
+    from sdtheory.experiments.networks.chain import Experiment
+    from sdtheory.experiments.networks.training import Settings
 
     digits = arguments.data == "digits"
 
@@ -171,7 +171,7 @@ def _experiment(arguments: argparse.Namespace) -> Any:
 
 
 def _chain_words(result: Any) -> str:
-    from sdtheory.experiments import by_seed, interval
+    from sdtheory.experiments.results import by_seed, interval
 
     names = {"train_original": "train, true", "train_noisy": "train, given", "test": "test"}
     lines = [
@@ -188,7 +188,7 @@ def _chain_words(result: Any) -> str:
 
 
 def _comparison_words(result: Any) -> str:
-    from sdtheory.experiments import chosen, interval, methods
+    from sdtheory.experiments.results import chosen, interval, methods
 
     lines = []
     test = {method: values for method, (_, values) in chosen(result).items()}
@@ -202,7 +202,7 @@ def _comparison_words(result: Any) -> str:
 
 
 def _plot(path: Path, result: Any) -> None:
-    from sdtheory.experiments import by_seed, methods
+    from sdtheory.experiments.results import by_seed, methods
     from sdtheory.files import replacing
     from sdtheory.plotting import canvas, draw_mean
 

@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     import nbformat
 
-    from sdtheory import chapters
+    from sdtheory.book import notebooks as chapters
 
     root = chapters.find_book(arguments.book)
     folder = arguments.output or root / "notebooks"

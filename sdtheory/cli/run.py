@@ -52,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sdtheory import chapters
+    from sdtheory.book import notebooks as chapters
 
     root = chapters.find_book(arguments.book)
     if arguments.chapter is not None:

@@ -19,7 +19,7 @@ from sdtheory.validation import Array, InvalidInputError
 MOST_ROWS = 10_000
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|)", re.IGNORECASE)
-_UNITS = {"": ("absolute", 1.0), "%": ("energy", 0.01), "noise": ("noise", 1.0)}
+_UNITS = {"": ("absolute", 1.0), "%": ("relative", 0.01), "noise": ("noise", 1.0)}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

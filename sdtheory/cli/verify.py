@@ -62,7 +62,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sdtheory import verification
+    from sdtheory.evidence import verification
 
     statements = verification.find(arguments.ids)
     if arguments.list:
@@ -94,7 +94,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
     from tqdm import tqdm
 
-    from sdtheory import verification
+    from sdtheory.evidence import verification
 
     jobs = arguments.jobs
     if jobs is None:

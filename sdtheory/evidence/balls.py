@@ -32,8 +32,8 @@ import numpy as np
 from flint import arb, ctx, fmpq
 from numpy.typing import ArrayLike
 
-from sdtheory.distill import Trajectory
 from sdtheory.evidence.lengths import enclose_length
+from sdtheory.recursion import Trajectory
 from sdtheory.statements.instance import Instance
 from sdtheory.validation import (
     InfeasibleToleranceError,
@@ -180,7 +180,7 @@ class Ball:
 
     @staticmethod
     def path_length(d: Iterable[Any], energy: Iterable[Any]) -> Ball:
-        """Return L(y); called by `sdtheory.path_length.path_length`."""
+        """Return L(y); called by `sdtheory.formulas.path_length.path_length`."""
         return Ball(enclose_length(*([_as_arb(v) for v in a] for a in (d, energy))))
 
 
@@ -298,8 +298,8 @@ def enclose(
             B=batch(products),
             z=batch(labels),
             r=batch(r),
-            excess=batch(r) - 1,
-            condition=batch(condition),
+            r_minus_1=batch(r) - 1,
+            sensitivity=batch(condition),
         )
     )
 
@@ -339,14 +339,14 @@ def _enclose_root(d: Any, energy: Any, rho2: Ball, t: int) -> Ball:
     """Return a ball that certainly contains the root of S(c) = rho^2."""
     weights = [(e.value, k.value) for e, k in zip(energy, d, strict=True)]
 
-    def excess(c: arb) -> arb:
+    def r_minus_1(c: arb) -> arb:
         return sum((e * (c / (c + k)) ** 2 for e, k in weights), -rho2.value)
 
     centre = _candidate(weights, rho2.value)
     for exponent in range(ctx.prec - _GUARD_BITS, 4, -_WIDEN_BITS):
         radius = arb(2) ** -exponent
         low, high = (centre * (1 - radius)).mid(), (centre * (1 + radius)).mid()
-        if low > 0 and excess(low) < 0 and excess(high) > 0:
+        if low > 0 and r_minus_1(low) < 0 and r_minus_1(high) > 0:
             return Ball(low.union(high))
     raise UndecidedError(
         f"the multiplier of round {t} is not enclosed by a sign change at {ctx.prec} bits"

@@ -33,9 +33,9 @@ from typing import Any
 import numpy as np
 from flint import arb, ctx
 
-from sdtheory.distill import Trajectory
 from sdtheory.evidence.balls import Ball, UndecidedError
 from sdtheory.evidence.certified import Verdict
+from sdtheory.recursion import Trajectory
 from sdtheory.statements import Instance, Kind, Statement
 from sdtheory.validation import InvalidInputError
 
@@ -430,7 +430,7 @@ def _two_eigenvalues(parameters: list[Any]) -> Instance:
             B=ratio[None, None],
             z=labels[None, ..., None],
             r=r[None],
-            excess=r[None] - 1,
-            condition=np.full((1, 1), np.nan),
+            r_minus_1=r[None] - 1,
+            sensitivity=np.full((1, 1), np.nan),
         )
     )

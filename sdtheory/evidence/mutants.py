@@ -69,8 +69,8 @@ BUDGET = 900
 _POSTPONED = import_module("__future__").annotations.compiler_flag
 #: Modules whose functions are part of a formula. The definition of the margin's scale,
 #: `sdtheory.statements.statement`, is the measure itself and is left alone; so is the quadrature
-#: of `sdtheory.path_length`, which computes a quantity and is tested against enclosures by Arb.
-_FORMULAS = ("sdtheory.statements", "sdtheory.bounds", "sdtheory.filters")
+#: of `sdtheory.formulas.path_length`, which is tested against enclosures by Arb.
+_FORMULAS = ("sdtheory.statements", "sdtheory.formulas.bounds", "sdtheory.formulas.filters")
 _MEASURE = "sdtheory.statements.statement"
 
 #: Names that a mutant exchanges.
@@ -83,7 +83,7 @@ _EXCHANGED = (
     ("j", "k"),
 )
 #: Quantities of the instance with an axis of rounds, for "r_0 for r_t".
-_BY_ROUND = ("r", "excess", "c", "energy", "A", "B")
+_BY_ROUND = ("r", "r_minus_1", "c", "energy", "A", "B")
 
 
 @dataclass(frozen=True)

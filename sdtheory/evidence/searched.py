@@ -126,8 +126,8 @@ def _coordinates(witness: Witness) -> tuple[_Space, Array]:
     kernel = int(np.sum(d == 0))
     steps = np.diff(np.log(d[kernel:]))
     space = _Space(kernel, steps > 0, energy > 0)
-    excess = np.sqrt(np.sum(z**2) / (len(d) * epsilon)) - 1
-    return space, np.log([*steps[steps > 0], *energy[energy > 0], max(excess, 1e-12)])
+    r_minus_1 = np.sqrt(np.sum(z**2) / (len(d) * epsilon)) - 1
+    return space, np.log([*steps[steps > 0], *energy[energy > 0], max(r_minus_1, 1e-12)])
 
 
 class _Objective:

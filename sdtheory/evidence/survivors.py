@@ -55,7 +55,7 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "prop-step": {_EQUALITY: ("_step: slack(step, rho)", "_step: slack(rho, step)")},
     "lem-one-round": {
-        "says h(r) <= r, which is plain": ("_one_round: i.excess[:, :-1] -> i.excess[:, 1:]",)
+        "says h(r) <= r, which is plain": ("_one_round: i.r_minus_1[:, :-1] -> i.r_minus_1[:, 1:]",)
     },
     "lem-one-round-convex": {
         "the line touches at r_0: there the inequality is an equality": (
@@ -93,7 +93,7 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
     "prop-rounds-bound": {
         "is cor-rounds-any-kernel, the sharper bound": (
             "_rounds: kappa * (t + 1) -> t + 1",
-            "guaranteed_rounds: excess_0 / kappa -> excess_0",
+            "guaranteed_rounds: r_0_minus_1 / kappa -> r_0_minus_1",
         )
     },
     "thm-near-interpolation": {_OTHER_TRIAL: ("_bound_grows: i.t -> i.t",)},
@@ -101,7 +101,7 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         _OTHER_TRIAL: (
             "_fixed_rounds: i.t + 1 -> i.t + 2",
             "_fixed_rounds: i.t -> i.t + 1",
-            "starting_excess: i.excess[:, :1] -> i.excess[:,",
+            "first_r_minus_1: i.r_minus_1[:, :1] -> i.r_minus_1[:,",
         )
     },
     "prop-early-stopping": {_OTHER_TRIAL: ("_one_round: 2 * c -> 3 * c",)},

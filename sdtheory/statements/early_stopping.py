@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from sdtheory.filters import gradient_flow, iterated_tikhonov, tikhonov
+from sdtheory.formulas.filters import gradient_flow, iterated_tikhonov, tikhonov
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.sparsification import neighbours
@@ -36,7 +36,9 @@ near_collapse = Hypothesis(
         (i.t[:, None] >= 1)
         & i.alive[..., None]
         & (
-            (i.excess[:, :1] * i.excess[:, :-1])[..., None] * i.d[:, None, :-1] * i.d[:, None, 1:]
+            (i.r_minus_1[:, :1] * i.r_minus_1[:, :-1])[..., None]
+            * i.d[:, None, :-1]
+            * i.d[:, None, 1:]
             < (i.d_min**2)[:, None, None]
         )
     ),

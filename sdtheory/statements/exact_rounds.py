@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import path_length_factor
+from sdtheory.formulas.bounds import path_length_factor
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
@@ -57,9 +57,9 @@ def _falls_at_most(i: Instance) -> Values:
 
 
 def _falls_slowly(i: Instance) -> Values:
-    kappa, excess = _finite_kappa(i), i.excess[:, :-1]
+    kappa, r_minus_1 = _finite_kappa(i), i.r_minus_1[:, :-1]
     rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(kappa)
-    return slack(i.length[:, :-1], i.length[:, 1:] + rho * (1 + (1 + K) * kappa / (2 * excess)))
+    return slack(i.length[:, :-1], i.length[:, 1:] + rho * (1 + (1 + K) * kappa / (2 * r_minus_1)))
 
 
 def _rounds_lower(i: Instance) -> Values:
@@ -68,10 +68,10 @@ def _rounds_lower(i: Instance) -> Values:
     kappa = _finite_kappa(i)
     count = np.sum(i.alive, axis=-1)[:, None]
     margins = [slack(length, K * (count + 1))]
-    for excess in _THRESHOLDS:
-        loss = 2 * excess + (1 + K) * kappa
-        left = K * (1 + excess) * 2 * excess
-        margins.append(slack(length * 2 * excess, count * loss + left))
+    for r_minus_1 in _THRESHOLDS:
+        loss = 2 * r_minus_1 + (1 + K) * kappa
+        left = K * (1 + r_minus_1) * 2 * r_minus_1
+        margins.append(slack(length * 2 * r_minus_1, count * loss + left))
     return np.concatenate(margins, axis=-1)
 
 

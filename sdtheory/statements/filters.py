@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sdtheory.filters import tikhonov
+from sdtheory.formulas.filters import tikhonov
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import (

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from sdtheory.equivalent_kernel import equivalent_eigenvalues
+from sdtheory.formulas.equivalent_kernel import equivalent_eigenvalues
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.distill import Trajectory, trajectory
-from sdtheory.path_length import path_length
+from sdtheory.formulas.path_length import path_length
+from sdtheory.recursion import Trajectory, trajectory
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Instance:
         return self.path.r
 
     @property
-    def excess(self) -> Any:
+    def r_minus_1(self) -> Any:
         """r_t - 1, shape (m, T+1)."""
-        return self.path.excess
+        return self.path.r_minus_1
 
     @cached_property
     def energy(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import multiplier_bounds
+from sdtheory.formulas.bounds import multiplier_bounds
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import Hypothesis, Statement, Values, slack
@@ -30,8 +30,8 @@ def _alive_c(i: Instance) -> Values:
 
 def _bounds(i: Instance) -> Values:
     c = _alive_c(i)
-    excess = np.where(i.alive, i.excess[:, :-1], 1)
-    lower, upper = multiplier_bounds(i.d_min[:, None], i.d_max[:, None], excess)
+    r_minus_1 = np.where(i.alive, i.r_minus_1[:, :-1], 1)
+    lower, upper = multiplier_bounds(i.d_min[:, None], i.d_max[:, None], r_minus_1)
     return np.stack([slack(lower, c), slack(c, upper)], axis=-1)
 
 
@@ -39,8 +39,8 @@ def _newton(i: Instance) -> Values:
     x = i.d[:, None] / _alive_c(i)[..., None]
     energy = np.where(i.alive[..., None], i.energy[:, :-1], 1)
     rho2 = np.where(i.alive, i.rho2[:, None], 0.5)
-    excess = np.where(i.alive, i.excess[:, :-1], 1)
-    near = (excess < _NEAR).astype(bool)
+    r_minus_1 = np.where(i.alive, i.r_minus_1[:, :-1], 1)
+    near = (r_minus_1 < _NEAR).astype(bool)
     # in units of 1/c; after the collapse 1/c = 0, which is a root for no labels with r > 1
     root = np.where(i.alive, 1, 0)
     margins = []
@@ -49,7 +49,7 @@ def _newton(i: Instance) -> Values:
         s, s1, s2 = (np.sum(a, axis=-1) for a in (shrunk, shrunk * ratio, shrunk * ratio**2))
         # s / rho2 - 1; near r = 1 as a difference that does not cancel
         lost = np.sum(shrunk * start * x * (2 + start * x), axis=-1)
-        above = np.where(near, excess * (2 + excess) - lost / rho2, s / rho2 - 1)
+        above = np.where(near, r_minus_1 * (2 + r_minus_1) - lost / rho2, s / rho2 - 1)
         step = above / (1 + np.sqrt(1 + above)) * s / s1
         margins += [slack(s1**2, s * s2), slack(step, root - start)]
     return np.stack(margins, axis=-1)

@@ -6,15 +6,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from sdtheory.bounds import log_near_interpolation_limits, log_sparsification_bound
+from sdtheory.formulas.bounds import log_near_interpolation_limits, log_sparsification_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.sparsification import (
+    first_r_minus_1,
     guaranteed,
     log_ratios,
     neighbours,
-    starting_excess,
 )
 from sdtheory.statements.statement import (
     THIS_BOOK,
@@ -33,25 +33,27 @@ last_guaranteed = Hypothesis(
     words=r"$t = \lfloor (r_0 - 1)/\kappa \rfloor$",
     needed_for="the claim is about the number of rounds that the tolerance guarantees",
     holds=lambda i: (
-        ((i.t + 1) * i.kappa[:, None] <= i.excess[:, :1])
-        & ((i.t + 2) * i.kappa[:, None] > i.excess[:, :1])
+        ((i.t + 1) * i.kappa[:, None] <= i.r_minus_1[:, :1])
+        & ((i.t + 2) * i.kappa[:, None] > i.r_minus_1[:, :1])
     ),
 )
 
 
-def _log_bounds(i: Instance, excess: Values, t: Values) -> Values:
-    """Return the logarithm of the bound for neighbours after t rounds at that excess."""
+def _log_bounds(i: Instance, r_minus_1: Values, t: Values) -> Values:
+    """Return the logarithm of the bound for neighbours after t rounds at that value of r_0 - 1."""
     d_j, d_k = neighbours(i.d)
-    return log_sparsification_bound(excess[..., None], i.d_min[:, None, None], d_j, d_k, t[:, None])
+    return log_sparsification_bound(
+        r_minus_1[..., None], i.d_min[:, None, None], d_j, d_k, t[:, None]
+    )
 
 
 def _bound_grows(i: Instance) -> Values:
     t = np.arange(1, len(i.t) + 2)
-    excess = i.kappa[:, None] * t
-    bound = _log_bounds(i, excess, t)
+    r_minus_1 = i.kappa[:, None] * t
+    bound = _log_bounds(i, r_minus_1, t)
     limit = log_near_interpolation_limits(i.d)[:, None] + 0 * bound
     a, b = (i.d_min[:, None, None] / d for d in neighbours(i.d))
-    s = excess[..., None]
+    s = r_minus_1[..., None]
     lowest, highest = limit * s / (s + a), limit * s / (s + b)
     return np.concatenate(
         [
@@ -65,14 +67,14 @@ def _bound_grows(i: Instance) -> Values:
 
 
 def _fixed_rounds(i: Instance) -> Values:
-    t, excess = i.t + 1, starting_excess(i)
-    bound = _log_bounds(i, excess, t)
+    t, r_minus_1 = i.t + 1, first_r_minus_1(i)
+    bound = _log_bounds(i, r_minus_1, t)
     d_j, d_k = neighbours(i.d)
-    d_min, s = i.d_min[:, None, None], excess[..., None]
+    d_min, s = i.d_min[:, None, None], r_minus_1[..., None]
     gaps = t[:, None] * d_min * (d_k - d_j) / (d_j * d_k)
     return np.concatenate(
         [
-            slack(_log_bounds(i, 2 * excess, t), bound),
+            slack(_log_bounds(i, 2 * r_minus_1, t), bound),
             slack(bound, gaps / (s + d_min / d_k)),
             slack(gaps / (s + d_min / d_j), bound),
         ],
@@ -90,7 +92,9 @@ def _least(logarithms: Values) -> Values:
 def _floor_grows(i: Instance) -> Values:
     t = i.t + 1
     step = i.kappa[:, None] * t
-    return slack(*(_least(_log_bounds(i, excess, t)) for excess in (step, starting_excess(i))))
+    return slack(
+        *(_least(_log_bounds(i, r_minus_1, t)) for r_minus_1 in (step, first_r_minus_1(i)))
+    )
 
 
 def _index_below_limit(i: Instance) -> Values:
@@ -114,8 +118,8 @@ def _index_below_own_limit(i: Instance) -> Values:
 def _flow(i: Instance) -> tuple[Values, Values, Values]:
     """Return c_i, tau_{i+1} = c_0 + ... + c_i and q_i = kappa/(r_i - 1), each of shape (m, T)."""
     c = np.where(i.alive, i.c, 1)
-    excess = np.where(i.alive, i.excess[:, :-1], 1)
-    return c, np.cumsum(c, axis=1), i.kappa[:, None] / excess
+    r_minus_1 = np.where(i.alive, i.r_minus_1[:, :-1], 1)
+    return c, np.cumsum(c, axis=1), i.kappa[:, None] / r_minus_1
 
 
 def _flow_step(i: Instance) -> Values:

@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from sdtheory.filters import tikhonov
-from sdtheory.risk import fixed_design_risk, ridge_between, wiener
+from sdtheory.formulas.filters import tikhonov
+from sdtheory.formulas.risk import fixed_design_risk, ridge_between, wiener
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial

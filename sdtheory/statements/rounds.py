@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
+from sdtheory.formulas.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack
@@ -16,29 +16,31 @@ starts = Hypothesis(
     id="starts",
     words=r"the first fit is non-trivial, $r_0 > 1$",
     needed_for=r"the slope of the tangent at $r_0 < 1$ may be negative, and its iterates rise",
-    holds=lambda i: i.excess[:, 0] > 0,
+    holds=lambda i: i.r_minus_1[:, 0] > 0,
 )
 
 
-def _map(excess: Values, kappa: Values) -> Values:
+def _map(r_minus_1: Values, kappa: Values) -> Values:
     """Return h, with h(0) = 0 also where kappa = 1 leaves 0/0."""
-    return one_round_bound(np.where(excess > -1, excess, 0), kappa)
+    return one_round_bound(np.where(r_minus_1 > -1, r_minus_1, 0), kappa)
 
 
 def _one_round(i: Instance) -> Values:
-    return slack(_map(i.excess[:, :-1], i.kappa[:, None]), i.r[:, 1:])
+    return slack(_map(i.r_minus_1[:, :-1], i.kappa[:, None]), i.r[:, 1:])
 
 
 def _line(i: Instance) -> tuple[Values, Values]:
     with np.errstate(invalid="ignore"):  # infinity / infinity, if G is singular
-        return norm_bound_line(i.excess[:, 0], i.kappa)
+        return norm_bound_line(i.r_minus_1[:, 0], i.kappa)
 
 
 def _convex(i: Instance) -> Values:
     a, b = (value[:, None] for value in _line(i))
     kappa = i.kappa[:, None]
-    start, r_0 = i.excess[:, :1], i.r[:, :1]
-    now, r = (np.where(i.alive, x, y) for x, y in ((i.excess[:, :-1], start), (i.r[:, :-1], r_0)))
+    start, r_0 = i.r_minus_1[:, :1], i.r[:, :1]
+    now, r = (
+        np.where(i.alive, x, y) for x, y in ((i.r_minus_1[:, :-1], start), (i.r[:, :-1], r_0))
+    )
     at_start, at_now, between = (_map(e, kappa) for e in (start, now, (start + now) / 2))
     chord = slack(2 * between, at_start + at_now)
     # the line touches at r_0: with the tangent inequality there, an equality
@@ -60,7 +62,7 @@ def _norm(i: Instance) -> Values:
 
 def _rounds(i: Instance) -> Values:
     kappa, t = i.kappa[:, None], i.t
-    promised = guaranteed_rounds(i.excess[:, :1], kappa)
+    promised = guaranteed_rounds(i.r_minus_1[:, :1], kappa)
     # a round whose fit is zero must come after all rounds promised
     collapse = np.where(i.alive, slack(1, i.r[:, :-1]), slack(promised, t))
     with np.errstate(invalid="ignore"):  # infinity / infinity, if G is singular

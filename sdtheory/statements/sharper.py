@@ -23,14 +23,14 @@ def _multiplier_lower(i: Instance) -> Values:
     d_min = i.d_min[:, None]
     # ||G^{-1} y|| times d_min, whose terms stay within the float range
     pulled = np.sqrt(np.sum(energy * (d_min[..., None] / i.d[:, None]) ** 2, axis=-1))
-    return slack(d_min * np.sqrt(np.sum(energy, axis=-1)), c * i.excess[:, :-1] * pulled)
+    return slack(d_min * np.sqrt(np.sum(energy, axis=-1)), c * i.r_minus_1[:, :-1] * pulled)
 
 
 def _multiplier_upper(i: Instance) -> Values:
     energy = i.energy[:, :-1]
     c = np.where(i.alive, i.c, 1)
     total = np.sum(energy, axis=-1)
-    margin = slack(c * i.excess[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
+    margin = slack(c * i.r_minus_1[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
     return np.where(i.alive, margin, np.nan)
 
 
@@ -79,8 +79,8 @@ def _sparsify(i: Instance) -> Values:
     d_j, d_k = i.d[:, None, :-1], i.d[:, None, 1:]
     ratio = np.cumsum(_log_ratio_of_round(c, d_j, d_k), axis=1)
     count = (i.t + 1)[:, None]
-    # q_i = sqrt(r_0^2 - i) - 1, with r_0^2 - 1 formed from the excess; positive while alive
-    squared = i.excess[:, :1] * (2 + i.excess[:, :1]) - i.t
+    # q_i = sqrt(r_0^2 - i) - 1, with r_0^2 - 1 formed from r_0 - 1; positive while alive
+    squared = i.r_minus_1[:, :1] * (2 + i.r_minus_1[:, :1]) - i.t
     one = 1 + 0 * squared
     squared = np.where(alive, squared, one)
     q = (squared / (np.sqrt(1 + squared) + 1))[..., None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdtheory.bounds import log_sparsification_bound
+from sdtheory.formulas.bounds import log_sparsification_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
@@ -20,7 +20,7 @@ guaranteed = Hypothesis(
     id="guaranteed",
     words=r"$t \le (r_0 - 1)/\kappa$, so that $\kappa$ is finite",
     needed_for=r"after the collapse there are no more rounds to sparsify",
-    holds=lambda i: (i.t + 1) * i.kappa[:, None] <= i.excess[:, :1],
+    holds=lambda i: (i.t + 1) * i.kappa[:, None] <= i.r_minus_1[:, :1],
 )
 
 
@@ -29,10 +29,10 @@ def neighbours(d: Values) -> tuple[Values, Values]:
     return d[:, None, :-1], d[:, None, 1:]
 
 
-def starting_excess(i: Instance) -> Values:
+def first_r_minus_1(i: Instance) -> Values:
     """Return r_0 - 1, shape (m, 1); 1 where there is no round and no bound."""
-    excess = i.excess[:, :1]
-    return np.where((excess > 0).astype(bool), excess, 1)
+    r_minus_1 = i.r_minus_1[:, :1]
+    return np.where((r_minus_1 > 0).astype(bool), r_minus_1, 1)
 
 
 def log_ratios(i: Instance) -> Values:
@@ -58,12 +58,12 @@ def _one_round(i: Instance) -> Values:
     d_min, d_max = (d[:, None, None] for d in (i.d_min, i.d_max))
     alive = i.alive[..., None]
     c = np.where(alive, i.c[..., None], 1)
-    excess = np.where(alive, i.excess[:, :-1, None], 1)
+    r_minus_1 = np.where(alive, i.r_minus_1[:, :-1, None], 1)
     # each ratio minus one, divided by (d_k - d_j) / d_j
     lower, ratio, upper = (
-        d_min / (excess * d_k + d_min),
+        d_min / (r_minus_1 * d_k + d_min),
         c / (c + d_k),
-        d_max / (excess * d_k + d_max),
+        d_max / (r_minus_1 * d_k + d_max),
     )
     below, above = slack(lower, ratio), slack(ratio, upper)
     return np.where(alive, np.concatenate([below, above], axis=-1), np.nan)
@@ -72,7 +72,7 @@ def _one_round(i: Instance) -> Values:
 def _sparsification(i: Instance) -> Values:
     d_j, d_k = neighbours(i.d)
     bound = log_sparsification_bound(
-        starting_excess(i)[..., None], i.d_min[:, None, None], d_j, d_k, (i.t + 1)[:, None]
+        first_r_minus_1(i)[..., None], i.d_min[:, None, None], d_j, d_k, (i.t + 1)[:, None]
     )
     return slack(bound, np.cumsum(log_ratios(i), axis=1))
 

@@ -8,7 +8,7 @@ import sympy
 import z3
 
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
-from sdtheory.filters import tikhonov
+from sdtheory.formulas.filters import tikhonov
 
 _OVER_ROUNDS = r"Induction over the rounds, of which this is the step."
 

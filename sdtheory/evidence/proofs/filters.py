@@ -5,7 +5,7 @@ from __future__ import annotations
 import z3
 
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, Sign, positive, reals
-from sdtheory.filters import tikhonov
+from sdtheory.formulas.filters import tikhonov
 
 _OVER_ROUNDS = r"Induction over the rounds, of which this is the step."
 _SIGNS = (

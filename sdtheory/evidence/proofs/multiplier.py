@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy
 import z3
 
-from sdtheory.bounds import multiplier_bounds
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
+from sdtheory.formulas.bounds import multiplier_bounds
 
 _OVER_EIGENVALUES = r"Summing over the eigenvalues, $z = Vy$."
 

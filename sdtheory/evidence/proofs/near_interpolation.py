@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy
 import z3
 
-from sdtheory.bounds import sparsification_bound
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, Sign, positive, reals
+from sdtheory.formulas.bounds import sparsification_bound
 
 
 def _limit() -> tuple[Proof, ...]:

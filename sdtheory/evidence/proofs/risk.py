@@ -6,7 +6,7 @@ import sympy
 import z3
 
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
-from sdtheory.filters import tikhonov
+from sdtheory.formulas.filters import tikhonov
 
 _SUM = r"The sum over the directions."
 

@@ -7,7 +7,6 @@ from typing import Any
 import sympy
 import z3
 
-from sdtheory.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
 from sdtheory.evidence.proofs.arguments import (
     Identity,
     Implication,
@@ -16,6 +15,7 @@ from sdtheory.evidence.proofs.arguments import (
     positive,
     reals,
 )
+from sdtheory.formulas.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
 
 _OVER_ROUNDS = r"Induction over the rounds, of which this is the step."
 

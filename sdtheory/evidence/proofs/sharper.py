@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import z3
 
-from sdtheory.bounds import sparsification_bound
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, Sign, positive, reals
+from sdtheory.formulas.bounds import sparsification_bound
 
 _OVER_ROUNDS = r"Induction over the rounds, of which this is the step."
 _MEAN = r"Taking the mean with the weights $z_k^2/\|y\|^2$, in which the linear term vanishes."

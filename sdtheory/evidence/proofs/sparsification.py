@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import z3
 
-from sdtheory.bounds import sparsification_bound
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
+from sdtheory.formulas.bounds import sparsification_bound
 
 _OVER_ROUNDS = r"Induction over the rounds, of which this is the step."
 

@@ -1,0 +1,1 @@
+"""What makes the book: chapters run, checks and figures shown, pages built."""

@@ -1,0 +1,1 @@
+"""Experiments with trained networks, and the files of their results."""

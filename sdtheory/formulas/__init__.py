@@ -1,0 +1,1 @@
+"""The formulas of the theory: bounds, filters, risk, lengths, the equivalent kernel."""

@@ -1,0 +1,457 @@
+r"""Smoothing splines in O(n): the resolvent (c I + G)^{-1} of two Green's functions on a line.
+
+With R(f) = \int_0^1 f'^2 (`BrownianBridge`) or \int_0^1 f''^2
+(`SimplySupportedBeam`) the fit minimises
+
+.. math:: \frac1n \sum_k (f(x_k) - y_k)^2 + c\,R(f), \qquad f(0) = f(1) = 0,
+
+a two-point boundary value problem for the state X = (f) or (f, f') and its
+costate r (the adjoint variable; for the beam shear force and bending moment,
+r_2 = f''). Nothing here forms G, its inverse or a matrix of second
+differences.
+
+The knots are cut into P stretches of L, all of which are swept at once by
+`sdtheory.linalg.sweeps`, or, where Numba is installed and knots are many, with the
+same bits by `sdtheory.linalg.compiled_sweeps`. A stretch is a Kalman filter
+*conditional on its first state*, so that variances start at zero and no
+diffuse prior is needed; it leaves X_end = A X + b + C r_end and
+r = A^T r_end + eta - J X, with C and J sums of positive semidefinite terms. A
+banded system joins the stretches, and
+the adjoint sweeps back through all of them at once. Lengths are measured in
+the spline's own correlation length c^(1/2m), in which that system is
+conditioned like P.
+
+References
+----------
+P. de Jong, "Smoothing and interpolation with the state-space model", JASA 84
+(1989) 1085-1088; S. Sarkka and A. Garcia-Fernandez, "Temporal parallelization
+of Bayesian smoothers", IEEE TAC 66 (2021) 299-306 (the composition rule).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+from dataclasses import dataclass
+from functools import cache, cached_property
+from types import ModuleType
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from sdtheory.linalg import sweeps
+from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, halley_step, middle
+from sdtheory.linalg.sweeps import Factors
+from sdtheory.validation import Array
+
+#: A relative step below this leaves an error of its square.
+_NEAR = 2.0**-24
+#: Knots that a first guess is made from, where there are many more.
+_THINNED = 5000
+#: Knots from which compiled sweeps repay the time that it takes to load them.
+_COMPILED = 100_000
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Distinct inputs inside (0, 1), with their multiplicities.
+
+    Repeated inputs share a fitted value, so that only the mean of their labels
+    enters a fit; at 0 and 1 every fit is zero.
+
+    Attributes
+    ----------
+    x : ndarray of shape (k,)
+        Ascending.
+    counts : ndarray of shape (k,)
+        How many inputs lie there.
+    index : ndarray of int of shape (n,)
+        Knot of each input; -1 at the ends.
+    """
+
+    x: Array
+    counts: Array
+    index: NDArray[np.intp]
+
+    @classmethod
+    def from_inputs(cls, x: Array) -> Knots:
+        """Merge inputs of shape (n,) in [0, 1], in any order."""
+        values, inverse = np.unique(x, return_inverse=True)
+        inside = (values > 0) & (values < 1)
+        position = np.where(inside, np.cumsum(inside) - 1, -1)
+        index = position[inverse]
+        counts = np.bincount(index[index >= 0], minlength=int(inside.sum()))
+        return cls(values[inside], counts.astype(float), index)
+
+    @property
+    def n(self) -> int:
+        """Number of inputs."""
+        return len(self.index)
+
+    def average(self, y: Array) -> Array:
+        """Return the mean label at each knot, shape (k, q), of labels (n, q)."""
+        inside = self.index >= 0
+        at = self.index[inside]
+        if len(at) == len(self.x):  # no repetition: a permutation
+            means = np.empty((len(self.x), y.shape[1]))
+            means[at] = y[inside]
+            return means
+        sums = [np.bincount(at, column, minlength=len(self.x)) for column in y[inside].T]
+        return np.stack(sums, axis=1) / self.counts[:, None]
+
+    def spread(self, values: Array) -> Array:
+        """Return values at the knots, (k, q), as values at the inputs, (n, q); 0 at the ends."""
+        if len(values) == 0:
+            return np.zeros((self.n, values.shape[1]))
+        return np.where(self.index[:, None] >= 0, values[self.index], 0.0)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fitted values at the knots, with what is left of the labels.
+
+    Attributes
+    ----------
+    values : ndarray of shape (k, q), or (L, q, P) as `Spline.cut` makes it
+        ``G (c I + G)^{-1} y``, not a difference of y where that would cancel.
+    residual : ndarray of the same shape
+        ``c (c I + G)^{-1} y``, c times the dual vector, likewise.
+    curvature : ndarray of the same shape
+        f'' at the knots for the beam; zeros for the bridge, which is linear
+        between knots.
+    """
+
+    values: Array
+    residual: Array
+    curvature: Array
+
+
+@dataclass(frozen=True)
+class Spline:
+    """The regulariser and the knots, cut into stretches that are swept at once.
+
+    Parameters
+    ----------
+    gaps : ndarray of shape (k + 1,)
+        Distances of neighbouring knots, the ends 0 and 1 included.
+    counts : ndarray of shape (k,)
+        Multiplicities of the knots inside.
+    n : int
+        The n of G = g / n: the sum of counts and of inputs at the ends.
+    order : {1, 2}
+        m in R(f) = int (f^(m))^2: 1 is the bridge, 2 the beam.
+    length : int
+        Knots in a stretch, L.
+    """
+
+    gaps: Array
+    counts: Array
+    n: int
+    order: int
+    length: int
+
+    @classmethod
+    def through(cls, knots: Knots, order: int) -> Spline:
+        """Choose the length of the stretches from the number of knots."""
+        gaps = np.diff(np.concatenate([[0.0], knots.x, [1.0]]))
+        return cls(gaps, knots.counts, knots.n, order, max(2, math.isqrt(len(gaps)) // 3))
+
+    def mirrored(self) -> Spline:
+        """Return the same spline swept from right to left in other stretches.
+
+        Its rounding errors differ, so that a difference between the two
+        estimates them.
+        """
+        length = self.length * 4 // 3 + 1
+        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(L, P): the knots, and a point without a label at x = 1, filled up to P L."""
+        return self.length, -(-len(self.gaps) // self.length)
+
+    def cut(self, values: Array) -> Array:
+        """Reshape (k, ...) to (L, ..., P), padded with zeros."""
+        length, stretches = self.shape
+        padded = np.zeros((stretches * length, *values.shape[1:]))
+        padded[: len(values)] = values
+        cut = padded.reshape(stretches, length, *values.shape[1:])
+        return np.ascontiguousarray(np.moveaxis(np.swapaxes(cut, 0, 1), 1, -1))
+
+    def join(self, cut: Array) -> Array:
+        """Undo `cut`."""
+        joined = np.swapaxes(np.moveaxis(cut, -1, 1), 0, 1)
+        return joined.reshape(-1, *joined.shape[2:])[: len(self.counts)]
+
+    @cached_property
+    def weights(self) -> Array:
+        """Counts, cut, for sums over labels of shape (L, q, P)."""
+        return self.cut(self.counts[:, None])
+
+    @cached_property
+    def _gaps(self) -> Array:
+        return self.cut(self.gaps)
+
+    @cached_property
+    def simple(self) -> bool:
+        """Whether no input is repeated."""
+        return bool(np.all(self.counts == 1))
+
+    def inner(self, a: Array, b: Array) -> float:
+        """Return the inner product of two cut arrays that counts every input."""
+        if self.simple:
+            return float(np.sum(np.einsum("iqp,iqp->p", a, b)))
+        return float(np.sum(np.einsum("ip,iqp,iqp->p", self.weights[:, 0], a, b)))
+
+    def resolvent(self, c: float) -> Resolvent:
+        """Factorise (c I + G) for right sides to come."""
+        m = self.order
+        length, stretches = self.shape
+        # lengths in units of `unit`, f^(m) in units of unit^-m
+        unit = float(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0))
+        factors = Factors(
+            unit,
+            self._gaps / unit,
+            self.weights[:, 0] * (unit ** (2 * m - 1) / (self.n * c)),
+            *np.empty((2, length, m, stretches)),
+            *np.empty((2, length, stretches)),
+        )
+        ends = _sweeps(length * stretches).factorise(factors)
+        return Resolvent(self, factors, _joining(*ends))
+
+
+@cache
+def _compiled() -> ModuleType:
+    if importlib.util.find_spec("numba") is None:
+        return sweeps
+    return importlib.import_module("sdtheory.linalg.compiled_sweeps")
+
+
+def _sweeps(knots: int) -> ModuleType:
+    """Return the module that sweeps so many knots."""
+    return _compiled() if knots >= _COMPILED else sweeps
+
+
+def _joining(A: Array, C: Array, J: Array) -> Array:
+    """Return the banded matrix for the states and costates (X_k, r_k) where stretches meet.
+
+    Rows: f = 0 and, for the beam, zero moment at x = 0; the two relations of
+    each stretch; the same conditions at x = 1.
+    """
+    m, _, stretches = A.shape
+    size = 2 * m * (stretches + 1)
+    band = 3 * m - 1
+    matrix = np.zeros((2 * band + 1, size))
+
+    def put(row: int, column: int, values: Array | float, count: int = stretches) -> None:
+        # entry (row, column) of every block, 2m apart
+        matrix[band + row - column, column : column + 2 * m * count : 2 * m] = values
+
+    for j in range(m):
+        # component j of the state at an end is zero, or that of its costate is
+        put(j, 0 if j == 0 else m + j, 1.0, 1)
+        put(size - m + j, size - 2 * m + (0 if j == 0 else m + j), 1.0, 1)
+        state, costate = m + j, 2 * m + j
+        put(state, 2 * m + j, -1.0)  # X' = A X + C r' + b
+        put(costate, m + j, -1.0)  # r = A^T r' - J X + eta
+        for k in range(m):
+            put(state, k, A[j, k])
+            put(state, 3 * m + k, C[j, k])
+            put(costate, k, -J[j, k])
+            put(costate, 3 * m + k, A[k, j])
+    return matrix
+
+
+@dataclass(frozen=True)
+class Resolvent:
+    """(c I + G)^{-1}, factorised.
+
+    Attributes
+    ----------
+    spline : Spline
+    factors : Factors
+        Of all stretches.
+    joining : ndarray
+        Banded matrix that joins them.
+    """
+
+    spline: Spline
+    factors: Factors
+    joining: Array
+
+    def fit(self, y: Array) -> Fit:
+        """Smooth labels of shape (k, q) at the knots."""
+        fit = self.sweep(self.spline.cut(y))
+        return Fit(*(self.spline.join(a) for a in (fit.values, fit.residual, fit.curvature)))
+
+    def sweep(self, labels: Array) -> Fit:
+        """Smooth labels of shape (L, q, P), zero where they are filled up."""
+        m, (length, stretches), q = self.spline.order, self.spline.shape, labels.shape[1]
+        loops = _sweeps(length * stretches)
+        predicted = np.empty_like(labels)
+        b, eta = loops.forward(labels, self.factors, predicted)
+
+        # (X_0, r_0, X_1, r_1, ...), ends included
+        right = np.zeros((2 * m * (stretches + 1), q))
+        blocks = np.concatenate([b, eta]).transpose(2, 0, 1)  # (P, 2m, q)
+        right[m:-m] = -blocks.reshape(-1, q)
+        band = 3 * m - 1
+        ends = scipy.linalg.solve_banded((band, band), self.joining, right, check_finite=False)
+        ends = ends.reshape(stretches + 1, 2 * m, q).transpose(1, 2, 0)
+        state = np.ascontiguousarray(ends[:m, :, :-1])
+        costate = np.ascontiguousarray(ends[m:, :, 1:])
+
+        values, residual = np.empty_like(labels), np.empty_like(labels)
+        curvature = np.empty_like(labels) if m == 2 else np.zeros(labels.shape)
+        results = values, residual, curvature
+        loops.backward((labels, predicted), (state, costate), self.factors, results)
+        filled = len(self.spline.counts) - (stretches - 1) * length
+        for a in results:
+            a[filled:, :, -1] = 0.0
+        return Fit(*results)
+
+
+def evaluate(x: Array, fit: Fit, x_new: Array) -> Array:
+    """Return the spline with these knots at new inputs in [0, 1], shape (len(x_new), q)."""
+    q = fit.values.shape[1]
+    knots = np.concatenate([[0.0], x, [1.0]])
+    values, curvature = (np.pad(a, ((1, 1), (0, 0))) for a in (fit.values, fit.curvature))
+    left = np.clip(np.searchsorted(knots, x_new, side="right") - 1, 0, len(x))
+    h = (knots[left + 1] - knots[left])[:, None]
+    right = (x_new - knots[left])[:, None] / h
+    other = (knots[left + 1] - x_new)[:, None] / h
+    line = other * values[left] + right * values[left + 1]
+    bend = other * (1 - other * other) * curvature[left]
+    bend += right * (1 - right * right) * curvature[left + 1]
+    return (line - h * h / 6 * bend).reshape(-1, q)
+
+
+def _trace(spline: Spline) -> float:
+    """Return the trace of G, from g(x, x) = x (1 - x) or x^2 (1 - x)^2 / 3."""
+    product = np.cumsum(spline.gaps)[:-1] * np.cumsum(spline.gaps[::-1])[-2::-1]
+    diagonal = product if spline.order == 1 else product**2 / 3
+    return float(diagonal @ spline.counts) / spline.n
+
+
+@dataclass(frozen=True)
+class Root:
+    """The multiplier of one round, with the fit there.
+
+    Attributes
+    ----------
+    c : float
+    fit : Fit
+        Cut.
+    resolvent : Resolvent
+        At c, but for the last step.
+    shrunk : ndarray of shape (L, q, P)
+        Fit of the residual: -d fit / d log c.
+    sensitivity : float
+        Relative change of c per relative change of rho.
+    error : float
+        Relative error of c that one machine epsilon in the residual energy
+        and the last step leave; not that of the fit.
+    evaluations : int
+    """
+
+    c: float
+    fit: Fit
+    resolvent: Resolvent
+    shrunk: Array
+    sensitivity: float
+    error: float
+    evaluations: int
+
+
+def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | None) -> Root:
+    """Solve the secular equation, each evaluation in O(n).
+
+    As in `sdtheory.multiplier`: Halley's method on 1/||w|| in mu = 1/c, and the
+    geometric middle where a step leaves the bracket, which the sign of the
+    residual alone maintains.
+
+    Parameters
+    ----------
+    spline : Spline
+    y : ndarray of shape (L, q, P)
+        Labels at the knots, cut.
+    excess : float
+        ||y||^2 - rho^2, positive.
+    slack : float
+        rho^2 less the energy that no fit can reach, positive.
+    start : float, optional
+        First c to try.
+    """
+    if start is None:
+        # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
+        mu = excess / slack / (1 + math.sqrt(1 + excess / slack)) / _trace(spline)
+    else:
+        mu = 1 / start
+
+    def mismatch(fit: Fit) -> float:
+        # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
+        if excess < slack:
+            lost = spline.inner(fit.values, y) + spline.inner(fit.values, fit.residual)
+            return (excess - lost) / slack
+        return spline.inner(fit.residual, fit.residual) / slack - 1
+
+    low, high = 0.0, math.inf
+    for evaluations in range(1, MAX_EVALUATIONS + 1):
+        resolvent = spline.resolvent(1 / mu)
+        fit = resolvent.sweep(y)
+        shrunk = resolvent.sweep(fit.residual)
+        relative = mismatch(fit)
+        steepness = spline.inner(fit.residual, shrunk.values) / slack
+        curving = spline.inner(shrunk.values, shrunk.values) / slack
+        if not (steepness > 0 and math.isfinite(relative)):
+            break
+        low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
+        step = float(halley_step(relative, 1 + relative, steepness, curving))
+        if abs(step) <= _NEAR:
+            # d fit / d log mu = shrunk: to first order, which leaves step^2
+            moved = Fit(
+                _plus(fit.values, step, shrunk.values),
+                _plus(fit.residual, -step, shrunk.values),
+                _plus(fit.curvature, step, shrunk.curvature),
+            )
+            rounding = float(np.finfo(float).eps) * min(excess / slack, 1.0)
+            error = rounding / steepness + step * step
+            c = 1 / (mu * (1 + step))
+            return Root(c, moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
+        following = mu * (1 + step)
+        if not low < following < high:
+            following = float(middle(low, high))
+        mu = following
+    raise NoRootError
+
+
+def _plus(a: Array, step: float, b: Array) -> Array:
+    """Return a + step b, in the memory of a."""
+    a += step * b
+    return a
+
+
+def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:
+    """Return where to start from: the root for some of the knots, if that is any help.
+
+    Arguments as in `solve`, which it saves evaluations.
+    """
+    stride = len(spline.counts) // _THINNED
+    if stride < 2:
+        return start
+    counts = spline.counts[::stride]
+    stretch, place = np.divmod(np.arange(0, len(spline.counts), stride), spline.length)
+    labels = y[place, :, stretch]
+    # the first gap, sums of `stride` gaps, and what is left
+    bounds = np.concatenate([[0], np.arange(1, len(spline.counts) + 1, stride)])
+    gaps = np.add.reduceat(spline.gaps, bounds)
+    total = float(counts.sum())
+    few = Spline(gaps, counts, int(total), spline.order, math.isqrt(len(gaps)) // 3)
+    slack *= total / float(spline.counts.sum())
+    excess = float(np.sum(counts[:, None] * labels**2)) - slack
+    try:
+        return solve(few, few.cut(labels), excess, slack, start).c if excess > 0 else start
+    except NoRootError:
+        return start

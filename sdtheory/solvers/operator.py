@@ -1,0 +1,301 @@
+r"""Products with G = k(x, x) / n that need neither G nor its tiles for long.
+
+`of` chooses: sums for two Green's functions on a line, O(n); compiled tiles
+(`sdtheory.solvers.compiled_products`, where Numba is installed) for the Gaussian and
+Matern kernels of scikit-learn; tiles in NumPy for all others.
+
+The sums integrate instead of evaluating the kernel. With point loads v_k / n
+at the x_k, the bridge's product solves
+
+.. math:: -b'' = \tfrac1n \sum_k v_k\, \delta_{x_k}, \qquad b(0) = b(1) = 0,
+
+so that b' falls by v_k / n at x_k; and the beam's solves -f'' = b with the
+same conditions, where b is linear between points.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.linalg import LinearOperator
+
+from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
+from sdtheory.linalg import scheduling
+from sdtheory.linalg.blas import times
+from sdtheory.validation import Array, InvalidInputError, as_inputs
+
+#: Rows and columns of a tile: its temporaries stay in the cache.
+_TILE = 256
+#: Parts that tiles are dealt to, for threads and workers; as many as sums of n numbers are held.
+N_PARTS = 16
+#: Points from which compiled tiles repay the time that it takes to load them.
+_COMPILED = 2000
+#: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
+#: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
+_LEAST = {1: 1e-3, 2: 1e-4}
+_SKLEARN = "sklearn.gaussian_process.kernels"
+
+
+class Product(Protocol):
+    """Maps V of shape (n, p) to G V."""
+
+    def __call__(self, V: Array, /) -> Array:
+        """Multiply."""
+        ...
+
+
+def of(kernel: Callable[[Any, Any], Any], x: Array, scheduler: str | None = None) -> Product:
+    """Return the product with k(x, x) / n.
+
+    Parameters
+    ----------
+    kernel : callable
+        Symmetric; maps (m, p) and (n, p) inputs to the (m, n) matrix of
+        kernel values.
+    x : ndarray of shape (n, p)
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers share the tiles.
+    """
+    if isinstance(kernel, BrownianBridge | SimplySupportedBeam):
+        sums = Sums.through(kernel._points(x, "x"), 1 if isinstance(kernel, BrownianBridge) else 2)
+        size = float(np.mean(sums(np.ones((len(x), 1)))))
+        if size >= _LEAST[sums.order]:
+            return sums
+    tiles: Parts = Tiles(x, kernel)
+    form = radial(kernel)
+    if form and len(x) >= _COMPILED and importlib.util.find_spec("numba") is not None:
+        compiled = importlib.import_module("sdtheory.solvers.compiled_products")
+        tiles = compiled.Fused(x / form.length_scale, form.kind, form.variance)
+    return tiles if scheduler is None else Shared(tiles, scheduler)
+
+
+@dataclass(frozen=True)
+class Parts(ABC):
+    """A product whose tiles are dealt to parts, which are added in order.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n, p)
+        Inputs.
+    """
+
+    x: Array
+
+    @abstractmethod
+    def part(self, V: Array, k: int) -> Array:
+        """Return what part k of `N_PARTS` adds to n G V, shape (n, p)."""
+
+    def __call__(self, V: Array) -> Array:
+        """Multiply, one part after another."""
+        return self.added(self.part(V, k) for k in range(N_PARTS))
+
+    def added(self, parts: Iterable[Array]) -> Array:
+        """Return the product from its parts in order."""
+        return functools.reduce(np.add, parts) / len(self.x)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A product whose parts are computed by the workers of a Dask scheduler, with the same bits."""
+
+    tiles: Parts
+    scheduler: str
+
+    def __call__(self, V: Array) -> Array:
+        """Multiply, with the parts as tasks of the scheduler."""
+        tasks = [functools.partial(self.tiles.part, V, k) for k in range(N_PARTS)]
+        return self.tiles.added(scheduling.run(tasks, scheduler=self.scheduler))
+
+
+@dataclass(frozen=True)
+class Tiles(Parts):
+    """Tiles of the matrix, evaluated, used twice and dropped."""
+
+    kernel: Callable[[Any, Any], Any]
+
+    def part(self, V: Array, k: int) -> Array:
+        """Return what every `N_PARTS`-th row of tiles adds, from row k on."""
+        n = len(self.x)
+        product = np.zeros((n, V.shape[1]))
+        pieces = [slice(i, min(i + _TILE, n)) for i in range(0, n, _TILE)]
+        for i in range(k, len(pieces), N_PARTS):
+            rows = pieces[i]
+            for columns in pieces[i:]:
+                tile = self._tile(rows, columns)
+                product[rows] += times(tile, V[columns])
+                if columns != rows:
+                    product[columns] += times(tile.T, V[rows])
+        return product
+
+    def _tile(self, rows: slice, columns: slice) -> Array:
+        expected = (rows.stop - rows.start, columns.stop - columns.start)
+        tile = np.asarray(self.kernel(self.x[rows], self.x[columns]))
+        if tile.dtype.kind not in "fiub":
+            raise InvalidInputError(
+                f"kernel returned values of dtype {tile.dtype}. It must return real numbers."
+            )
+        if tile.shape != expected:
+            raise InvalidInputError(
+                f"kernel returned shape {tile.shape} instead of {expected}. "
+                f"It must evaluate all pairs of its two arguments' rows."
+            )
+        return tile.astype(float, copy=False)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Two prefix sums for the bridge (order 1), four for the beam (order 2).
+
+    Attributes
+    ----------
+    order : {1, 2}
+    ascending : ndarray of int of shape (n,)
+        Order of the inputs.
+    x : ndarray of shape (n,)
+        Ascending.
+    gaps : ndarray of shape (n + 1, 1)
+        Distances of neighbouring inputs, the ends 0 and 1 included.
+    """
+
+    order: int
+    ascending: NDArray[np.intp]
+    x: Array
+    gaps: Array
+
+    @classmethod
+    def through(cls, x: Array, order: int) -> Sums:
+        """Sort inputs of shape (n,) in [0, 1]."""
+        ascending = np.argsort(x, kind="stable")
+        gaps = np.diff(np.concatenate([[0.0], x[ascending], [1.0]]))
+        return cls(order, ascending, x[ascending], gaps[:, None])
+
+    def __call__(self, V: Array) -> Array:
+        """Multiply by integrating the loads V / n."""
+        x, h = self.x[:, None], self.gaps
+        loads = V[self.ascending] / len(x)
+        first = np.sum((1 - x) * loads, axis=0, keepdims=True)
+        f = _prefix_sums(h * np.concatenate([first, first - _prefix_sums(loads)]))[:-1]
+        if self.order == 2:
+            moment = np.pad(f, ((1, 1), (0, 0)))
+            left, right = moment[:-1], moment[1:]
+            fall = _prefix_sums(h * (left + right) / 2)
+            slope = np.concatenate([np.zeros_like(first), -fall[:-1]])
+            # f with f'(0) = 0, and the line that makes f(1) = 0
+            f = _prefix_sums(h * slope - h * h * (left / 3 + right / 6))
+            f = f[:-1] - x * f[-1]
+        product = np.empty_like(f)
+        product[self.ascending] = f
+        return product
+
+
+def _prefix_sums(a: Array) -> Array:
+    """Return cumulative sums over the first axis, whose error grows with its square root only."""
+    n, *rest = a.shape
+    length = max(math.isqrt(n), 1)
+    blocks = np.zeros((-(-n // length), length, *rest))
+    blocks.reshape(-1, *rest)[:n] = a
+    np.cumsum(blocks, axis=1, out=blocks)
+    blocks[1:] += np.cumsum(blocks[:-1, -1], axis=0)[:, None]
+    return blocks.reshape(-1, *rest)[:n]
+
+
+@dataclass(frozen=True)
+class Radial:
+    """variance * profile(|x - x'| / length_scale).
+
+    Attributes
+    ----------
+    kind : {"RBF", "Matern1/2", "Matern3/2", "Matern5/2"}
+    variance : float
+    length_scale : float or ndarray of shape (p,)
+    """
+
+    kind: str
+    variance: float
+    length_scale: Any
+
+
+def radial(kernel: Any) -> Radial | None:
+    """Return the form of a kernel of scikit-learn, possibly times a constant; or None."""
+    name = _name(kernel)
+    if name == "Product":
+        for constant, other in ((kernel.k1, kernel.k2), (kernel.k2, kernel.k1)):
+            form = radial(other)
+            if _name(constant) == "ConstantKernel" and form is not None:
+                variance = form.variance * float(constant.constant_value)
+                return Radial(form.kind, variance, form.length_scale)
+    if name == "RBF" or (name == "Matern" and kernel.nu == math.inf):
+        return Radial("RBF", 1.0, kernel.length_scale)
+    if name == "Matern" and kernel.nu in {0.5, 1.5, 2.5}:
+        return Radial(f"Matern{int(2 * kernel.nu)}/2", 1.0, kernel.length_scale)
+    return None
+
+
+def _name(kernel: Any) -> str:
+    """Return the class of a kernel of scikit-learn, which is not imported for that."""
+    return type(kernel).__name__ if type(kernel).__module__ == _SKLEARN else ""
+
+
+class KernelOperator(LinearOperator):
+    """G = k(x, x) / n as a product only, in O(n) memory.
+
+    A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
+    equation it integrates, and n^2 / 2 kernel evaluations for all others:
+    tiles are evaluated, used twice and dropped, in compiled loops on all cores
+    for the kernels ``RBF`` and ``Matern`` of scikit-learn, and constants times
+    these, where Numba is installed and points are many.
+
+    Parameters
+    ----------
+    kernel : GreensFunction, scikit-learn kernel or callable
+        Symmetric; maps (m, p) and (n, p) inputs to the (m, n) matrix of
+        kernel values.
+    x : array_like of shape (n,) or (n, p)
+        Training inputs.
+    scheduler : str, optional
+        Address of a Dask scheduler (extra ``scale``) whose workers share the
+        tiles of every product, with the same bits.
+
+    Raises
+    ------
+    InvalidInputError
+        If the inputs are unusable or the kernel is not callable; in a
+        product, if the kernel returns another shape or other than numbers, or
+        the scheduler does not answer.
+    """
+
+    def __init__(
+        self, kernel: Callable[[Any, Any], Any], x: ArrayLike, *, scheduler: str | None = None
+    ) -> None:
+        self.kernel = kernel
+        self.scheduler = scheduler
+        self.x = as_inputs(x)
+        if not callable(kernel) or isinstance(kernel, type):
+            raise InvalidInputError(
+                f"kernel must be callable as kernel(X, Y), but is {kernel!r}. Pass an instance "
+                f"of a Green's function of sdtheory.kernels or of a scikit-learn kernel."
+            )
+        super().__init__(np.dtype(float), (len(self.x), len(self.x)))
+
+    @cached_property
+    def _product(self) -> Product:
+        return of(self.kernel, self.x, self.scheduler)
+
+    def _matmat(self, X: Array) -> Array:
+        return self._product(X)
+
+    def _matvec(self, x: Array) -> Array:
+        return self._matmat(x.reshape(-1, 1))
+
+    def _rmatvec(self, x: Array) -> Array:
+        return self._matvec(x)

@@ -1,0 +1,275 @@
+"""The driver publishes a good book, and nothing of a bad one."""
+
+import importlib
+import signal
+import subprocess
+import time
+
+import nbformat
+import pytest
+from tiny_book import CHECK, DRIVER, build, chapter, write_book
+
+FIGURE = """\
+import matplotlib.pyplot as plt
+from sdtheory.book.display import figure, glue, table
+
+fig, axes = plt.subplots()
+axes.plot([0, 1], [0, epsilon])
+figure(fig, label="fig-line", caption="A line of slope $s$.", alt="A rising straight line.")"""
+GLUE = 'glue("slope", f"{epsilon:.3f}")'
+TABLE = 'table(("Name", "Value"), [("slope", r"\\(s < 1\\)")], caption="A table")'
+
+
+@pytest.fixture(scope="module")
+def driver():
+    return importlib.import_module("sdtheory.book.build")
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    pages = {
+        "first": chapter("The first", "print(epsilon)", text="See {numref}`fig-line`."),
+        "second": chapter("The second", FIGURE, GLUE, TABLE, text="Slope {glue:text}`slope`."),
+        "words": "# Only words\n\nSee {doc}`the first <first>`.\n",
+    }
+    root = write_book(tmp_path_factory.mktemp("good"), pages)
+    done = build(root)
+    assert done.returncode == 0, done.stderr
+    return root, done.stdout
+
+
+def page(root, name):
+    return (root / "_build" / "html" / "book" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def images(root):
+    folder = root / "_build" / "html" / "_images"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_good_book_has_all_its_pages_and_says_what_took_how_long(good):
+    root, said = good
+    assert {path.stem for path in (root / "_build/html/book").glob("*.html")} == {
+        "first",
+        "second",
+        "words",
+    }
+    for step in ("first", "second", "ran the chapters", "made the pages"):
+        assert any(line.strip().startswith(step) for line in said.splitlines())
+
+
+def test_figures_are_numbered_and_referable_and_have_their_own_alt_text(good):
+    root, _ = good
+    assert 'alt="A rising straight line."' in page(root, "second")
+    assert "A line of slope" in page(root, "second")
+    assert 'href="second.html#fig-line"' in page(root, "first")
+    assert "Fig. 1" in page(root, "first")
+
+
+def test_numbers_in_the_text_come_from_cells(good):
+    root, _ = good
+    assert "Slope <span" in page(root, "second")
+    assert ">0.045<" in page(root, "second")
+
+
+def test_tables_have_a_caption_and_headers_with_a_scope(good):
+    root, _ = good
+    text = page(root, "second")
+    assert "<caption>A table</caption>" in text
+    assert '<th scope="col">Value</th>' in text
+    assert '<th scope="row">slope</th>' in text
+    assert r"\(s &lt; 1\)" in text
+
+
+def test_the_published_notebooks_hold_nothing_that_changes_from_run_to_run(good):
+    root, _ = good
+    notebooks = root / "_build" / "notebooks"
+    assert sorted(path.name for path in notebooks.iterdir()) == ["first.ipynb", "second.ipynb"]
+    notebook = nbformat.read(notebooks / "second.ipynb", as_version=4)
+    assert [cell.id for cell in notebook.cells][:2] == ["second-000", "second-001"]
+    assert "papermill" not in notebook.metadata
+    for cell in notebook.cells:
+        assert not {"papermill", "execution"} & set(cell.metadata)
+
+
+def test_a_second_build_gives_identical_figures_and_notebooks(good):
+    root, _ = good
+    notebooks = root / "_build" / "notebooks"
+    figures = images(root)
+    texts = {path.name: path.read_bytes() for path in notebooks.iterdir()}
+    assert figures
+    assert build(root).returncode == 0
+    assert images(root) == figures
+    assert {path.name: path.read_bytes() for path in notebooks.iterdir()} == texts
+
+
+def fails(root):
+    """Build a book in which an earlier build left pages; return what the driver says."""
+    earlier = root / "_build" / "html"
+    earlier.mkdir(parents=True)
+    (earlier / "index.html").write_text("from an earlier build", encoding="utf-8")
+    done = build(root)
+    assert done.returncode == 1
+    assert not earlier.exists()
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+CHAPTERS_THAT_FAIL = {
+    "raises": ("1 / 0", "book/raises.md, line 24 (code cell 2): ZeroDivisionError: division by"),
+    "check": (CHECK, "FAILS: two is one"),
+    "leaves": (
+        "raise SystemExit\n```\n\n```{code-cell} ipython3\nlast = 1",
+        "this cell did not run",
+    ),
+    "dies": ("import os\nos._exit(1)", "dies.md: the kernel died"),
+}
+
+
+@pytest.fixture(scope="module")
+def failing_chapters(tmp_path_factory):
+    pages = {name: chapter(name, cell) for name, (cell, _) in CHAPTERS_THAT_FAIL.items()}
+    root = write_book(tmp_path_factory.mktemp("failing"), {"sound": chapter("Sound")} | pages)
+    return root, fails(root)
+
+
+@pytest.mark.parametrize("name", CHAPTERS_THAT_FAIL)
+def test_a_chapter_that_fails_stops_the_build_and_is_named(failing_chapters, name):
+    root, said = failing_chapters
+    assert CHAPTERS_THAT_FAIL[name][1] in said
+    assert (root / "_build" / "notebooks" / f"{name}.failed.ipynb").exists()
+
+
+def test_a_sound_chapter_among_failing_ones_is_not_blamed(failing_chapters):
+    root, said = failing_chapters
+    assert "sound" not in said
+    assert (root / "_build" / "notebooks" / "sound.ipynb").exists()
+
+
+OUTPUTS_THAT_FAIL = {
+    "bare": (
+        "import matplotlib.pyplot as plt\nfig, axes = plt.subplots()\nplt.show()",
+        "bare, code cell 2 shows an image without alt text",
+    ),
+    "stderr": (
+        "import sys\nprint('careful', file=sys.stderr)",
+        "stderr, code cell 2 wrote to stderr: careful",
+    ),
+    "two": (
+        FIGURE + "\nfig, axes = plt.subplots()\nfigure(fig, label='b', caption='B.', alt='Two.')",
+        "two, code cell 2 shows 2 figures",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def unfit_outputs(tmp_path_factory):
+    pages = {name: chapter(name, cell) for name, (cell, _) in OUTPUTS_THAT_FAIL.items()}
+    return fails(write_book(tmp_path_factory.mktemp("outputs"), pages))
+
+
+@pytest.mark.parametrize("name", OUTPUTS_THAT_FAIL)
+def test_an_output_that_is_unfit_for_a_page_stops_the_build_and_is_named(unfit_outputs, name):
+    assert OUTPUTS_THAT_FAIL[name][1] in unfit_outputs
+
+
+def test_a_broken_reference_stops_the_build(tmp_path):
+    text = "See {ref}`nowhere` and {doc}`missing`."
+    said = fails(write_book(tmp_path, {"only": chapter("Only", text=text)}))
+    assert "nowhere" in said
+    assert "missing" in said
+
+
+def test_an_image_of_the_text_without_alt_stops_the_build(tmp_path):
+    logo = "assets/favicon.svg"
+    text = f"```{{image}} {logo}\n```\n\n![]({logo})\n\n![a logo]({logo})"
+    said = fails(write_book(tmp_path, {"only": f"# Only\n\n{text}\n"}))
+    assert said.count("favicon.svg without alt text") == 2
+
+
+def test_a_chapter_without_parameters_fails_before_any_chapter_runs(tmp_path):
+    pages = {"first": chapter("First"), "second": chapter("Second", parameters="")}
+    said = fails(write_book(tmp_path, pages))
+    assert "chapter 'second' has 0 cells tagged 'parameters'" in said
+    assert not (tmp_path / "_build" / "notebooks").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)], ids=["SIGINT", "SIGTERM"]
+)
+def test_an_interrupted_build_leaves_no_pages_and_no_process(tmp_path, number, code):
+    sleeps = (
+        "import os, pathlib, time\n"
+        "pathlib.Path('kernel.pid').write_text(str(os.getpid()))\n"
+        "time.sleep(600)"
+    )
+    root = write_book(tmp_path, {"sleeps": chapter("Sleeps", sleeps)})
+    (root / "_build" / "html").mkdir(parents=True)
+    running = subprocess.Popen(
+        [*DRIVER, "--book", str(root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pid = root / "book" / "kernel.pid"
+    deadline = time.monotonic() + 120
+    while not (pid.exists() and pid.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == code
+    assert "Interrupted. The book was not built." in said
+    assert not (root / "_build" / "html").exists()
+    assert ends_within(int(pid.read_text()), seconds=20)
+
+
+def ends_within(pid, seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = subprocess.run(
+            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        if not state or state.startswith("Z"):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_run_with_other_parameters_cannot_be_published(driver):
+    cell = nbformat.v4.new_code_cell("epsilon = 1", metadata={"tags": ["injected-parameters"]})
+    cell.execution_count = 2
+    problems = driver.publishable(nbformat.v4.new_notebook(cells=[cell]), "kkt")
+    assert problems == ["kkt, code cell 2 replaces the parameters. The book shows their defaults."]
+
+
+@pytest.mark.parametrize(
+    ("tag", "missing"),
+    [
+        ('<img src="a/b.png" alt="a tree">', []),
+        ('<img src="a/b.png">', ["a/b.png"]),
+        ('<img src="a/b.png" alt=" ">', ["a/b.png"]),
+        ('<img src="../a/b.png" alt="../a/b.png">', ["../a/b.png"]),
+    ],
+)
+def test_images_without_alt(driver, tmp_path, tag, missing):
+    path = tmp_path / "page.html"
+    path.write_text(tag, encoding="utf-8")
+    assert driver.images_without_alt(path) == missing
+
+
+def test_jobs_must_be_positive():
+    done = subprocess.run([*DRIVER, "--jobs", "0"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--jobs is 0" in done.stderr
+
+
+def test_a_folder_without_a_book_is_refused(tmp_path):
+    done = subprocess.run(
+        [*DRIVER, "--book", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no book found" in done.stderr

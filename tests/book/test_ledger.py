@@ -1,0 +1,122 @@
+"""The ledger shows what the report and the pages say, and nothing else."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from sdtheory.book import ledger
+from sdtheory.evidence.certified import Certificate, Verdict
+from sdtheory.evidence.report import Evidence, Report, Row
+from sdtheory.evidence.sampled import Tally
+from sdtheory.statements import STATEMENTS
+
+GOOD = Tally(instances=100, met=90, cases=90, worst=0.25, tightest=0.25)
+
+
+def row(name, **evidence):
+    return Row(STATEMENTS[name], Evidence(**({"sampled": GOOD} | evidence)))
+
+
+@pytest.fixture
+def report():
+    judged = Certificate("claim-floor", Verdict.FAILS, 128, 1, 0, -0.1, "margin -0.1 in 1 case(s)")
+    rows = (
+        row("prop-collapse"),
+        row("prop-active"),
+        row("prop-step", sampled=replace(GOOD, failures=1)),
+        row("claim-floor", refuted=judged),
+    )
+    return Report(rows, {"seed": 0}, {"date": "today"})
+
+
+PAGES = {
+    "prop-collapse": "problem",
+    "prop-active": "problem",
+    "prop-step": "recursion",
+    "claim-floor": "near_interpolation",
+    "thm-nobody-checks": "recursion",
+}
+
+
+def standing(report, pages=PAGES):
+    return {entry.id: entry.standing for entry in ledger.entries(report, pages)}
+
+
+def test_standing_is_computed_from_the_evidence(report):
+    assert standing(report) == {
+        "prop-collapse": "holds",
+        "prop-active": "holds",
+        "prop-step": "bad",
+        "claim-floor": "refuted",
+        "thm-nobody-checks": "unchecked",
+    }
+
+
+def test_a_statement_that_loses_its_check_turns_red(report):
+    without = Report(report.rows[1:], report.settings, report.circumstances)
+    assert standing(without)["prop-collapse"] == "unchecked"
+    html = ledger.overview(ledger.entries(without, PAGES))
+    assert re.search(
+        r"prop-collapse</code></a></th><td><span class=\"status status-unchecked", html
+    )
+
+
+def test_a_statement_that_no_page_states_is_not_good(report):
+    assert standing(report, {})["prop-collapse"] == "unchecked"
+
+
+class Balance(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.ids = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in {"path", "rect", "br"}:
+            self.open.append(tag)
+        self.links += [v for k, v in attrs if k == "href"]
+        self.ids += [v for k, v in attrs if k == "id"]
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("part", ["overview", "graph", "dependencies", "errata"])
+def test_html_is_balanced_and_links_to_the_pages(report, part):
+    parser = Balance()
+    parser.feed(getattr(ledger, part)(ledger.entries(report, PAGES)))
+    assert parser.open == []
+    known = {s.id: s.chapter for s in STATEMENTS.values()} | PAGES
+    assert parser.links
+    assert set(parser.links) <= {f"{page}.html#{label}" for label, page in known.items()}
+
+
+def test_an_erratum_says_what_survives(report):
+    html = ledger.errata(ledger.entries(report, PAGES))
+    assert "near_interpolation.html#thm-near-interpolation" in html
+    assert STATEMENTS["thm-near-interpolation"].slogan in html
+
+
+def test_cards_have_one_target_each(report):
+    parser = Balance()
+    parser.feed(ledger.cards(ledger.entries(report, PAGES), {"prop-collapse": ("a step",)}))
+    assert parser.open == []
+    assert len(parser.ids) == len(set(parser.ids)) == len(PAGES)
+
+
+def test_the_graph_says_status_in_words_and_not_by_colour_alone(report):
+    html = ledger.graph(ledger.entries(report, PAGES))
+    assert 'aria-label="prop-step: FAILS; rests on prop-active, thm-recursion"' in html
+    assert "✗ prop-step" in html
+
+
+def test_labels_are_those_of_the_pages(tmp_path):
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/a\n", encoding="utf-8")
+    (tmp_path / "book").mkdir()
+    page = "# A\n\n````{prf:theorem} Name\n:label: thm-a\nText {prf:ref}`thm-b`.\n````\n"
+    (tmp_path / "book" / "a.md").write_text(page, encoding="utf-8")
+    assert ledger.labels(tmp_path) == {"thm-a": "a"}

@@ -1,0 +1,595 @@
+"""The built pages in a browser: each check on each page, and each check on a page that breaks it.
+
+Needs the pages that ``make book`` leaves in ``_build/html`` and a Chromium or Chrome; is skipped
+where one is missing, unless SDTHEORY_REQUIRE_BROWSER=1 makes that a failure.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+
+from sdtheory.book.notebooks import list_chapters
+
+ROOT = Path(__file__).parent.parent.parent
+HTML = ROOT / "_build" / "html"
+PAGES = [
+    chapter.path.relative_to(ROOT).with_suffix(".html").as_posix()
+    for chapter in list_chapters(ROOT).values()
+]
+BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+
+
+def missing(what: str) -> None:
+    """Skip, or fail where the browser tests are required."""
+    if os.environ.get("SDTHEORY_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what} SDTHEORY_REQUIRE_BROWSER=1 forbids to skip this.")
+    pytest.skip(what)
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and what happened while it was loaded."""
+
+    page: object
+    base: str
+    errors: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def run(self, script: str):
+        """Evaluate JavaScript in the page."""
+        return self.page.evaluate(f"() => {{ {HELPERS} {script} }}")
+
+    def settle(self) -> None:
+        """Let colours that fade and parts that slide be where they end, however slow the machine.
+
+        What inherits a value starts to fade anew when the fading of its parent ends.
+        """
+        self.run("""
+            for (let rest = 100; document.getAnimations().length; rest--) {
+                if (!rest) throw new Error('something on this page moves without end');
+                document.getAnimations().forEach(animation => animation.cancel());
+            }
+        """)
+
+
+HELPERS = r"""
+const shown = e => e.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
+const words = e => e.textContent.trim().replace(/\s+/g, ' ').slice(0, 60);
+const outer = e => e.outerHTML.replace(/\s+/g, ' ').slice(0, 120);
+const all = selector => [...document.querySelectorAll(selector)];
+function* texts() {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (walker.currentNode.data.trim()) yield walker.currentNode;
+}
+"""
+
+
+@contextmanager
+def served(folder: Path):
+    """Serve a folder on this machine; yield the address."""
+
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format, *args):  # noqa: A002
+            pass
+
+    handler = functools.partial(Silent, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@contextmanager
+def visiting(browser, base: str, path: str):
+    """Load a page, wide and light, and wait until its formulas are set."""
+    with browser.new_context(viewport=WIDE, color_scheme="light") as context:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        visit = Visit(page, base)
+        page.on("console", lambda m: m.type == "error" and visit.errors.append(m.text))
+        page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        page.on("request", lambda request: visit.asked.append(request.url))
+        page.on(
+            "response", lambda r: r.status >= 400 and visit.refused.append(f"{r.status} {r.url}")
+        )
+        page.goto(base + path, wait_until="load")
+        visit.run("return window.MathJax?.startup?.promise")
+        yield visit
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        missing("playwright is not installed: pip install 'sdtheory[test]'.")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site():
+    if not (HTML / "index.html").is_file():
+        missing("there is no built book: run make book.")
+    with served(HTML) as base:
+        yield base
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, browser, site):
+    with visiting(browser, site, request.param) as opened:
+        yield opened
+
+
+def no_errors_in_the_console(visit):
+    return visit.errors
+
+
+def nothing_is_refused(visit):
+    return visit.refused
+
+
+def no_other_host_is_asked(visit):
+    own = (visit.base, "data:", "blob:", "about:")
+    return [url for url in visit.asked if not url.startswith(own)]
+
+
+def formulas_are_set(visit):
+    return visit.run(r"""
+        const raw = [...texts()].filter(t =>
+            /\$\$|\\[(\[]|\\begin\{/.test(t.data)
+            && !t.parentElement.closest('pre, code, script, style, noscript, mjx-container'));
+        return [...raw.map(t => 'not set: ' + t.data.trim().slice(0, 80)),
+                ...all('mjx-merror, [data-mjx-error]').map(e => 'error: ' + words(e))];
+    """)
+
+
+def images_say_what_they_show(visit):
+    return visit.run("return all('img').filter(e => !e.alt.trim()).map(outer)")
+
+
+def there_is_one_title_and_no_level_is_skipped(visit):
+    return visit.run("""
+        const found = all('h1, h2, h3, h4, h5, h6').filter(shown);
+        const titles = found.filter(e => e.tagName == 'H1');
+        const levels = found.map(e => +e.tagName[1]);
+        return [...(titles.length == 1 && words(titles[0]) ? [] : [`${titles.length} titles`]),
+                ...found.filter((e, i) => i && levels[i] > levels[i - 1] + 1).map(outer)];
+    """)
+
+
+def figures_have_captions(visit):
+    return visit.run("""
+        return all('figure').filter(e => !e.querySelector('figcaption')?.textContent.trim())
+            .map(outer)
+    """)
+
+
+def nothing_is_cut_off(visit):
+    with narrow(visit):
+        return visit.run("""
+            const hider = e => {
+                const how = e && getComputedStyle(e).overflowX;
+                return !e || /auto|scroll/.test(how) ? null
+                    : /hidden|clip/.test(how) ? e : hider(e.parentElement);
+            };
+            const cut = (e, box) => {
+                const edge = hider(e)?.getBoundingClientRect();
+                return edge && edge.width > 1 && box.width && box.right > edge.right + 2;
+            };
+            const range = document.createRange();
+            const lost = [...texts()].map(t => {
+                range.selectNodeContents(t);
+                return [t.parentElement, range.getBoundingClientRect()];
+            }).filter(([e]) => !e.closest('mjx-container'));
+            all('mjx-container').forEach(e =>
+                lost.push([e.parentElement, e.getBoundingClientRect()]));
+            return lost.filter(([e, box]) => shown(e) && cut(e, box)).map(([e]) => outer(e));
+        """)
+
+
+@contextmanager
+def narrow(visit):
+    """Show the page on a telephone, with everything unfolded."""
+    visit.run("all('details').forEach(e => e.open = true)")
+    visit.page.set_viewport_size(NARROW)
+    try:
+        yield
+    finally:
+        visit.page.set_viewport_size(WIDE)
+
+
+def a_narrow_page_does_not_scroll_sideways(visit):
+    with narrow(visit):
+        return visit.run("""
+            const root = document.scrollingElement;
+            if (root.scrollWidth <= innerWidth) return [];
+            const clipped = e => e.parentElement != document.documentElement
+                && (getComputedStyle(e.parentElement).overflowX != 'visible'
+                    || clipped(e.parentElement));
+            return [`${root.scrollWidth} px wide`, ...all('body *').filter(e =>
+                e.getBoundingClientRect().right > innerWidth + 1 && shown(e) && !clipped(e))
+                .slice(0, 5).map(outer)];
+        """)
+
+
+def tables_scroll_in_a_box_that_the_keyboard_reaches(visit):
+    with narrow(visit):
+        problems = visit.run("""
+            const box = e => !e ? null
+                : /auto|scroll/.test(getComputedStyle(e).overflowX) ? e : box(e.parentElement);
+            const tables = all('main table, body > table, body > div table').filter(shown);
+            new Set(tables.map(box)).forEach(e => {
+                if (e && e.scrollWidth > e.clientWidth + 40) e.dataset.scrolls = '';
+            });
+            const bare = () => tables.filter(e =>
+                e.getBoundingClientRect().width > innerWidth && box(e)?.tabIndex !== 0);
+            // the theme takes a while to look for boxes that scroll now
+            return new Promise(done => { const end = Date.now() + 3000;
+                (function look() { !bare().length || Date.now() > end
+                    ? done(bare().map(outer)) : setTimeout(look, 20) })() });
+        """)
+        for box in visit.page.locator("[data-scrolls]").all():
+            box.focus()
+            visit.page.keyboard.press("ArrowRight")
+            try:
+                box.evaluate(
+                    "e => new Promise((done, fail) => { const end = Date.now() + 2000;"
+                    "(function look() { e.scrollLeft > 0 ? done() : Date.now() > end"
+                    " ? fail('still') : setTimeout(look, 20) })() })"
+                )
+            except Exception as error:  # playwright's own class, which may not be installed
+                problems.append(f"{box.get_attribute('class')} does not scroll: {error}")
+        return problems
+
+
+@functools.cache
+def answer(request, address: str) -> tuple[int, str]:
+    reply = request.get(address)
+    return reply.status, reply.text() if "html" in reply.headers.get("content-type", "") else ""
+
+
+def links_inside_the_site_lead_somewhere(visit):
+    problems = []
+    # an SVG's links have no text as their href
+    resolved = "new URL(e.getAttribute('href'), document.baseURI).href"
+    for link in visit.run(f"return [...new Set(all('a[href]').map(e => {resolved}))]"):
+        address, fragment = urldefrag(link)
+        if not address.startswith(visit.base):
+            if urlsplit(link).scheme not in ("http", "https", "mailto"):
+                problems.append(f"{link} leads nowhere")
+            continue
+        status, text = answer(visit.page.request, address)
+        if status >= 400:
+            problems.append(f"{link}: {status}")
+        elif fragment and text and f'id="{unquote(fragment)}"' not in text:
+            problems.append(f"{link}: there is no such place on that page")
+    return problems
+
+
+@contextmanager
+def dark(visit):
+    """Turn the page dark with its own button, and back."""
+    press = "document.querySelector('.theme-switch-button')?.click()"
+    theme = "return document.documentElement.dataset.theme"
+    for _ in range(3):  # light, dark, as the system
+        if visit.run(theme) != "dark":
+            visit.run(press)
+    visit.settle()
+    try:
+        yield visit.run(theme) == "dark"
+    finally:
+        for _ in range(3):
+            if visit.run(theme) == "dark":
+                visit.run(press)
+        visit.settle()
+
+
+def the_page_turns_dark_and_figures_with_it(visit):
+    with dark(visit) as turned:
+        problems = [] if turned else ["the button does not turn the page dark"]
+        return problems + visit.run("""
+            const channels = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g);
+            const bright = channels.slice(0, 3).some(c => c > 80) || channels[3] === '0';
+            return [...(bright ? ['the ground stays bright'] : []),
+                    ...all('main figure img').filter(e =>
+                        !getComputedStyle(e).filter.includes('invert')).map(outer)];
+        """)
+
+
+def the_keyboard_reaches_the_text_and_shows_where_it_is(visit):
+    keyboard, problems = visit.page.keyboard, []
+    visit.page.reload(wait_until="load")  # so that the keyboard starts at the top
+    visit.run("scrollTo(0, 0)")
+    keyboard.press("Tab")
+    visit.settle()
+    skips = visit.run("""
+        const e = document.activeElement, box = e.getBoundingClientRect();
+        return e.matches('a[href^="#"]') && box.top >= 0 && box.bottom > 0 && /skip/i.test(words(e))
+    """)
+    if not skips:
+        problems.append("the first stop is not a link that skips to the text")
+    look = """
+        const style = getComputedStyle(document.activeElement);
+        const ring = style.outlineStyle != 'none' && parseFloat(style.outlineWidth) >= 2;
+        return document.activeElement == document.body || ring
+            ? null : outer(document.activeElement)
+    """
+    for _ in range(30):
+        hidden = visit.run(look)
+        if hidden:
+            problems.append(f"no sign of the focus: {hidden}")
+        keyboard.press("Tab")
+    if skips:
+        visit.run("document.querySelector('a[href^=\"#\"]').focus()")
+        keyboard.press("Enter")
+        if not visit.run("return location.hash && document.querySelector(location.hash) != null"):
+            problems.append("the link that skips leads nowhere")
+    return problems
+
+
+CONTRAST = r"""
+const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+};
+const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+const ground = e => {
+    if (!e) return [255, 255, 255];
+    const own = rgba(getComputedStyle(e).backgroundColor);
+    return own[3] == 1 ? own.slice(0, 3) : over(own, ground(e.parentElement));
+};
+const luminance = colour => {
+    const [r, g, b] = colour.map(c => c / 255).map(
+        c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const poor = new Map();
+for (const text of texts()) {
+    const e = text.parentElement, style = getComputedStyle(e);
+    if (!shown(e) || e.closest('.headerlink, .visually-hidden, svg, mjx-assistive-mml')) continue;
+    const under = ground(e), ink = over(rgba(style.color), under);
+    const [low, high] = [luminance(under), luminance(ink)].sort((a, b) => a - b);
+    const ratio = (high + 0.05) / (low + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5))
+        poor.set(style.color + e.className, `${ratio.toFixed(2)}: ${style.color} ${outer(e)}`);
+}
+return [...poor.values()];
+"""
+
+
+def text_stands_out_in_the_light(visit):
+    return visit.run(CONTRAST)
+
+
+def text_stands_out_in_the_dark(visit):
+    with dark(visit):
+        return visit.run(CONTRAST)
+
+
+def the_language_and_every_control_are_named(visit):
+    return visit.run("""
+        const named = e => words(e) || e.ariaLabel || e.title || e.placeholder
+            || e.labels?.length || e.getAttribute('aria-labelledby')
+            || e.querySelector('img[alt]:not([alt=""]), svg title');
+        return [...(document.documentElement.lang ? [] : ['the page names no language']),
+                ...(document.title.trim() ? [] : ['the window has no title']),
+                ...(all('main').length == 1 ? [] : [`${all('main').length} main parts`]),
+                ...all('a[href], button, input, summary, select, textarea')
+                    .filter(e => shown(e) && !named(e)).map(outer)];
+    """)
+
+
+def no_path_of_the_machine_is_shown(visit):
+    text = visit.page.content()
+    return [place for place in {str(ROOT), sys.prefix, str(Path.home())} if place + "/" in text]
+
+
+CHECKS = (
+    no_errors_in_the_console,
+    nothing_is_refused,
+    no_other_host_is_asked,
+    formulas_are_set,
+    images_say_what_they_show,
+    there_is_one_title_and_no_level_is_skipped,
+    figures_have_captions,
+    a_narrow_page_does_not_scroll_sideways,
+    nothing_is_cut_off,
+    tables_scroll_in_a_box_that_the_keyboard_reaches,
+    links_inside_the_site_lead_somewhere,
+    the_page_turns_dark_and_figures_with_it,
+    the_keyboard_reaches_the_text_and_shows_where_it_is,
+    text_stands_out_in_the_light,
+    text_stands_out_in_the_dark,
+    the_language_and_every_control_are_named,
+    no_path_of_the_machine_is_shown,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_page(visit, check):
+    assert check(visit) == []
+
+
+GOOD = """\
+<!DOCTYPE html>
+<html lang="en" data-theme="light">
+<head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">
+<style>
+  body { background: white; color: black; }
+  .box { overflow-x: auto; }
+  td { min-width: 60rem; }
+  :focus-visible { outline: 2px solid blue; }
+  body, button { transition: color 9s, background 9s; }
+  html[data-theme="dark"] body { background: black; color: white; }
+  html[data-theme="dark"] a { color: #9cf; }
+  html[data-theme="dark"] img { filter: invert(1); }
+</style></head>
+<body><a href="#main">Skip to the text</a>
+<button class="theme-switch-button" onclick="const d = document.documentElement.dataset;
+  d.theme = d.theme == 'dark' ? 'light' : 'dark'">Colours</button>
+<main id="main"><h1>Title</h1><h2>Part</h2><p>Words, <code>\\(x\\)</code> and more.</p>
+<figure><img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=" alt="A dot">
+<figcaption>A dot.</figcaption></figure>
+<div class="box" tabindex="0"><table><tr><td>wide</td></tr></table></div>
+</main></body></html>
+"""
+
+#: For each check, changes of the good page that it must notice.
+BREAKS = {
+    no_errors_in_the_console: [
+        ("</main>", "<script>console.error('careful')</script></main>"),
+        ("</main>", "<script>nothing.at.all</script></main>"),
+    ],
+    nothing_is_refused: [("</main>", '<script src="missing.js"></script></main>')],
+    no_other_host_is_asked: [
+        ("</main>", '<img src="http://localhost:9/a.png" alt="elsewhere"></main>'),
+    ],
+    formulas_are_set: [
+        ("Words", r"Words \(x\)"),
+        ("Words", "Words $$x$$"),
+        ("Words", r"Words <code>x</code>\[y\]"),
+        ("Words", "<mjx-merror>Undefined control sequence</mjx-merror>"),
+    ],
+    images_say_what_they_show: [(' alt="A dot"', ""), ('alt="A dot"', 'alt=" "')],
+    there_is_one_title_and_no_level_is_skipped: [
+        ("<h1>Title</h1>", ""),
+        ("<h2>Part</h2>", "<h1>Another</h1>"),
+        ("<h2>Part</h2>", "<h3>Part</h3>"),
+    ],
+    figures_have_captions: [
+        ("<figcaption>A dot.</figcaption>", ""),
+        ("<figcaption>A dot.</figcaption>", "<figcaption> </figcaption>"),
+    ],
+    a_narrow_page_does_not_scroll_sideways: [
+        ("Words", '<span style="white-space: nowrap">' + "Words " * 30 + "</span>"),
+        ("overflow-x: auto", "overflow-x: visible"),
+        ("</main>", '<details><div style="width: 900px">wide</div></details></main>'),
+    ],
+    nothing_is_cut_off: [
+        ("<p>Words", '<p style="overflow: hidden; white-space: nowrap">' + "Words " * 30),
+        (
+            "<p>Words",
+            '<p style="overflow: clip"><mjx-container style="display: block; width: 90rem">'
+            "x</mjx-container>",
+        ),
+    ],
+    tables_scroll_in_a_box_that_the_keyboard_reaches: [
+        (' tabindex="0"', ""),
+        (' tabindex="0"', ' tabindex="0" onkeydown="event.preventDefault()"'),
+        ("overflow-x: auto", "overflow-x: visible"),
+    ],
+    links_inside_the_site_lead_somewhere: [
+        ("Words", '<a href="missing.html">Words</a>'),
+        ("Words", '<a href="#nowhere">Words</a>'),
+        ("Words", '<a href="javascript:void(0)">Words</a>'),
+    ],
+    the_page_turns_dark_and_figures_with_it: [
+        ("? 'light' : 'dark'", "? 'light' : 'light'"),
+        ("background: black", "background: white"),
+        ("filter: invert(1)", "opacity: 1"),
+    ],
+    the_keyboard_reaches_the_text_and_shows_where_it_is: [
+        ('<a href="#main">Skip to the text</a>', ""),
+        ('href="#main"', 'href="#elsewhere"'),
+        ("outline: 2px solid blue", "outline: none"),
+    ],
+    text_stands_out_in_the_light: [("color: black", "color: #888")],
+    text_stands_out_in_the_dark: [("color: white; }", "color: #666; }")],
+    the_language_and_every_control_are_named: [
+        (' lang="en"', ""),
+        ("<title>A page</title>", "<title></title>"),
+        (">Colours<", "><"),
+        ("</main>", '<a href="#main"></a></main>'),
+        ('<main id="main">', '<div id="main">'),
+    ],
+    no_path_of_the_machine_is_shown: [("Words", f"{ROOT}/sdtheory")],
+}
+
+
+def judge(browser, folder, text, check):
+    (folder / "page.html").write_text(text, encoding="utf-8")
+    with served(folder) as base, visiting(browser, base, "page.html") as visit:
+        return check(visit)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_good_page_passes(browser, tmp_path, check):
+    assert judge(browser, tmp_path, GOOD, check) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "change"),
+    [
+        pytest.param(check, change, id=f"{check.__name__}-{number}")
+        for check in CHECKS
+        for number, change in enumerate(BREAKS[check])
+    ],
+)
+def test_a_page_that_breaks_it_does_not_pass(browser, tmp_path, check, change):
+    old, new = change
+    assert old in GOOD
+    assert judge(browser, tmp_path, GOOD.replace(old, new, 1), check) != []
+
+
+def test_the_pages_are_those_of_the_table_of_contents(site):
+    built = {path.relative_to(HTML).as_posix() for path in (HTML / "book").rglob("*.html")}
+    assert built == set(PAGES), "run make book: _build/html is not the book of this _toc.yml"
+
+
+def test_the_site_opens_at_the_first_page(browser, site):
+    with browser.new_page() as page:
+        page.goto(site)
+        page.wait_for_url(site + PAGES[0])
+
+
+def test_the_search_finds_what_is_there_and_only_that(browser, site):
+    for query, found in (("distill", True), ("xylophone", False)):
+        with visiting(browser, site, "search.html") as visit:
+            field = visit.page.locator("main input[type=search], .bd-content input[name=q]").first
+            field.fill(query)
+            field.press("Enter")
+            visit.page.wait_for_url(f"**q={query}*")
+            visit.page.wait_for_function(
+                "/finished|did not match/.test(document.querySelector('#search-results').innerText)"
+            )
+            assert bool(visit.run("return all('#search-results li a').length")) is found
+            for check in (
+                no_errors_in_the_console,
+                no_other_host_is_asked,
+                formulas_are_set,
+                a_narrow_page_does_not_scroll_sideways,
+                links_inside_the_site_lead_somewhere,
+            ):
+                assert check(visit) == []

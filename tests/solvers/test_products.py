@@ -1,0 +1,189 @@
+"""Products that never store G against the stored matrix, in extended precision."""
+
+import math
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.gaussian_process.kernels import (
+    RBF,
+    ConstantKernel,
+    DotProduct,
+    Matern,
+    RationalQuadratic,
+    WhiteKernel,
+)
+
+from sdtheory import KernelOperator, distill
+from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
+from sdtheory.solvers import operator as products
+from sdtheory.solvers.operator import Sums, Tiles
+from sdtheory.validation import InvalidInputError
+
+LINES = {1: BrownianBridge(), 2: SimplySupportedBeam()}
+RADIAL = [
+    RBF(0.7),
+    RBF([0.5, 1.0, 2.0]),
+    Matern(0.7, nu=0.5),
+    Matern(0.7, nu=1.5),
+    Matern([0.5, 1.0, 2.0], nu=2.5),
+    Matern(0.7, nu=math.inf),
+    ConstantKernel(3.0) * RBF(0.7),
+    Matern(0.7, nu=1.5) * ConstantKernel(0.2),
+]
+
+
+class Halved(RBF):
+    """A kernel that is no RBF, although it derives from it."""
+
+    def __call__(self, *given, **named):
+        return super().__call__(*given, **named) / 2
+
+
+def cloud(n):
+    rng = np.random.default_rng(n)
+    return rng.standard_normal((n, 3)), rng.standard_normal((n, 2))
+
+
+def distance(product, G, V):
+    """Error of a product, against ||G|| ||v||, in the worst of the columns."""
+    exact = (G.astype(np.longdouble) @ V.astype(np.longdouble)).astype(float)
+    errors = np.linalg.norm(product(V) - exact, axis=0) / np.linalg.norm(V, axis=0)
+    return float(np.max(errors) / np.linalg.norm(G, 2))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("place", ["random", "grid", "clustered", "repeated", "ends", "centre"])
+@pytest.mark.parametrize("n", [1, 2, 5, 700])
+def test_sums_are_the_product_to_rounding(order, place, n):
+    rng = np.random.default_rng(n)
+    x = {
+        "random": rng.random(n),
+        "grid": np.arange(1, n + 1) / (n + 1),
+        "clustered": rng.random(n) ** 4,
+        "repeated": np.round(rng.random(n) * 8 + 1) / 10,
+        "ends": np.concatenate([[0.0, 1.0], rng.random(n)])[2 * (n == 1) :],
+        "centre": 0.5 + 1e-9 * rng.random(n),
+    }[place]
+    k = np.arange(len(x))
+    vectors = [np.ones(len(x)), (-1.0) ** k, np.sin(3 * x + 1), rng.standard_normal(len(x))]
+    V = np.stack(vectors, axis=1)
+    product = products.of(LINES[order], x[:, None])
+    assert isinstance(product, Sums) or n <= 5
+    G = gram(LINES[order], x)
+    assert distance(product, G, V) < 2e-14
+    assert distance(Sums.through(x, 3 - order), G, V) > 1e-2
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_points_near_both_ends_go_by_tiles(order):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([1e-9 * rng.random(50), 1 - 1e-9 * rng.random(50)])
+    V = rng.standard_normal((100, 1))
+    product, G = products.of(LINES[order], x[:, None]), gram(LINES[order], x)
+    assert isinstance(product, Tiles)
+    assert distance(product, G, V) < 1e-14
+    assert distance(Sums.through(x, order), G, V) > 1e-9
+
+
+@pytest.mark.parametrize("kernel", [PeriodicSobolev(2.0), RBF(0.3), Halved(0.3)], ids=repr)
+@pytest.mark.parametrize("tile", [7, 50, 100, 1000])
+def test_tiles_are_the_gram_matrix(kernel, tile, monkeypatch):
+    monkeypatch.setattr(products, "_TILE", tile)
+    x, V = np.random.default_rng(5).random((100, 1)), np.random.default_rng(6).random((100, 2))
+    product = products.of(kernel, x)
+    assert isinstance(product, Tiles)
+    assert distance(product, gram(kernel, x), V) < 1e-14
+    monkeypatch.setattr(products, "N_PARTS", 3)
+    assert_allclose(Tiles(x, kernel)(V), product(V), rtol=1e-12)
+
+
+def test_products_take_little_memory():
+    n = 3000
+    for kernel in (BrownianBridge(), PeriodicSobolev(), RBF(0.3)):
+        operator = KernelOperator(kernel, np.random.default_rng(5).random(n))
+        operator @ np.ones(n)  # loads what there is to load
+        tracemalloc.start()
+        operator @ np.ones(n)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < n**2 * 8 / 10
+
+
+@pytest.mark.parametrize("kernel", RADIAL, ids=repr)
+def test_compiled_tiles_are_the_gram_matrix(kernel, monkeypatch):
+    compiled = pytest.importorskip("sdtheory.solvers.compiled_products", exc_type=ImportError)
+    monkeypatch.setattr(products, "_COMPILED", 0)
+    for n in (1, 2, 15, 16, 17, 700):
+        x, V = cloud(n)
+        product = products.of(kernel, x)
+        assert isinstance(product, compiled.Fused)
+        assert distance(product, gram(kernel, x), V) < 1e-14
+    assert distance(products.of(kernel, 1.001 * x), gram(kernel, x), V) > 1e-6
+    results = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        results.append(product(V))
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        Matern(1.0, nu=0.7),
+        RationalQuadratic(),
+        RBF() + WhiteKernel(),
+        RBF() * RBF(),
+        DotProduct() * ConstantKernel(2.0),
+        Halved(),
+    ],
+    ids=repr,
+)
+def test_other_kernels_go_by_tiles(kernel, monkeypatch):
+    monkeypatch.setattr(products, "_COMPILED", 0)
+    x, V = cloud(40)
+    assert products.radial(kernel) is None
+    product = products.of(kernel, x)
+    assert isinstance(product, Tiles)
+    assert distance(product, gram(kernel, x), V) < 1e-14
+
+
+def test_without_numba_tiles_do(monkeypatch):
+    x, V = cloud(products._COMPILED)
+    own = products.of(RBF(0.7), x)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    other = products.of(RBF(0.7), x)
+    assert isinstance(other, Tiles)
+    assert_allclose(own(V), other(V), rtol=1e-10, atol=1e-14)
+
+
+def test_a_cluster_gives_the_same_bits(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(products, "_COMPILED", 300)
+    monkeypatch.setattr(products, "_TILE", 16)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        for kernel, n in ((RBF(0.7), 400), (RBF(0.7), 40), (PeriodicSobolev(), 400)):
+            x, V = cloud(n)
+            x = x if n == 40 or isinstance(kernel, RBF) else x[:, :1] % 1
+            y = V[:, 0]
+            shared = KernelOperator(kernel, x, scheduler=cluster.scheduler_address)
+            assert isinstance(shared._product, products.Shared)
+            own = KernelOperator(kernel, x)
+            assert np.array_equal(shared @ V, own @ V)
+            epsilon = 0.9 * float(np.mean(y * y))
+            chains = [distill(g, y, epsilon, 2, solver="krylov") for g in (shared, own)]
+            assert np.array_equal(chains[0].c, chains[1].c)
+            assert chains[0].n_rounds > 0
+    product = own @ V
+    monkeypatch.setattr(products, "N_PARTS", 5)  # sums in another order have other bits
+    assert np.any(own @ V != product)
+
+
+def test_a_scheduler_that_does_not_answer():
+    x, V = cloud(30)
+    with pytest.raises(InvalidInputError, match="does not answer"):
+        KernelOperator(RBF(), x, scheduler="tcp://127.0.0.1:1") @ V
