@@ -157,7 +157,7 @@ def make_stage(root: Path, chapters: list[Chapter], notebooks: Path, stage: Path
     for path in chapters[0].path.parent.iterdir():
         if path.suffix == ".bib":
             shutil.copy(path, book / path.name)
-        elif path.is_dir() and path.name == "assets":
+        elif path.is_dir() and path.name in ("assets", "explorables"):
             shutil.copytree(path, book / path.name)
     for chapter in chapters:
         if not chapter.executable:

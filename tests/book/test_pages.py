@@ -6,8 +6,6 @@ where one is missing, unless SDTHEORY_REQUIRE_BROWSER=1 makes that a failure.
 
 import functools
 import http.server
-import os
-import shutil
 import sys
 import threading
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from browsing import missing
 
 from sdtheory.book.notebooks import list_chapters
 
@@ -25,23 +24,7 @@ PAGES = [
     chapter.path.relative_to(ROOT).with_suffix(".html").as_posix()
     for chapter in list_chapters(ROOT).values()
 ]
-BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-
-
-def missing(what: str) -> None:
-    """Skip, or fail where the browser tests are required."""
-    if os.environ.get("SDTHEORY_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"{what} SDTHEORY_REQUIRE_BROWSER=1 forbids to skip this.")
-    pytest.skip(what)
 
 
 @dataclass
@@ -114,21 +97,6 @@ def visiting(browser, base: str, path: str):
         page.goto(base + path, wait_until="load")
         visit.run("return window.MathJax?.startup?.promise")
         yield visit
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        missing("playwright is not installed: pip install 'sdtheory[test]'.")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
