@@ -71,11 +71,11 @@ sd.Explorable = class extends HTMLElement {
     this.list = this.controls(this.problem);
     this.innerHTML = `<fieldset><legend>${this.legend}</legend>${this.list.map(c => {
       const name = `${id}-${c.key}`;
-      return `<label for="${name}">${c.label}</label>` + (c.options
-        ? `<select id="${name}">${c.options.map(([v, words]) => `<option value="${v}">${words}</option>`).join("")}</select><span></span>`
-        : `<input id="${name}" type="range" min="${c.whole ? c.from : 0}" max="${c.whole ? c.to : 200}" step="1"><output for="${name}"></output>`);
+      return `<div class="control"><label for="${name}">${c.label}</label>` + (c.options
+        ? `<select id="${name}">${c.options.map(([v, words]) => `<option value="${v}">${words}</option>`).join("")}</select></div>`
+        : `<input id="${name}" type="range" min="${c.whole ? c.from : 0}" max="${c.whole ? c.to : 200}" step="1"><output for="${name}"></output></div>`);
     }).join("")}<button type="button">Back to the chapter’s values</button></fieldset>
-      <div class="plots"></div><p class="words" role="status"></p>
+      <div class="panels"><div class="plots"></div><p class="words" role="status"></p></div>
       <details><summary>The numbers in a table</summary><div class="table-scroll" tabindex="0" role="region" aria-label="The numbers in a table"><table></table></div></details>`;
     for (const c of this.list) {
       c.input = this.querySelector(`[id="${id}-${c.key}"]`);

@@ -5,8 +5,8 @@ customElements.get("sd-risk") || customElements.define("sd-risk", class extends 
 
   controls(p) {
     return [
-      {key: "beta", label: "smoothness <var>β</var> of the signal", from: -1, to: 3, start: p.beta},
-      {key: "snr", label: "signal-to-noise ratio", from: 0.1, to: 100, start: p.snr, log: true},
+      {key: "beta", label: "smoothness <var>β</var> of the signal", from: Math.min(-1, p.beta), to: Math.max(3, p.beta), start: p.beta},
+      {key: "snr", label: "signal-to-noise ratio", from: Math.min(0.1, p.snr), to: Math.max(100, p.snr), start: p.snr, log: true},
       {key: "share", label: "tolerance, in shares of the noise", from: 0.01, to: 1, start: p.share, log: true, text: (v, {N, ended}) => `${sd.num(v)}: ${ended ? "" : "more than "}${sd.count(N, "round")}`},
     ];
   }

@@ -1,13 +1,13 @@
 // A walk to zero: in the plane of two eigenvalues every round is a step of length rho = 1 along the flow.
 "use strict";
 customElements.get("sd-walk") || customElements.define("sd-walk", class extends sd.Explorable {
-  legend = "Start of the walk";
+  legend = "Drag the red dot, or move its sliders";
 
   controls(p) {
     return [
       {key: "r", label: "length <var>r</var><sub>0</sub> of the labels", from: 1.05, to: p.furthest, start: p.r},
       {key: "angle", label: "angle from the large eigenvalue’s axis", from: 0, to: 90, start: p.angle, whole: true, text: v => `${v}°`},
-      {key: "kappa", label: "condition number <var>κ</var>", from: 1, to: 100, start: p.kappa, log: true},
+      {key: "kappa", label: "condition number <var>κ</var>", from: 1, to: Math.max(100, p.kappa), start: p.kappa, log: true},
     ];
   }
 

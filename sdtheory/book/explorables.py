@@ -111,7 +111,7 @@ def walk(kappa: float, angles: ArrayLike, r: float) -> dict[str, Any]:
     Parameters
     ----------
     kappa : float
-        Condition number to start with, from 1 to 100.
+        Condition number to start with, at least 1.
     angles : array_like of float
         Angles of the starts that are drawn in any case, in degrees from the
         axis of the large eigenvalue; the middle one is moved.

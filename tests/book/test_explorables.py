@@ -240,6 +240,7 @@ def write(folder, element, problem, scripts=SCRIPTS):
         '<meta name="viewport" content="width=device-width"><title>A page</title><style>'
         'html[data-theme="dark"] { background: #121212; color: #ced6dd }'
         "* { box-sizing: border-box } figure { margin: 0 } .table-scroll { overflow-x: auto }"
+        "main { max-width: 42.5rem; line-height: 1.65 }"  # as in the book
         "</style></head><body><main><h1>A page</h1>"
         '<figure id="fig-a"><img alt="A dot" src="data:image/gif;base64,'
         'R0lGODlhAQABAAAAACwAAAAAAQABAAA="><figcaption>A figure.</figcaption></figure>'
@@ -504,10 +505,18 @@ def test_it_fits_a_telephone(browser, element, address):
     with opened(browser, address, width=390) as page:
         page.click("summary")
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
-        for control in page.locator("fieldset input, fieldset button").all():
+        edge = page.locator("fieldset").bounding_box()
+        assert 0 <= edge["x"] <= 390 - edge["width"]
+        for control in page.locator("fieldset :is(input, select, button)").all():
             box = control.bounding_box()
-            assert 0 <= box["x"] <= 390 - box["width"]
+            assert edge["x"] <= box["x"] <= edge["x"] + edge["width"] - box["width"]
             assert box["height"] >= 24
+        for row in page.locator(".control:has(output)").all():
+            label, output, slider = (
+                row.locator(part).bounding_box() for part in ("label", "output", "input")
+            )
+            assert label["x"] + label["width"] <= output["x"]
+            assert max(label["y"] + label["height"], output["y"]) <= slider["y"] + 1
 
 
 @pytest.mark.parametrize("width", [1280, 390])
