@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from sdtheory.book.display import FIGURE_METADATA
 from sdtheory.book.notebooks import Chapter, ChapterFailedError, execute, find_book, list_chapters
+from sdtheory.book.pages import mend_site
 from sdtheory.validation import InvalidInputError
 
 
@@ -199,6 +200,7 @@ def make_pages(stage: Path, target: Path) -> None:
         telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-30:]
         placed = (_PLACE.sub(_name_place, line) for line in telling)
         raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(placed))
+    mend_site(target / "_build" / "html")
     problems = [
         f"{page.name} shows {source} without alt text"
         for page in sorted((target / "_build" / "html").rglob("*.html"))
