@@ -96,7 +96,7 @@ def points(solver: Any) -> Callable[[Problem], Outcome]:
 
 def _known(chain: Any) -> Outcome:
     details = {"solver": chain.solver, "claimed": float(chain.c_error.max())}
-    if hasattr(chain, "products"):
+    if chain.products is not None:
         details["products"] = chain.products
     return chain.c, details
 

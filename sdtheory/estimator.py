@@ -8,6 +8,7 @@ one before.
 from __future__ import annotations
 
 import difflib
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Integral
@@ -24,7 +25,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
-from sdtheory.solvers.eigh import distill_eigh
+from sdtheory.solvers import Chain, distill
+from sdtheory.solvers.eigh import with_multipliers
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
@@ -212,34 +214,37 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             ) from error
         scaled = (labels[used].T * root).T
 
-        low = None
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
-            multipliers, self.collapsed_, low = self._solve(spectrum, scaled, total)
+            chain = self._solve(spectrum, scaled, total)
         else:
-            self.epsilon_, self.collapsed_ = float("nan"), False
+            self.epsilon_ = float("nan")
             self._check_length(len(multipliers), scaled)
+            chain = with_multipliers(spectrum, scaled, multipliers)
 
-        chain = _Chain(spectrum, scaled, multipliers, total)
-        loss = chain.loss()
-        self.criterion_ = chain.gcv(loss) if self.criterion == "gcv" else chain.leave_one_out()
-        if self.rounds == "auto" and len(multipliers):
-            chosen = int(np.argmin(self.criterion_)) + 1
-            # a chain that is left early has not collapsed
-            self.collapsed_ = self.collapsed_ and chosen == len(multipliers)
+        lost = _lost(chain)
+        loss = _loss(lost, chain.z[0], total)
+        if self.criterion == "gcv":
+            self.criterion_ = loss / np.mean(lost, axis=1) ** 2
         else:
-            chosen = len(multipliers)
+            self.criterion_ = _leave_one_out(chain, lost, total)
+        chosen = chain.n_rounds
+        if self.rounds == "auto" and chosen:
+            chosen = int(np.argmin(self.criterion_)) + 1
+        # a chain that is left early has not collapsed
+        self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
         for t in range(chosen):
             self._duals[t][used] = (chain.dual(t).T * root).T / total
 
         self.X_fit_ = np.array(inputs)
         self.eigenvalues_ = spectrum.d
-        self.multipliers_ = multipliers[:chosen]
-        self.shrinkage_ = chain.products[:chosen]
+        self.multipliers_ = chain.c[:chosen]
+        self.shrinkage_ = chain.B[:chosen]
         self.n_rounds_ = chosen
         self.training_loss_ = loss[:chosen]
-        self._finish(labels, low)
+        low, high = chain.n_rounds_range
+        self._finish(labels, low if low != high else None)
         return self
 
     def _finish(self, labels: Array, low: int | None) -> None:
@@ -456,12 +461,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             )
         return unreachable + float(self.epsilon) * reachable
 
-    def _solve(
-        self, spectrum: Spectrum, scaled: Array, total: float
-    ) -> tuple[Array, bool, int | None]:
-        """Return multipliers, whether the chain collapsed, and rounds if they are ill defined."""
+    def _solve(self, spectrum: Spectrum, scaled: Array, total: float) -> Chain:
+        """Return the chain at the tolerance, with its errors reported and none refused."""
         if not np.any(scaled):
-            return np.zeros(0), True, None
+            return distill(spectrum, scaled, 1.0)  # trivial at any tolerance
         tolerance = self.epsilon_ * total / spectrum.n
         if not tolerance > 0:
             raise InvalidInputError(
@@ -476,78 +479,60 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
         limit = None if asked is None else min(asked, most)
         try:
-            chain = distill_eigh(spectrum, scaled, tolerance, limit)
+            chain = distill(spectrum, scaled, tolerance, limit, tolerance=math.inf)
         except InfeasibleToleranceError as error:
             raise InfeasibleToleranceError(
                 self.epsilon_, error.smallest_feasible * spectrum.n / total
             ) from error
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
-        low, high = chain.n_rounds_range
-        return chain.c, chain.collapsed, low if low != high else None
+        return chain
 
 
-class _Chain:
-    """The smoothers of a chain of given multipliers, in the eigenbasis.
+def _lost(chain: Chain) -> Array:
+    """Return the diagonals of I - B_t, shape (T, n), as sums of positive terms."""
+    before = np.concatenate([np.ones_like(chain.B[:1]), chain.B[:-1]])
+    c = chain.c[:, None]
+    return np.cumsum(before * (c / (c + chain.spectrum.d)), axis=0)
 
-    Attributes
-    ----------
-    products : ndarray of shape (T, n)
-        Diagonals of B_t.
-    kept : ndarray of shape (T, n)
-        Diagonals of I - B_t, a sum of positive terms.
+
+def _along(filters: Array, z: Array) -> Array:
+    """Return filters of shape (n,) times z of shape (n,) or (n, q)."""
+    return (filters * z.T).T
+
+
+def _loss(lost: Array, z: Array, total: float) -> Array:
+    """Return the mean squared distance of the fitted values to the labels, by round."""
+    return np.array([np.sum(_along(k, z) ** 2) / total for k in lost])
+
+
+def _leave_one_out(chain: Chain, lost: Array, total: float) -> Array:
+    r"""Return the mean squared error of the chain rerun without each point, by round.
+
+    Leaving out point i is the same as giving it, in every round, its own
+    prediction u_t for a label. With :math:`\delta_s = u_{s-1} - u_s` and
+    :math:`u_{-1} = y_i` that is the triangular system
+
+    .. math:: \sum_{s \le t} (I - A_t \cdots A_s)_{ii}\, \delta_s = ((I - B_t) y)_i,
+
+    in which no difference of nearly equal numbers is formed for small c.
     """
-
-    def __init__(self, spectrum: Spectrum, y: Array, c: Array, total: float) -> None:
-        self.spectrum, self.y, self.total = spectrum, y, total
-        self.z = spectrum.to_eigenbasis(y)
-        self.sums = c[:, None] + spectrum.d
-        self.ratios, self.rest = spectrum.d / self.sums, c[:, None] / self.sums
-        self.products = np.cumprod(self.ratios, axis=0)
-        self.before = np.concatenate([np.ones((1, spectrum.n)), self.products])[:-1]
-        self.kept = np.cumsum(self.before * self.rest, axis=0)
-        self.column = (slice(None), *(None,) * (y.ndim - 1))
-
-    def dual(self, t: int) -> Array:
-        """Return alpha_t without its component in the kernel of G."""
-        filters = np.where(self.spectrum.d > 0, self.before[t] / self.sums[t], 0.0)
-        return self.spectrum.V.T @ (filters[self.column] * self.z)
-
-    def loss(self) -> Array:
-        """Return the mean squared distance of the fitted values to the labels, by round."""
-        return np.array([np.sum((k[self.column] * self.z) ** 2) / self.total for k in self.kept])
-
-    def gcv(self, loss: Array) -> Array:
-        """Return the generalised cross-validation criterion of B_t."""
-        return loss / np.mean(self.kept, axis=1) ** 2
-
-    def leave_one_out(self) -> Array:
-        r"""Return the mean squared error of the chain rerun without each point, by round.
-
-        Leaving out point i is the same as giving it, in every round, its own
-        prediction u_t for a label. With :math:`\delta_s = u_{s-1} - u_s` and
-        :math:`u_{-1} = y_i` that is the triangular system
-
-        .. math:: \sum_{s \le t} (I - A_t \cdots A_s)_{ii}\, \delta_s = ((I - B_t) y)_i,
-
-        in which no difference of nearly equal numbers is formed for small c.
-        """
-        V, squares = self.spectrum.V, self.spectrum.V**2
-        n = self.spectrum.n
-        chained, kept = np.ones((0, n)), np.zeros((0, n))
-        steps, errors = np.zeros((0, *self.y.shape)), []
-        for t, (ratio, rest) in enumerate(zip(self.ratios, self.rest, strict=True)):
-            # from round s on, for each s <= t
-            chained = np.concatenate([chained, np.ones((1, n))])
-            kept = np.concatenate([kept, np.zeros((1, n))]) + chained * rest
-            chained = chained * ratio
-            weights = kept @ squares
-            residual = V.T @ (self.kept[t][self.column] * self.z)
-            residual = residual - np.einsum("si,si...->i...", weights[:-1], steps)
-            step = residual / weights[-1][self.column]
-            steps = np.concatenate([steps, step[None]])
-            errors.append(np.sum(np.sum(steps, axis=0) ** 2) / self.total)
-        return np.array(errors)
+    spectrum, z = chain.spectrum, chain.z[0]
+    squares, n = spectrum.V**2, spectrum.n
+    chained, kept = np.ones((0, n)), np.zeros((0, n))
+    steps, errors = np.zeros((0, *z.shape)), []
+    for c, ratio, left in zip(chain.c, chain.A, lost, strict=True):
+        # from round s on, for each s <= t
+        chained = np.concatenate([chained, np.ones((1, n))])
+        kept = np.concatenate([kept, np.zeros((1, n))]) + chained * (c / (c + spectrum.d))
+        chained = chained * ratio
+        weights = kept @ squares
+        residual = spectrum.V.T @ _along(left, z)
+        residual = residual - np.einsum("si,si...->i...", weights[:-1], steps)
+        step = (residual.T / weights[-1]).T
+        steps = np.concatenate([steps, step[None]])
+        errors.append(np.sum(np.sum(steps, axis=0) ** 2) / total)
+    return np.array(errors)
 
 
 def _most_rounds(labels: Array) -> int:

@@ -69,19 +69,27 @@ class Spectrum:
             If the matrix is not square, symmetric, finite and positive
             semidefinite.
         """
-        matrix = as_gram(gram)
-        n = len(matrix)
-        rounding = n * float(np.finfo(float).eps)
-        tolerance = rounding if tolerance is None else as_number(tolerance, "tolerance")
+        matrix = as_gram(gram, copy=False)
+        if tolerance is None:
+            return cls.of(matrix)
+        tolerance = as_number(tolerance, "tolerance")
         if not 0 <= tolerance < 1:
             raise InvalidInputError(
                 f"tolerance must lie in [0, 1), but is {tolerance!r}. It is relative to the "
                 f"largest eigenvalue."
             )
+        return cls.of(matrix, tolerance)
+
+    @classmethod
+    def of(cls, matrix: Array, tolerance: float | None = None) -> Spectrum:
+        """Diagonalise what `sdtheory.validation.as_gram` returned, and leave it unchanged."""
+        n = len(matrix)
+        rounding = n * float(np.finfo(float).eps)
+        tolerance = rounding if tolerance is None else tolerance
         # an exact power of two keeps the squares in the eigensolver inside the float range
         exponent = int(np.clip(np.frexp(max(np.max(matrix), -np.min(matrix)))[1], -1000, 1000))
-        matrix *= 2.0**-exponent  # a copy
-        scaled = matrix.T  # in LAPACK's order
+        scaled = matrix * 2.0**-exponent  # a copy
+        scaled = scaled if scaled.flags.f_contiguous else scaled.T  # in LAPACK's order
         d, eigenvectors = scipy.linalg.eigh(
             scaled, driver="evd", overwrite_a=True, check_finite=False
         )

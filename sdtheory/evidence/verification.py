@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from sdtheory.evidence.floating import measure
 from sdtheory.evidence.report import Report, Row, aligned, read_witnesses
 from sdtheory.evidence.tasks import Effort, examine, refer, sample
 from sdtheory.linalg.scheduling import Task, run
-from sdtheory.solvers.eigh import distill_eigh
+from sdtheory.solvers import distill
 from sdtheory.spectrum import Spectrum
 from sdtheory.statements import STATEMENTS, Instance, Statement
 from sdtheory.validation import InvalidInputError
@@ -364,7 +365,7 @@ def check(
     InfeasibleToleranceError
         If no function meets the tolerance.
     """
-    chain = distill_eigh(gram, y, epsilon, rounds)
+    chain = distill(gram, y, epsilon, rounds, solver="eigh", tolerance=math.inf)
     path = chain.trajectory
     instance = Instance.of(
         path.d, path.z[0], path.epsilon, max(len(path.c), 1), outputs=path.z.ndim == 3

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from sdtheory.linalg.band import (
     PART,
@@ -20,146 +18,70 @@ from sdtheory.linalg.band import (
 )
 from sdtheory.linalg.halley import NoRootError
 from sdtheory.solvers.chain import (
-    KNOWN,
     PROBES,
     ULP,
     AccuracyError,
     Chain,
-    as_tolerance,
+    Start,
     ending,
+    excess_of,
     root_mean_square,
 )
-from sdtheory.solvers.start import Start, excess_of
 from sdtheory.spectrum import backward_error
-from sdtheory.validation import (
-    Array,
-    InvalidInputError,
-    as_epsilon,
-    as_gram,
-    as_labels,
-    as_rows,
-)
+from sdtheory.validation import Array, InvalidInputError
 
 #: Matrices with larger or smaller entries, in powers of two, are scaled.
 _MODERATE = 250
 
 
 @dataclass(frozen=True)
-class BandDistillation(Chain):
-    """A chain from a band form.
+class _Fits:
+    """Fits and duals in the m rows of the band form."""
+
+    form: BandForm
+    fits: Array  # (T, m, q)
+    duals: Array  # (T, m, q)
+
+    def labels(self) -> Array:
+        return self._restored(self.fits)
+
+    def dual(self, t: int) -> Array:
+        return self._restored(self.duals[t : t + 1])
+
+    def _restored(self, rows: Array) -> Array:
+        if not len(rows):
+            return rows
+        count, n, q = rows.shape
+        columns = self.form.restore(rows.transpose(1, 0, 2).reshape(n, count * q))
+        return columns.reshape(len(columns), count, q).transpose(1, 0, 2)
+
+
+def solve_band(matrix: Array, start: Start, *, tolerance: float) -> Chain:
+    """Run self-distillation from a band form of G.
 
     `c_error` is an estimate to first order, for perturbations of G as large as
     the one that the reduction was measured to have made, and at least as large
     as those of an eigendecomposition, carried from round to round.
 
-    Attributes
-    ----------
-    sensitivity : ndarray of shape (T,)
-        Relative change of c_t per relative change of sqrt(n epsilon), at fixed
-        labels y_t.
-    """
-
-    solver: ClassVar[str] = "band"
-
-    sensitivity: Array
-    _form: BandForm | None
-    _fits: Array  # (T, m, q): y_1, ..., y_T, rotated, in the m rows of the band form
-    _duals: Array  # (T, m, q), rotated
-
-    @property
-    def y(self) -> Array:
-        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
-        rows = self._restored(self._fits)
-        return np.concatenate([self._labels[None], rows.reshape(-1, *self._labels.shape)])
-
-    def _alpha(self, t: int) -> Array:
-        return self._restored(self._duals[t : t + 1])
-
-    def predict(self, g_x: ArrayLike, t: int) -> Array:
-        """Evaluate the fit of round t at new inputs.
-
-        Parameters
-        ----------
-        g_x : array_like of shape (m, n)
-            Kernel between new and training inputs, divided by n.
-        t : int
-            Round, from 0.
-
-        Returns
-        -------
-        ndarray of shape (m,) or (m, q)
-        """
-        return as_rows(g_x, len(self._labels)) @ self.dual(t)
-
-    def _restored(self, rows: Array) -> Array:
-        if self._form is None or not len(rows):
-            return rows
-        count, n, q = rows.shape
-        columns = self._form.restore(rows.transpose(1, 0, 2).reshape(n, count * q))
-        return columns.reshape(len(columns), count, q).transpose(1, 0, 2)
-
-
-def distill_band(
-    gram: ArrayLike,
-    y: ArrayLike,
-    epsilon: float,
-    rounds: int | None = None,
-    *,
-    tolerance: float = KNOWN,
-) -> BandDistillation:
-    """Run self-distillation from a band form of G.
-
-    For one chain with a stored G of some hundred points or more; for many, and
-    for multipliers near machine epsilon times the largest eigenvalue, use
-    `distill_eigh`.
-
     Parameters
     ----------
-    gram : array_like of shape (n, n)
-        G with the paper's 1/n, as `sdtheory.kernels.gram` returns it.
-    y : array_like of shape (n,) or (n, q)
-        Labels; q outputs share one tolerance and one multiplier.
-    epsilon : float
-        Tolerance on the mean squared residual (summed over outputs).
-    rounds : int, optional
-        Number of fits. By default the chain runs until its labels collapse.
-    tolerance : float, default=1e-3
+    matrix : ndarray of shape (n, n)
+        As `sdtheory.validation.as_gram` returns it.
+    start : Start
+    tolerance : float
         Largest relative error of a multiplier.
-
-    Returns
-    -------
-    BandDistillation
 
     Raises
     ------
     InvalidInputError
-        If an argument is unusable.
+        If the matrix is indefinite, too large or too small.
     InfeasibleToleranceError
         If no function meets epsilon.
     AccuracyError
         If rounding leaves a multiplier a larger error than the tolerance.
     """
-    epsilon = as_epsilon(epsilon)
-    matrix = as_gram(gram, copy=False)
-    labels = as_labels(y, len(matrix))
-    tolerance = as_tolerance(tolerance)
-    start = Start.checked(labels, epsilon, rounds)
-    n, q = start.labels.shape
     if start.outcome is not None:
-        none = np.empty(0)
-        return BandDistillation(
-            epsilon=epsilon,
-            c=none,
-            c_error=none,
-            r=np.array([start.r]),
-            outcome=start.outcome,
-            n_rounds_range=(0, int(start.near)),
-            sensitivity=none,
-            _labels=labels,
-            _form=None,
-            _fits=np.empty((0, n, q)),
-            _duals=np.empty((0, n, q)),
-        )
+        return start.ended("band")
 
     # an exact power of two keeps squares inside the float range
     size = float(max(np.max(matrix), -np.min(matrix)))
@@ -186,18 +108,21 @@ def distill_band(
             "floats. Scale gram by a constant, which scales c alike and does not change the fits."
         )
     outcome, n_rounds_range = ending(count, chain.near, chain.excess)
-    return BandDistillation(
-        epsilon=epsilon,
+    return Chain(
+        solver="band",
+        epsilon=start.tolerance,
         c=c,
         c_error=np.array(chain.errors),
+        sensitivity=np.array([1 / root.steepness for root in chain.roots]),
         r=np.array(chain.r),
         outcome=outcome,
         n_rounds_range=n_rounds_range,
-        sensitivity=np.array([1 / root.steepness for root in chain.roots]),
-        _labels=labels,
-        _form=chain.form,
-        _fits=np.ldexp(np.array([root.fit for root in chain.roots]), start.exponent),
-        _duals=duals,
+        _labels=start.given,
+        _fits=_Fits(
+            chain.form,
+            np.ldexp(np.array([root.fit for root in chain.roots]), start.exponent),
+            duals,
+        ),
     )
 
 

@@ -127,7 +127,7 @@ class _Rows(NamedTuple):
 
     c: Array
     r: Array
-    excess: Array
+    r_minus_1: Array
     sensitivity: Array
     lasted: NDArray[np.int64]
 
@@ -245,7 +245,7 @@ def trajectory(
         epsilon=epsilon,
         c=shaped(rows.c, length),
         r=shaped(rows.r, length + 1),
-        r_minus_1=shaped(rows.excess, length + 1),
+        r_minus_1=shaped(rows.r_minus_1, length + 1),
         sensitivity=shaped(rows.sensitivity, length),
     )
 
@@ -263,7 +263,7 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
     rows = _Rows(
         c=np.full((m, rounds), np.inf),
         r=np.zeros((m, rounds + 1)),
-        excess=np.full((m, rounds + 1), -1.0),
+        r_minus_1=np.full((m, rounds + 1), -1.0),
         sensitivity=np.full((m, rounds), np.nan),
         lasted=np.full(m, -1, dtype=np.int64),
     )
@@ -304,9 +304,9 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
 def _fill(rows: _Rows, where: NDArray[np.int_], path: Trajectory) -> None:
     """Write what the vectorised path found; past its last round the fit is zero."""
     count = path.c.shape[-1]
-    for name in ("c", "condition"):
+    for name in ("c", "sensitivity"):
         getattr(rows, name)[where, :count] = getattr(path, name)
-    for name in ("r", "excess"):
+    for name in ("r", "r_minus_1"):
         getattr(rows, name)[where, : count + 1] = getattr(path, name)
     for array, value in zip(rows, (np.inf, 0, -1, np.nan), strict=False):
         array[where, count + (array.shape[1] > rows.c.shape[1]) :] = value
@@ -628,7 +628,7 @@ def _loop(span, given, state, rows):
             if lanes[_LIVE + lane] > 0:
                 i, t = row[lane], round_[lane]
                 rows.r[i, t] = lanes[_R + lane]
-                rows.excess[i, t] = lanes[_RELATIVE_EXCESS + lane]
+                rows.r_minus_1[i, t] = lanes[_RELATIVE_EXCESS + lane]
                 if t == rounds or lanes[_EXCESS + lane] <= 0:
                     rows.lasted[i] = t
                     lanes[_LIVE + lane] = 0.0

@@ -3,94 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.kernels import BrownianBridge, GreensFunction, SimplySupportedBeam
+from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.linalg import smoother as spline
 from sdtheory.linalg.halley import NoRootError
 from sdtheory.linalg.smoother import Fit, Knots, Spline
-from sdtheory.solvers.chain import REACHED, ULP, AccuracyError, Chain, as_tolerance, ending
-from sdtheory.solvers.start import Start, excess_of
-from sdtheory.validation import Array, InvalidInputError, as_epsilon, as_labels, as_real_array
+from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start, ending, excess_of
+from sdtheory.validation import Array
 
 
 @dataclass(frozen=True)
-class SplineDistillation(Chain):
-    """A chain of smoothing splines.
+class _Fits:
+    """Fits at the knots, cut, of labels over 2^exponent."""
+
+    kernel: BrownianBridge | SimplySupportedBeam
+    knots: Knots
+    spline: Spline
+    fits: tuple[Fit, ...]
+    c: Array
+    exponent: int
+    outputs: int
+
+    def _joined(self, cut: Array) -> Array:
+        return np.ldexp(self.spline.join(cut), self.exponent)
+
+    def labels(self) -> Array:
+        return np.array([self.knots.spread(self._joined(f.values)) for f in self.fits])
+
+    def dual(self, t: int) -> Array:
+        return self.knots.spread(self._joined(self.fits[t].residual) / self.c[t])
+
+    def curve(self, x_new: ArrayLike, t: int) -> Array:
+        """Evaluate round t at inputs in [0, 1], O(log n) each."""
+        points = self.kernel._points(x_new, "x_new")
+        if t >= len(self.fits):  # past the collapse
+            return np.zeros(len(points) * self.outputs)
+        fit = self.fits[t]
+        joined = Fit(*(self._joined(a) for a in (fit.values, fit.residual, fit.curvature)))
+        return spline.evaluate(self.knots.x, joined, points)
+
+
+def solve(
+    kernel: BrownianBridge | SimplySupportedBeam, x: ArrayLike, start: Start, *, tolerance: float
+) -> Chain:
+    """Run self-distillation in O(n) a round, for the two splines on [0, 1].
 
     `c_error` is an estimate, not a bound: what sweeping the points in the
     other direction, in every round, changes; and one machine epsilon in the
     residual energy.
-
-    Attributes
-    ----------
-    kernel : BrownianBridge or SimplySupportedBeam
-    sensitivity : ndarray of shape (T,)
-        Relative change of c_t per relative change of sqrt(n epsilon), at fixed
-        labels y_t.
-    """
-
-    solver: ClassVar[str] = "spline"
-
-    kernel: BrownianBridge | SimplySupportedBeam
-    sensitivity: Array
-    _knots: Knots
-    _curve: Spline
-    _fits: tuple[Fit, ...]  # cut, of labels over 2^exponent
-    _exponent: int
-
-    @property
-    def y(self) -> Array:
-        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
-        fits = [self._knots.spread(self._joined(f.values)) for f in self._fits]
-        return np.stack([self._labels, *(f.reshape(self._labels.shape) for f in fits)])
-
-    def _joined(self, cut: Array) -> Array:
-        return np.ldexp(self._curve.join(cut), self._exponent)
-
-    def _alpha(self, t: int) -> Array:
-        return self._knots.spread(self._joined(self._fits[t].residual) / self.c[t])
-
-    def predict(self, x_new: ArrayLike, t: int) -> Array:
-        """Evaluate the fit of round t at new inputs, O(log n) each.
-
-        Parameters
-        ----------
-        x_new : array_like of shape (m,) or (m, 1)
-            In [0, 1]. For n > 1 the rows ``gram(kernel, x, x_new)``, shape
-            (m, n), will do too, as in every other solver.
-        t : int
-            Round, from 0.
-
-        Returns
-        -------
-        ndarray of shape (m,) or (m, q)
-        """
-        n = len(self._labels)
-        if n > 1 and np.ndim(x_new) == 2 and np.shape(x_new)[1] == n:
-            return as_real_array(x_new, "x_new", ndim=(2,)) @ self.dual(t)
-        points = self.kernel._points(x_new, "x_new")
-        shape = (len(points), *self._labels.shape[1:])
-        if not self._known(t):
-            return np.zeros(shape)
-        fit = self._fits[t]
-        joined = Fit(*(self._joined(a) for a in (fit.values, fit.residual, fit.curvature)))
-        return spline.evaluate(self._knots.x, joined, points).reshape(shape)
-
-
-def distill_spline(
-    kernel: GreensFunction,
-    x: ArrayLike,
-    y: ArrayLike,
-    epsilon: float,
-    rounds: int | None = None,
-    *,
-    tolerance: float = REACHED,
-) -> SplineDistillation:
-    """Run self-distillation in O(n) a round, for the two splines on [0, 1].
 
     Parameters
     ----------
@@ -98,38 +61,20 @@ def distill_spline(
     x : array_like of shape (n,) or (n, 1)
         Training inputs in [0, 1], in any order. Repeated ones, and those at 0
         and 1, leave a part of the labels that no function can fit.
-    y : array_like of shape (n,) or (n, q)
-        Labels; q outputs share one tolerance and one multiplier.
-    epsilon : float
-        Tolerance on the mean squared residual (summed over outputs).
-    rounds : int, optional
-        Number of fits. By default the chain runs until its labels collapse.
-    tolerance : float, default=1e-8
+    start : Start
+    tolerance : float
         Largest relative error of a multiplier.
-
-    Returns
-    -------
-    SplineDistillation
 
     Raises
     ------
     InvalidInputError
-        If an argument is unusable.
+        If an input is not in [0, 1].
     InfeasibleToleranceError
         If no function meets epsilon.
     AccuracyError
         If rounding leaves a multiplier a larger error than the tolerance.
     """
-    if not isinstance(kernel, BrownianBridge | SimplySupportedBeam):
-        raise InvalidInputError(
-            f"kernel must be BrownianBridge() or SimplySupportedBeam(), but is {kernel!r}. For "
-            f"another kernel use distill, or distill_krylov."
-        )
-    epsilon = as_epsilon(epsilon)
     points = kernel._points(x, "x")
-    labels = as_labels(y, len(points))
-    tolerance = as_tolerance(tolerance)
-    start = Start.checked(labels, epsilon, rounds)
     knots = Knots.from_inputs(points)
     curve = Spline.through(knots, 1 if isinstance(kernel, BrownianBridge) else 2)
     means = knots.average(start.labels)
@@ -187,20 +132,20 @@ def distill_spline(
         r.append(float(np.sqrt(max(1 + excess / rho2, 0.0))))
 
     outcome, n_rounds_range = ending(len(fits), near, excess)
-    return SplineDistillation(
-        epsilon=epsilon,
-        c=np.array(c),
+    multipliers, q = np.array(c), start.labels.shape[1]
+    kept = _Fits(kernel, knots, curve, tuple(fits), multipliers, start.exponent, q)
+    return Chain(
+        solver="spline",
+        epsilon=start.tolerance,
+        c=multipliers,
         c_error=np.array(errors),
+        sensitivity=np.array(conditions),
         r=np.array(r),
         outcome=outcome,
         n_rounds_range=n_rounds_range,
-        kernel=kernel,
-        sensitivity=np.array(conditions),
-        _labels=labels,
-        _knots=knots,
-        _curve=curve,
-        _fits=tuple(fits),
-        _exponent=start.exponent,
+        _labels=start.given,
+        _fits=kept,
+        _curve=kept.curve,
     )
 
 

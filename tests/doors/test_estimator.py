@@ -359,7 +359,7 @@ WRONG = {
     "epsilon text": ({"epsilon": "small"}, "epsilon must be one finite number"),
     "epsilon array": ({"epsilon": [0.1, 0.2]}, "epsilon must be one finite number"),
     "epsilon huge": ({"epsilon": 10**400}, "epsilon must be one finite number"),
-    "unit": ({"epsilon_unit": "percent"}, "epsilon_unit is 'percent'. Choose one of: energy"),
+    "unit": ({"epsilon_unit": "percent"}, "epsilon_unit is 'percent'. Choose one of: relative"),
     "unit array": ({"epsilon_unit": np.ones(2)}, "epsilon_unit is array"),
     "criterion": ({"criterion": "aic"}, "criterion is 'aic'. Choose one of: gcv, loo"),
     "rounds zero": ({"rounds": 0}, "rounds must be a positive integer"),

@@ -1,24 +1,29 @@
 """The band form against the matrix itself, and its chain against the dense solver and 50 digits."""
 
+import functools
+import math
+
 import numpy as np
 import pytest
 from long_precision import beam, bridge, chain
 from numpy.testing import assert_allclose
 from sklearn.gaussian_process.kernels import RBF, Matern
 
+from sdtheory import solvers
 from sdtheory.datasets import load_example
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
 from sdtheory.linalg import band
 from sdtheory.linalg.band import BandForm, LeadingForm, NotPositiveDefiniteError
 from sdtheory.recursion import trajectory
-from sdtheory.solvers import AccuracyError, dispatch, distill, distill_band
+from sdtheory.solvers import AccuracyError, distill
 from sdtheory.solvers import band as solver
 from sdtheory.solvers.chain import Outcome
-from sdtheory.solvers.eigh import distill_eigh
 from sdtheory.spectrum import backward_error
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 ULP = float(np.finfo(float).eps)
+distill_eigh = functools.partial(distill, solver="eigh", tolerance=math.inf)
+distill_band = functools.partial(distill, solver="band")
 
 
 def noisy(n, seed, noise=0.3):
@@ -246,7 +251,7 @@ def test_no_wrong_digit_in_random_problems(leading, monkeypatch):
         assert np.all(error <= own.c_error[:same] + rounded), seed
         assert np.all(own.c_error <= tolerance), seed
         answered += 1
-        partial += isinstance(own._form, LeadingForm)
+        partial += isinstance(own._fits.form, LeadingForm)
         idle += not np.any(error > own.c_error[:same] / 1000)
     assert answered > (150 if leading else 200)
     assert refused > 20
@@ -302,10 +307,10 @@ def test_chain_from_leading_rows(q, monkeypatch):
     kernel, epsilon = SimplySupportedBeam(), 0.11 * q
     G = gram(kernel, x)
     own = distill_band(G, y, epsilon, 5)
-    assert isinstance(own._form, LeadingForm)
+    assert isinstance(own._fits.form, LeadingForm)
     monkeypatch.setattr(solver, "_from_leading_rows", lambda *_: None)
     whole = distill_band(G, y, epsilon, 5)
-    assert not isinstance(whole._form, LeadingForm)
+    assert not isinstance(whole._fits.form, LeadingForm)
     assert own.n_rounds == whole.n_rounds > 1
     assert np.all(np.abs(own.c / whole.c - 1) <= own.c_error + whole.c_error)
     assert np.all(own.c_error <= 2 * whole.c_error)
@@ -321,11 +326,11 @@ def test_rows_that_matter_are_not_left_out(monkeypatch):
     y = np.sin(6 * x) + 0.3 * np.random.default_rng(1).standard_normal(n)
     G = gram(Matern(0.05, nu=0.5), x)
     own = distill_band(G, y, 0.05, 4)
-    assert own._form.n == n
+    assert own._fits.form.n == n
     # without the criterion two blocks are taken, whose multipliers are wrong beyond their error
     monkeypatch.setattr(LeadingForm, "passed_on", lambda *_: 0.0)
     wrong = distill_band(G, y, 0.05, 4)
-    assert isinstance(wrong._form, LeadingForm)
+    assert isinstance(wrong._fits.form, LeadingForm)
     assert np.any(np.abs(wrong.c / own.c - 1) > wrong.c_error + own.c_error)
 
 
@@ -342,7 +347,7 @@ def test_a_negative_eigenvalue_among_the_rows_left_out_is_seen(monkeypatch):
     with pytest.raises(InvalidInputError, match=r"gram is indefinite: .* about -1"):
         distill_band(G, y, 1e-3, 4)
     monkeypatch.setattr(solver, "is_positive_definite", lambda *_: True)
-    assert isinstance(distill_band(G, y, 1e-3, 4)._form, LeadingForm)  # nothing else sees it
+    assert isinstance(distill_band(G, y, 1e-3, 4)._fits.form, LeadingForm)  # nothing else sees it
 
 
 # how chains end
@@ -506,7 +511,7 @@ def test_automatic_choice_by_size_with_the_dense_route_to_fall_back_on(monkeypat
     assert distill(G, y, 0.12).solver == "eigh"
     forced = distill(G, y, 0.12, solver="band")
     assert forced.solver == "band"
-    monkeypatch.setattr(dispatch, "_REDUCED", 80)
+    monkeypatch.setattr(solvers, "_REDUCED", 80)
     assert distill(G, y, 0.12).solver == "band"
     assert distill(G, y, 0.12, solver="eigh").solver == "eigh"
     monkeypatch.setattr(solver, "backward_error", lambda n: 1e-9)

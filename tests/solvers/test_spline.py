@@ -16,13 +16,16 @@ from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBea
 from sdtheory.linalg import smoother as spline
 from sdtheory.linalg import sweeps
 from sdtheory.linalg.smoother import Knots, Spline, evaluate
-from sdtheory.solvers import AccuracyError, distill_spline
+from sdtheory.solvers import AccuracyError, KernelOperator
 from sdtheory.solvers.chain import Outcome
-from sdtheory.solvers.eigh import distill_eigh
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 KERNELS = {1: BrownianBridge(), 2: SimplySupportedBeam()}
 ORDERS = pytest.mark.parametrize("order", [1, 2])
+
+
+def distill_spline(kernel, x, *arguments, **options):
+    return distill(KernelOperator(kernel, x), *arguments, solver="spline", **options)
 
 
 def noisy(n, seed, noise=0.3):
@@ -122,7 +125,7 @@ def test_compiled_sweeps_have_the_bits_of_the_others(order, monkeypatch):
         chains[least] = distill_spline(KERNELS[order], x, labels, 0.15, 3)
     own, other = chains.values()
     assert own.n_rounds == 3
-    for name in ("c", "c_error", "r", "y", "condition"):
+    for name in ("c", "c_error", "r", "y", "sensitivity"):
         assert np.array_equal(getattr(own, name), getattr(other, name))
     new = np.linspace(0, 1, 40)
     assert np.array_equal(own.predict(new, 2), other.predict(new, 2))
@@ -266,7 +269,7 @@ def test_dense_route_loses_what_this_one_keeps():
     epsilon = 1e-2
     c, _ = chain(beam, x, y, epsilon, 1)
     own = distill_spline(KERNELS[2], x, y, epsilon, 1)
-    dense = distill_eigh(gram(KERNELS[2], x), y, epsilon, 1)
+    dense = distill(gram(KERNELS[2], x), y, epsilon, 1, solver="eigh", tolerance=math.inf)
     assert abs(own.c[0] / c[0] - 1) < 1e-12
     assert 1e-6 < abs(dense.c[0] / c[0] - 1) < dense.c_error[0]
     with pytest.raises(AccuracyError, match="pass KernelOperator"):
@@ -375,11 +378,11 @@ def test_only_ends(order):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((PeriodicSobolev(), [0.1], [1.0], 0.1), "kernel must be BrownianBridge"),
-        ((BrownianBridge, [0.1], [1.0], 0.1), "kernel must be BrownianBridge"),
+        ((PeriodicSobolev(), [0.1], [1.0], 0.1), "solver='spline' cannot start"),
+        ((BrownianBridge, [0.1], [1.0], 0.1), "kernel must be callable"),
         ((BrownianBridge(), [0.1, np.nan], [1.0, 1.0], 0.1), "x holds 1 NaN"),
         ((BrownianBridge(), [0.1, 1.1], [1.0, 1.0], 0.1), "x spans"),
-        ((BrownianBridge(), [[0.1, 0.2]], [1.0], 0.1), "x has 2 columns"),
+        ((BrownianBridge(), [[0.1, 0.2]], [1.0], 0.1), "one column of inputs"),
         ((BrownianBridge(), [0.1, 0.2], [1.0], 0.1), "y has 1 row"),
         ((BrownianBridge(), [0.1, 0.2], [1.0, np.inf], 0.1), "y holds 1 NaN"),
         ((BrownianBridge(), [0.1, 0.2], [1.0, 2.0], 0.0), "epsilon must be positive"),
