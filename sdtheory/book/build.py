@@ -50,6 +50,7 @@ from sdtheory.book.notebooks import (
     find_book,
     list_chapters,
 )
+from sdtheory.book.pages import mend_site
 from sdtheory.evidence.fingerprint import digest
 from sdtheory.files import replacing
 from sdtheory.validation import InvalidInputError
@@ -292,7 +293,8 @@ def plain_files(root: Path, chapters: list[Chapter]) -> Iterator[tuple[str, byte
     folder = chapters[0].path.parent
     for name in ("_config.yml", "_toc.yml"):
         yield name, (root / name).read_bytes()
-    for path in [*folder.glob("*.bib"), *(folder / "assets").rglob("*")]:
+    folders = [folder / "assets", folder / "explorables"]
+    for path in [*folder.glob("*.bib"), *(p for place in folders for p in place.rglob("*"))]:
         if path.is_file():
             yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path.read_bytes()
 
@@ -410,6 +412,7 @@ def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
     warnings = run_sphinx(stage, folder)
     if warnings:
         raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(warnings))
+    mend_site(site)
     problems = [
         f"{page.name} shows {source} without alt text"
         for page in sorted(site.rglob("*.html"))

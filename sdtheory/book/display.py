@@ -180,14 +180,15 @@ def html_table(
     """
     marks = [' class="words"' if long else "" for long in words or [False] * len(headers)]
     head = "".join(
-        f'<th scope="col"{mark}>{html.escape(header)}</th>'
+        f'<th scope="col"{mark}>{html.escape(header)}</th>' if header else f"<td{mark}></td>"
         for header, mark in zip(headers, marks, strict=True)
     )
     body = []
     for row in rows:
         (first, mark), *others = zip(row, marks, strict=True)
         cells = "".join(f"<td{mark}>{cell}</td>" for cell, mark in others)
-        body.append(f'<tr><th scope="row"{mark}>{first}</th>{cells}</tr>')
+        start = f'<th scope="row"{mark}>{first}</th>' if first else f"<td{mark}></td>"
+        body.append(f"<tr>{start}{cells}</tr>")
     return (
         '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption, quote=True)}"><table>'
