@@ -40,6 +40,7 @@ _SCALE = "multiplies both sides of the inequality"
 _OTHER_SIGNAL = "another signal; the claim is for all of them"
 _OTHER_NOISE = "another noise level; the claim is for all of them"
 _OTHER_LABELS = "other labels; the claim is for all of them"
+_OTHER_TRUTH = "another truth; the claim is for all of them"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
 _NOT_SHARP = (
     "claims more, and nothing in the budget contradicts it: the error term of the statement is "
@@ -155,6 +156,10 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         "the least risk is a summand on both sides": ("_least: ",),
         "another filter that does not rise with c; the claim is for all of them": ("tikhonov: ",),
     },
+    "prop-round-balance": {_OTHER_TRUTH: ("_truths: ",)},
+    "prop-round-projects": {_OTHER_TRUTH: ("_truths: ",)},
+    "thm-rougher": {_OTHER_TRUTH: ("_truths: ",)},
+    "cor-rougher-rounds": {_OTHER_TRUTH: ("_truths: ",)},
     "prop-outputs-rotation": {
         _OTHER_ROTATION: (
             "_reflected: z.shape[-1] * z - 2 * np.sum(z, axis=-1, keepdims=True) -> z.shape",

@@ -16,6 +16,7 @@ from sdtheory.evidence.proofs import (
     rounds,
     sharper,
     sparsification,
+    when_a_round_helps,
 )
 from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
 
@@ -34,6 +35,7 @@ for _module in (
     exact_rounds,
     filters,
     risk,
+    when_a_round_helps,
     outputs,
     generalisation,
     example,
