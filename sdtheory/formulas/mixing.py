@@ -63,7 +63,7 @@ def kept_labels(d: Values, c: Values, a: Values, rounds: Values) -> Values:
     return limit + ((1 - a) * d / (c + d)) ** rounds * (1 - limit)
 
 
-def mixing_parts(s: Values, theta2: Values, sigma2: Values) -> tuple[Values, Values]:
+def mixing_parts(d: Values, c: Values, theta2: Values, sigma2: Values) -> tuple[Values, Values]:
     r"""Return slope and curvature of the risk of a mixture of teacher and student.
 
     The mixture ``(1 - xi) s + xi s^2`` has the risk :math:`R + \xi\,R_1 + \xi^2 D`,
@@ -74,8 +74,10 @@ def mixing_parts(s: Values, theta2: Values, sigma2: Values) -> tuple[Values, Val
 
     Parameters
     ----------
-    s : array_like of shape (..., n)
-        Entries of the smoother.
+    d : array_like of shape (..., n)
+        Non-negative eigenvalues.
+    c : array_like of shape (..., 1) or ()
+        Positive ridge multiplier.
     theta2 : array_like of shape (..., n)
         Squared components of the truth in the eigenbasis.
     sigma2 : array_like of shape (..., 1) or ()
@@ -85,8 +87,9 @@ def mixing_parts(s: Values, theta2: Values, sigma2: Values) -> tuple[Values, Val
     -------
     slope, curvature : ndarray of shape (...)
     """
-    moved = s * (1 - s)
-    slope = 2 * np.mean(moved * ((1 - s) * theta2 - s * sigma2), axis=-1)
+    s, rest = d / (c + d), c / (c + d)
+    moved = s * rest
+    slope = 2 * np.mean(moved * (rest * theta2 - s * sigma2), axis=-1)
     return slope, np.mean(np.square(moved) * (theta2 + sigma2), axis=-1)
 
 
@@ -109,28 +112,32 @@ def gcv_mixing(z: Values, s: Values) -> Values:
     return np.sum(teacher * away, axis=-1) / np.sum(np.square(away), axis=-1)
 
 
-def fresh_labels_risk(s: Values, share: Values, theta2: Values, sigma2: Values) -> Values:
+def fresh_labels_risk(
+    d: Values, c: Values, share: Values, theta2: Values, sigma2: Values
+) -> Values:
     r"""Return the stationary risk in each direction of a chain that gets some new labels.
 
     Each generation is fitted to the share w of new labels and 1 - w of its own
-    outputs with new noise of the same variance.
+    outputs with new noise of the same variance. With ``s = d/(c + d)``:
 
     .. math:: \theta^2 \Bigl(\frac{1-s}{1-(1-w)s}\Bigr)^2 +
               \sigma^2 s^2\, \frac{w^2 + (1-w)^2}{1 - (1-w)^2 s^2}
 
     Parameters
     ----------
-    s : array_like
-        Entries of the smoother, in [0, 1).
+    d : array_like
+        Non-negative eigenvalues.
+    c : array_like
+        Positive ridge multiplier; broadcast against d.
     share : array_like
         Share w of new labels, in [0, 1].
     theta2, sigma2 : array_like
         Squared components of the truth, and the variance of the noise.
     """
-    own = 1 - share
-    bias = (1 - s) / (1 - own * s)
-    spread = (share**2 + own**2) / (1 - own**2 * s**2)
-    return theta2 * bias**2 + sigma2 * s**2 * spread
+    s, rest, own = d / (c + d), c / (c + d), 1 - share
+    kept = rest + share * s
+    spread = (np.square(share) + np.square(own)) / (kept * (1 + own * s))
+    return theta2 * np.square(rest / kept) + sigma2 * np.square(s) * spread
 
 
 def best_fresh_own(s: Values) -> Values:

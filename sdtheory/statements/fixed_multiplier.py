@@ -37,11 +37,8 @@ def _fixed_labels(i: Instance) -> list[Values]:
 
 
 def _power(i: Instance) -> Values:
-    s = _first(i)
-    margins = []
-    for t, labels in enumerate(_fixed_labels(i)):
-        energy = np.sum(np.square(labels), axis=-1)
-        margins.append(slack(energy, s ** (2 * t) * i.energy[:, 0]))
+    s, data = _first(i)[..., None], i.path.z[:, 0]
+    margins = [slack(labels, s**t * data) for t, labels in enumerate(_fixed_labels(i))]
     return np.stack(margins, axis=-1)[:, None]
 
 
@@ -93,7 +90,6 @@ STATEMENTS = (
         tex=r"B_t[k] \le A_0[k]^{t+1}",
         source=THIS_BOOK,
         margin=_below,
-        hypotheses=(non_trivial,),
         rests_on=("prop-multiplier-grows", "thm-product"),
         equations=("eq-fixed-above",),
         attained="$t = 0$",

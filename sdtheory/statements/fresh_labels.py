@@ -11,7 +11,6 @@ import numpy as np
 from sdtheory.formulas.filters import tikhonov
 from sdtheory.formulas.mixing import best_fresh_own, bootstrapped, fresh_labels_risk
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
 
 KUMAR = "Kumar et al. (2021); as restated here"
@@ -27,7 +26,7 @@ _DISCOUNTS = (0.25, 0.9375)
 
 
 def _multipliers(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1)[..., None]
+    return np.where(i.alive, i.c, 1 + 0 * i.r[:, :-1])[..., None]
 
 
 def _smoother(i: Instance) -> Values:
@@ -35,35 +34,35 @@ def _smoother(i: Instance) -> Values:
 
 
 def _stationary(i: Instance) -> Values:
-    s, theta2 = _smoother(i), i.energy[:, :1]
+    d, c, s, theta2 = i.d[:, None], _multipliers(i), _smoother(i), i.energy[:, :1]
     sigma2 = np.sum(theta2, axis=-1, keepdims=True) / i.n
     theta = np.sqrt(theta2)
     margins = []
     for share in _SHARES:
         own = 1 - share
-        bias = np.sqrt(fresh_labels_risk(s, share, theta2, 0 * sigma2))
-        variance = fresh_labels_risk(s, share, 0 * theta2, sigma2)
+        bias = np.sqrt(fresh_labels_risk(d, c, share, theta2, 0 * sigma2))
+        variance = fresh_labels_risk(d, c, share, 0 * theta2, sigma2)
         # one more generation changes neither
-        margins.append(slack(bias, (1 - s) * theta + own * s * bias))
+        margins.append(slack(bias, c / (c + d) * theta + own * s * bias))
         again = s**2 * (share**2 * sigma2 + own**2 * (variance + sigma2))
         margins.append(slack(variance, again))
     return np.stack(margins, axis=-1)
 
 
 def _above_half(i: Instance) -> Values:
-    s, theta2 = _smoother(i), i.energy[:, :1]
+    d, c, theta2 = i.d[:, None], _multipliers(i), i.energy[:, :1]
     sigma2 = np.sum(theta2, axis=-1, keepdims=True) / i.n
-    risks = [fresh_labels_risk(s, share, theta2, sigma2) for share in _SHARES[:_HALF]]
+    risks = [fresh_labels_risk(d, c, share, theta2, sigma2) for share in _SHARES[:_HALF]]
     margins = [slack(after, before) for before, after in zip(risks[:-1], risks[1:], strict=True)]
     return np.stack(margins, axis=-1)
 
 
 def _golden(i: Instance) -> Values:
-    s = _smoother(i)
-    own = best_fresh_own(s)
-    least = (1 - 2 * own) / own
-    margins = [slack(least, fresh_labels_risk(s, share, 0 * s, 1)) for share in _SHARES]
-    attained = fresh_labels_risk(s, 1 - own, 0 * s, 1)
+    d, c, s = i.d[:, None], _multipliers(i), _smoother(i)
+    # 1/u - 2 without its cancellation
+    least = (s**2 + s**4 / (2 + np.sqrt(4 + s**4))) / 2
+    margins = [slack(least, fresh_labels_risk(d, c, share, 0 * s, 1)) for share in _SHARES]
+    attained = fresh_labels_risk(d, c, 1 - best_fresh_own(s), 0 * s, 1)
     margins += [slack(least, attained), slack(attained, least)]
     return np.stack(margins, axis=-1)
 
@@ -114,7 +113,6 @@ STATEMENTS = (
         source=FRESH,
         margin=_stationary,
         kind=Kind.IDENTITY,
-        hypotheses=(non_trivial,),
         rests_on=("thm-recursion", "prop-risk"),
         equations=("eq-fresh-stationary",),
     ),
@@ -125,7 +123,6 @@ STATEMENTS = (
         tex=r"0 \le w < w' \le \tfrac12 \implies R(w') \le R(w)",
         source=FRESH,
         margin=_above_half,
-        hypotheses=(non_trivial,),
         rests_on=("prop-fresh-stationary",),
         equations=("eq-fresh-half",),
         attained=r"$s \to 0$",
@@ -134,14 +131,14 @@ STATEMENTS = (
         id="prop-golden",
         chapter="fresh_labels",
         slogan="For the noise alone the best share has a closed form, golden for a weak ridge.",
-        tex=r"s^2\, \frac{w^2 + (1-w)^2}{1 - (1-w)^2 s^2} \ge \frac1u - 2, \qquad "
-        r"u = \frac{2}{2 + s^2 + \sqrt{4 + s^4}}, \qquad \text{equality at } w = 1 - u",
+        tex=r"s^2\, \frac{w^2 + (1-w)^2}{1 - (1-w)^2 s^2} \ge "
+        r"\frac{s^2 - 2 + \sqrt{4 + s^4}}{2}, \qquad \text{equality at } "
+        r"w = 1 - \frac{2}{2 + s^2 + \sqrt{4 + s^4}}",
         source=FRESH,
         margin=_golden,
-        hypotheses=(non_trivial,),
         rests_on=("prop-fresh-stationary",),
         equations=("eq-golden",),
-        attained="$w = 1 - u$",
+        attained="the best share of new labels",
     ),
     Statement(
         id="prop-bootstrapped",
@@ -152,7 +149,6 @@ STATEMENTS = (
         source=KUMAR,
         margin=_bootstrap,
         kind=Kind.IDENTITY,
-        hypotheses=(non_trivial,),
         rests_on=("thm-recursion",),
         equations=("eq-bootstrapped",),
     ),
@@ -176,7 +172,6 @@ STATEMENTS = (
         source=BORUP,
         margin=_posterior,
         kind=Kind.IDENTITY,
-        hypotheses=(non_trivial,),
         equations=("eq-posterior-passed",),
     ),
 )
