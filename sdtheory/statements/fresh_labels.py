@@ -6,12 +6,14 @@ made from the instance's energies.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from sdtheory.formulas.filters import tikhonov
 from sdtheory.formulas.mixing import best_fresh_own, bootstrapped, fresh_labels_risk
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+from sdtheory.statements.statement import Kind, Statement, Values, slack
 
 KUMAR = "Kumar et al. (2021); as restated here"
 DONG = "Dong et al. (2019); as restated here"
@@ -53,7 +55,7 @@ def _above_half(i: Instance) -> Values:
     d, c, theta2 = i.d[:, None], _multipliers(i), i.energy[:, :1]
     sigma2 = np.sum(theta2, axis=-1, keepdims=True) / i.n
     risks = [fresh_labels_risk(d, c, share, theta2, sigma2) for share in _SHARES[:_HALF]]
-    margins = [slack(after, before) for before, after in zip(risks[:-1], risks[1:], strict=True)]
+    margins = [slack(after, before) for before, after in pairwise(risks)]
     return np.stack(margins, axis=-1)
 
 

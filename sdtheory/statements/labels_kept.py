@@ -7,6 +7,7 @@ made from the instance's energies, as in the chapter on risk.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,32 +97,31 @@ def _overshoot(i: Instance) -> Values:
 
 def _sparser(i: Instance) -> Values:
     margins = []
-    for share in (0.25,):
-        filters = _kept(i, share)
-        for now, after in zip(filters[:-1], filters[1:], strict=True):
-            j, k = slice(None, -1), slice(1, None)
-            margins.append(slack(now[..., k] * after[..., j], after[..., k] * now[..., j]))
+    for now, after in pairwise(_kept(i, 0.25)):
+        j, k = slice(None, -1), slice(1, None)
+        margins.append(slack(now[..., k] * after[..., j], after[..., k] * now[..., j]))
     return np.stack(margins, axis=-1)
 
 
 def _best_share(i: Instance) -> Values:
-    before, s, c = i.path.z[:, :-1], _smoother(i)[..., None], _multipliers(i)
-    target, from_fit = 2 * before[:, :, ::-1], s * s * before
+    labels, s, c = i.path.z[:, :-1], _smoother(i)[..., None], _multipliers(i)
+    target, from_fit = 2 * labels[:, :, ::-1], s * s * labels
     # from the labels s y, less from the fit s^2 y
-    away = s * (c / (c + i.d[:, None]))[..., None] * before
-    size = np.sum(np.square(away), axis=(-2, -1), keepdims=True)
+    away = s * (c / (c + i.d[:, None]))[..., None] * labels
+    size = np.sum(np.square(away), axis=(-2, -1))
     zero = (size == 0).astype(bool)
-    best = np.sum((target - from_fit) * away, axis=(-2, -1), keepdims=True)
-    best = best / np.where(zero, 1, size)
+    inner = np.sum((target - from_fit) * away, axis=(-2, -1))
+    best = inner / np.where(zero, 1, size)
 
     def error(share: Values) -> Values:
-        return np.sum(np.square(from_fit + share * away - target), axis=(-2, -1))
+        fit = s * (share * labels + (1 - share) * s * labels)
+        return np.sum(np.square(fit - target), axis=(-2, -1))
 
-    least = error(best)
-    spread = [np.square(share - best) * size for share in _MIXTURES]
+    rest = np.sum(np.square(target - from_fit), axis=(-2, -1))
+    # the squared distance of the best mixture, by Pythagoras
     margins = [
-        slack(error(share), least + more[..., 0, 0])
-        for share, more in zip(_MIXTURES, spread, strict=True)
+        slack(error(share) + inner * best, rest + np.square(share - best) * size)
+        for share in _MIXTURES
     ]
     return np.stack(margins, axis=-1)
 
@@ -162,14 +162,13 @@ def _reaches(i: Instance) -> Values:
 
 
 def _renewed_step(i: Instance) -> Values:
-    labels, data = i.path.z[:, :-1], i.path.z[:, :1]
-    fit = i.path.z[:, 1:]
+    data, fit = i.path.z[:, :1], i.path.z[:, 1:]
     rho = np.sqrt(i.rho2)[:, None]
     left = i.r_minus_1[:, :-1] * rho
     size = np.sum(i.energy[:, :1], axis=-1)
     margins = []
     for share in _SHARES:
-        mixed = np.sum(np.square((1 - share) * fit + share * (data + 0 * labels)), axis=(-2, -1))
+        mixed = np.sum(np.square((1 - share) * fit + share * data), axis=(-2, -1))
         margins.append(slack(np.square((1 - share) * left) + share**2 * size, mixed))
     return np.stack(margins, axis=-1)
 
@@ -182,7 +181,8 @@ def _renewed_plan(i: Instance) -> Values:
         for t in range(1, plan + 1):
             left = (r - 1 + np.abs(r - 1)) / 2
             r = np.sqrt(np.square((1 - t / plan) * left) + np.square(t / plan * r_0))
-            margins.append(slack(1 + 0 * r, r))
+            early = (1 - t * (t + 1) / (2 * plan)) * r_0 - t
+            margins += [slack(1 + 0 * r, r), slack(t / plan * r_0, r), slack(early, r)]
     return np.stack(margins, axis=-1)[:, None]
 
 

@@ -39,7 +39,7 @@ def _above() -> tuple[Proof, ...]:
             r"One more round: $c_t \ge c_0 > 0$, $d \ge 0$ and $0 \le B \le p$ give "
             r"$\frac{d}{c_t+d} B \le \frac{d}{c_0+d} p$.",
             Implication(
-                given=(first > 0, c >= first, d >= 0, B >= 0, B <= power),
+                given=(first > 0, c >= first, d >= 0, B >= 0, power >= B),
                 claim=d / (c + d) * B <= d / (first + d) * power,
                 wrong=(d / (c + d) * B < d / (first + d) * power,),
             ),

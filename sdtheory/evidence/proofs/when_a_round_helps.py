@@ -47,8 +47,8 @@ def _projects() -> tuple[Proof, ...]:
     balance = old - new == rho2 + c * (fit - truth + apart)
     return (
         Proof(
-            r"The balance with $c > 0$, $R(\theta) \le R(y_{t+1})$, $R(y_{t+1} - \theta) \ge 0$ and "
-            r"$\|y_{t+1} - \theta\|^2 \ge 0$ gives $\|y_t - \theta\|^2 \ge \rho^2$.",
+            r"The balance with $c > 0$, $R(\theta) \le R(y_{t+1})$, $R(y_{t+1} - \theta) \ge 0$ "
+            r"and $\|y_{t+1} - \theta\|^2 \ge 0$ gives $\|y_t - \theta\|^2 \ge \rho^2$.",
             Implication(
                 given=(balance, c > 0, truth <= fit, apart >= 0, new >= 0),
                 claim=old >= rho2,
