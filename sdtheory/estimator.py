@@ -212,7 +212,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             ) from error
         scaled = (labels[used].T * root).T
 
-        low = None
+        low = self._chain = None
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
             multipliers, self.collapsed_, low = self._solve(spectrum, scaled, total)
@@ -483,6 +483,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             ) from error
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
+        #: read by `sdtheory explain`, which needs the chain and not a second one
+        self._chain = chain
         low, high = chain.n_rounds_range
         return chain.c, chain.collapsed, low if low != high else None
 

@@ -42,47 +42,42 @@ def add_parser(subparsers: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        from sdtheory.evidence import verification
-    except ModuleNotFoundError as error:
-        raise InvalidInputError(
-            f"{error.name} is not installed. This command needs the 'certify' extra: "
-            f"pip install 'sdtheory[certify]'."
-        ) from error
+        from sdtheory.evidence import check
+    except ImportError as error:
+        raise InvalidInputError(str(error)) from error
     training.check_outputs(arguments, "json")
     model = training.estimator(arguments)
     data = training.load(arguments)
     training.fit(model, data)
-    check = verification.check(
-        gram=model.spectrum(), y=data.y, epsilon=model.epsilon_, rounds=model.n_rounds_ or None
-    )
+    found = check(training.chain(model, data), rounds=model.n_rounds_ or None)
     if str(arguments.json) == "-":
-        print(json.dumps(_numbers(check), indent=1, allow_nan=False))
+        print(json.dumps(_numbers(found), indent=1, allow_nan=False))
     else:
-        print(check)
+        print(found)
     if arguments.json is not None and str(arguments.json) != "-":
         from sdtheory.files import replacing
 
         with replacing(arguments.json) as partial:
-            text = json.dumps(_numbers(check), indent=1, allow_nan=False)
+            text = json.dumps(_numbers(found), indent=1, allow_nan=False)
             partial.write_text(text + "\n", encoding="utf-8")
         print(f"wrote {arguments.json}")
-    return int(not check.good)
+    return int(not found.good)
 
 
-def _numbers(check: Any) -> Any:
+def _numbers(found: Any) -> Any:
     return {
-        "good": check.good,
+        "good": found.good,
         "statements": [
             {
                 "id": row.statement.id,
                 "says": row.statement.slogan,
-                "verdict": row.verdict,
+                "verdict": row.verdict.value,
                 "applies": row.applies,
                 "cases": row.cases,
                 "worst margin": row.margin,
                 "where": row.where,
                 "lacking": list(row.lacking),
             }
-            for row in check.rows
+            for row in found.rows
         ],
     }

@@ -181,6 +181,13 @@ def fit(model: Any, training: Training) -> list[str]:
     return [str(warning.message) for warning in caught]
 
 
+def chain(model: Any, training: Training) -> Any:
+    """Return the chain that a fitted estimator has run; zero labels have none, and get theirs."""
+    from sdtheory.solvers.eigh import distill_eigh
+
+    return model._chain or distill_eigh(model.spectrum(), training.y, model.epsilon_)
+
+
 def check_outputs(arguments: argparse.Namespace, *names: str) -> None:
     """Refuse, before any work, files that cannot be written or that would replace the data."""
     for name in names:

@@ -207,6 +207,6 @@ def explain(statement: str, mutant: str) -> Explanation | None:
     """
     for table, true in ((TRUE, True), (OPEN, False)):
         for words, beginnings in table.get(statement, {}).items():
-            if mutant.startswith(beginnings):
+            if mutant in beginnings:
                 return Explanation(words, true)
     return None

@@ -304,10 +304,10 @@ def _run(d: Array, z: Array, epsilon: Array, rounds: int, threads: int) -> _Rows
 def _fill(rows: _Rows, where: NDArray[np.int_], path: Trajectory) -> None:
     """Write what the vectorised path found; past its last round the fit is zero."""
     count = path.c.shape[-1]
-    for name in ("c", "condition"):
+    for name in ("c", "sensitivity"):
         getattr(rows, name)[where, :count] = getattr(path, name)
-    for name in ("r", "excess"):
-        getattr(rows, name)[where, : count + 1] = getattr(path, name)
+    for name, source in (("r", "r"), ("excess", "r_minus_1")):
+        getattr(rows, name)[where, : count + 1] = getattr(path, source)
     for array, value in zip(rows, (np.inf, 0, -1, np.nan), strict=False):
         array[where, count + (array.shape[1] > rows.c.shape[1]) :] = value
 

@@ -249,14 +249,12 @@ def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
 
 
 def test_explain_is_exit_code_1_where_a_statement_fails(sdtheory, example, monkeypatch):
-    verification = pytest.importorskip("sdtheory.evidence.verification")
-    monkeypatch.setattr(verification.Check, "good", property(lambda _: False))
+    checking = pytest.importorskip("sdtheory.evidence.checking")
+    monkeypatch.setattr(checking.Check, "good", property(lambda _: False))
     assert sdtheory("explain", example, *BEAM)[0] == 1
 
 
 def test_explain_without_its_extra_says_what_to_install(sdtheory, example, monkeypatch):
-    monkeypatch.delitem(sys.modules, "sdtheory.evidence.verification", raising=False)
-    monkeypatch.delattr("sdtheory.evidence.verification", raising=False)
     for name in [name for name in sys.modules if name.startswith(("sdtheory.evidence", "flint"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "flint", None)
