@@ -9,30 +9,39 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sdtheory.book.display import html_table
+from sdtheory.book.markup import checked_equations, numbered
 from sdtheory.book.notebooks import list_chapters
+from sdtheory.evidence.proofs import Extent
 from sdtheory.evidence.report import HEADERS, Report, Row
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.experiments.results import by_seed, chosen, course, direction, interval, read
 from sdtheory.statements import STATEMENTS, Statement
 
-_ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
-
-#: Status class of a row -> its sign, so that colour is never alone.
-_SIGNS = {"proved": "◆", "holds": "✓", "refuted": "⊘", "bad": "✗", "unchecked": "✗"}
+#: Class of a row -> its sign, so that colour is never alone.
+_SIGNS = {
+    "proved": "\u25c6",
+    "step": "\u25c7",
+    "holds": "\u2713",
+    "refuted": "\u2298",
+    "bad": "\u2717",
+    "unchecked": "\u2717",
+}
 _MEANINGS = {
-    "proved": "holds in all evidence; algebraic core proved for all reals",
-    "holds": "holds in all evidence; no algebraic core declared",
+    "proved": "holds in all evidence; cores cover the full claim, for all reals",
+    "step": "holds in all evidence; cores cover steps of the proof, for all reals",
+    "holds": "holds in all evidence; cores cover side calculations, or none is declared",
     "refuted": "refuted: certified to fail at its counterexample",
-    "bad": "fails, is vacuous, or was not decided",
+    "bad": "fails, is empty, cannot fail, or was not decided",
     "unchecked": "stated in the book, checked by nothing",
 }
+#: Numbered equations that define a symbol and so claim nothing.
+DEFINITIONS = frozenset({"eq-regulariser", "eq-problem", "eq-lagrangian"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,10 @@ class Entry:
             return "bad"
         if self.row.statement.refuted:
             return "refuted"
-        return "proved" if self.row.evidence.proved is not None else "holds"
+        proved = self.row.evidence.proved
+        if proved is None or proved.extent is Extent.AUXILIARY:
+            return "holds"
+        return "proved" if proved.extent is Extent.FULL else "step"
 
     @property
     def verdict(self) -> Verdict:
@@ -80,16 +92,24 @@ class Entry:
 def labels(root: Path) -> dict[str, str]:
     """Return the label of every statement on the book's pages, with its page.
 
+    An environment without a label has its kind and line in place of one, and a
+    numbered equation that nothing checks is there too: neither has a row of
+    evidence, so that both are red.
+
     Parameters
     ----------
     root : Path
         Folder that holds ``_toc.yml``.
     """
-    return {
-        label: name
-        for name, chapter in list_chapters(root).items()
-        for label in _ENVIRONMENT.findall(chapter.path.read_text(encoding="utf-8"))
-    }
+    found: dict[str, str] = {}
+    for name, chapter in list_chapters(root).items():
+        text = chapter.path.read_text(encoding="utf-8")
+        bound = {e for s in STATEMENTS.values() if s.chapter == name for e in s.equations}
+        bound |= checked_equations(text) | DEFINITIONS
+        for item in numbered(text):
+            if item.label not in bound or not item.is_equation:
+                found[item.label or f"{item.kind} without a label, line {item.line}"] = name
+    return found
 
 
 def entries(report: Report, pages: Mapping[str, str]) -> list[Entry]:
@@ -210,8 +230,8 @@ def _definitions(
             "Sampled",
             (
                 f"{s.cases:,} cases in {s.met:,} of {s.instances:,} instances; {s.suspects:,} "
-                f"negative beyond rounding, of which ball arithmetic cleared {s.cleared:,}. Worst: "
-                f"{html.escape(str(s.witness))}."
+                f"negative beyond rounding, of which ball arithmetic cleared {s.cleared:,}. "
+                f"Covered: {html.escape(str(s.coverage))}. Worst: {html.escape(str(s.witness))}."
             ),
         )
     if e.searched is not None:
@@ -237,7 +257,8 @@ def _definitions(
             ),
         )
     if e.proved is not None:
-        yield "Proved", f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
+        words = f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
+        yield f"Proved by machine: {e.proved.extent.value}", words
         for words in trusted:
             yield "Left to the written proof", _inline(words)
 
@@ -303,7 +324,7 @@ def graph(ledger: list[Entry]) -> str:
 def _node(entry: Entry, place: tuple[float, float]) -> str:
     x, y = place
     kind = entry.standing
-    corner = {"proved": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
+    corner = {"proved": 13, "step": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
     label = html.escape(entry.id)
     bases = ", ".join(entry.statement.rests_on) if entry.statement is not None else ""
     title = f"{entry.id}: {entry.verdict.value}" + (f"; rests on {bases}" if bases else "")

@@ -28,6 +28,8 @@ SIZES = (2, 3, 1, 5, 50, 2, 4, 8, 3, 20, 2, 12, 6, 35)
 OUTPUTS = (1, 2, 1, 3, 1, 1, 7, 1, 1)
 #: Rounds of most chunks; every `LONGER_EVERY`-th runs more of them.
 ROUNDS, LONGER, LONGER_EVERY = 5, 9, 5
+#: Every so many chunks r_0 goes to its extremes.
+EXTREME_EVERY = 5
 #: Instances of a chunk: temporaries of shape (chunk, rounds, n) stay in a core's cache.
 CHUNK = 480
 
@@ -150,10 +152,10 @@ LABELS: dict[str, Draw] = {
 }
 
 
-def _ratios(rng: Generator, m: int) -> Array:
-    """Return r_0: from 1 + 1e-15 to 1e12, often small enough to collapse, sometimes below 1."""
+def _ratios(rng: Generator, m: int, *, extreme: bool) -> Array:
+    """Return r_0: often small enough to collapse, sometimes below 1; at the extremes as well."""
     kind = rng.random(m)
-    far = 1 + _log_uniform(rng, *np.where(rng.random() < 0.2, (1e-15, 1e12), (1e-9, 1e6)), m)
+    far = 1 + _log_uniform(rng, *((1e-15, 1e12) if extreme else (1e-9, 1e6)), m)
     collapsing = rng.uniform(1.0, ROUNDS + 1.0, m)
     below = _log_uniform(rng, 0.05, 1.0, m)
     return np.where(kind < 0.02, below, np.where(kind < 0.4, collapsing, far))
@@ -242,6 +244,11 @@ class Chunk:
         return OUTPUTS[self.number % len(OUTPUTS)]
 
     @property
+    def extreme(self) -> bool:
+        """Whether r_0 - 1 goes from 1e-15 to 1e12."""
+        return self.number % EXTREME_EVERY == 2
+
+    @property
     def rounds(self) -> int:
         """Most rounds."""
         if self.reach is not None:
@@ -268,7 +275,7 @@ class Chunk:
             [np.choose(labels, [f(rng, m, n) for f in LABELS.values()]) for _ in range(q)],
             axis=-1,
         )
-        r_0 = _ratios(rng, m)
+        r_0 = _ratios(rng, m, extreme=self.extreme)
         z = _feasible(d, z, r_0, rng.random(m) * (rng.random(m) < 0.7))
         z *= _log_uniform(rng, 1e-3, 1e3, m)[:, None, None]
         epsilon = np.sum(z**2, axis=(-2, -1)) / (n * r_0**2)

@@ -203,7 +203,9 @@ class Row:
 
     def _proved_words(self) -> str:
         p = self.evidence.proved
-        return "-" if p is None else f"{p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
+        if p is None:
+            return "-"
+        return f"{p.extent.value}, {p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
 
     def _mutation_words(self) -> str:
         m = self.evidence.mutation

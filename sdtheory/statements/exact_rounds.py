@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from sdtheory.formulas.bounds import path_length_factor
-from sdtheory.formulas.path_length import path_length
+from sdtheory.formulas.path_length import lost_rounds_between, path_length
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
-#: Steps of the grid of times on which S is bounded.
-_TIMES = 120
 #: How near the limit rounds lost have to be, in rounds, where steps are small.
 _NEAR_THE_LIMIT = 0.1
 #: Values of tau at which the path's integral is cut.
@@ -132,37 +130,13 @@ def _bounded_loss(i: Instance) -> Values:
     }
 
 
-def _bend(i: Instance) -> tuple[Values, Values]:
-    """Return a lower and an upper bound of S(y_0), each of shape (m,).
-
-    Sums over a grid of times: m falls, F = 1/v integrated rises, and between two times F is at
-    least, or at most, the exact solution for a constant m. The unit of time is d_max.
-    """
-    rates, kappa = i.d_max[:, None] / i.d, i.d_max / i.d_min
-    weight = i.energy[:, 0] * rates**2
-    low = high = F_low = F_high = 0 * kappa
-    before, mean_before = 0 * kappa, np.sum(weight * rates, axis=-1) / np.sum(weight, axis=-1)
-    for k in range(_TIMES + 1):
-        time = np.exp(np.log(100 * kappa) * (k / _TIMES - 1)) * 50
-        decayed = weight * np.exp(-2 * time[:, None] * (rates - 1))
-        mean = np.sum(decayed * rates, axis=-1) / np.sum(decayed, axis=-1)
-        step, fall = time - before, (mean_before - mean) / 4
-        low = low + F_low * fall
-        F_low = F_low - np.expm1(-mean_before * step) * (1 / mean_before - F_low)
-        F_high = F_high - np.expm1(-mean * step) * (1 / mean - F_high)
-        high = high + F_high * fall
-        before, mean_before = time, mean
-    # beyond the last time F is below 1/m, and m falls to 1
-    return low, high + (mean_before - 1) / 4
-
-
 def _lost_rounds(i: Instance) -> Values:
     count = np.sum(i.alive, axis=-1)
     after = np.concatenate([i.alive, np.zeros_like(i.alive[:, :1])], axis=-1)
     first_trivial = after != np.concatenate([np.ones_like(i.alive[:, :1]), i.alive], axis=-1)
     left = np.sum(np.where(first_trivial, i.r, 0 * i.r), axis=-1)
     lost = path_length(i.d, i.energy[:, 0]) / np.sqrt(i.rho2) - count - left
-    low, high = _bend(i)
+    low, high = lost_rounds_between(i.d, i.energy[:, 0])
     near = _NEAR_THE_LIMIT
     return {
         ("eq-lost-rounds", "from below"): scaled_margin(low, lost + near),
@@ -175,7 +149,7 @@ def _quarter(i: Instance) -> Values:
     rates = i.d_max[:, None] / i.d
     weight = i.energy[:, 0] * rates**2
     mean = np.sum(weight * rates, axis=-1) / np.sum(weight, axis=-1)
-    low, _ = _bend(i)
+    low, _ = lost_rounds_between(i.d, i.energy[:, 0])
     return {
         "upper": scaled_margin(4 * low, np.log(mean)),
         "upper, by kappa": scaled_margin(mean, i.d_max / i.d_min),

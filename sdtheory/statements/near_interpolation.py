@@ -125,9 +125,11 @@ def _flow_step(i: Instance) -> Values:
     def speed(time: Values) -> Values:
         return np.sqrt(np.sum(energy * (np.exp(-time[..., None] / d) / d) ** 2, axis=-1))
 
-    lower = scaled_margin(c * speed(tau), rho)
-    upper = scaled_margin(rho, c * speed(tau / (1 + q)))
-    return {"lower": np.where(i.alive, lower, np.nan), "upper": np.where(i.alive, upper, np.nan)}
+    margins = {
+        "lower": scaled_margin(c * speed(tau), rho),
+        "upper": scaled_margin(rho, c * speed(tau / (1 + q))),
+    }
+    return {name: np.where(i.alive, margin, np.nan) for name, margin in margins.items()}
 
 
 def _index_by_flow(i: Instance) -> Values:
@@ -135,10 +137,12 @@ def _index_by_flow(i: Instance) -> Values:
     _, tau, q = _flow(i)
     highest = tau[..., None] * (d_k - d_j) / (d_j * d_k)
     log_ratio = np.cumsum(log_ratios(i), axis=1)
-    upper = scaled_margin(log_ratio, highest)
-    lower = scaled_margin(highest / (1 + q)[..., None], log_ratio)
+    margins = {
+        "lower": scaled_margin(highest / (1 + q)[..., None], log_ratio),
+        "upper": scaled_margin(log_ratio, highest),
+    }
     alive = i.alive[..., None]
-    return {"lower": np.where(alive, lower, np.nan), "upper": np.where(alive, upper, np.nan)}
+    return {name: np.where(alive, margin, np.nan) for name, margin in margins.items()}
 
 
 STATEMENTS = (

@@ -17,6 +17,9 @@ from sdtheory.cli import main, tables
 from sdtheory.cli.training import MOST_ROWS
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge
+from sdtheory.solvers import eigh
+from sdtheory.spectrum import Spectrum
+from sdtheory.statements import Instance
 
 EXAMPLE = load_example()
 BEAM = ["--target", "y", "--kernel", "beam", "--epsilon", "0.045"]
@@ -246,6 +249,25 @@ def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
         (line,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
         assert row["verdict"] in line
     assert "kappa = inf" in out
+
+
+def test_explain_makes_one_eigendecomposition_and_one_recursion(sdtheory, example, monkeypatch):
+    pytest.importorskip("flint")
+    counts = {"eigendecompositions": 0, "recursions": 0}
+
+    def counted(function, name):
+        def wrapper(*arguments, **options):
+            counts[name] += 1
+            return function(*arguments, **options)
+
+        return wrapper
+
+    from_gram = counted(Spectrum.from_gram, "eigendecompositions")
+    monkeypatch.setattr(Spectrum, "from_gram", staticmethod(from_gram))
+    monkeypatch.setattr(eigh, "trajectory", counted(eigh.trajectory, "recursions"))
+    monkeypatch.setattr(Instance, "of", counted(Instance.of, "recursions"))
+    assert sdtheory("explain", example, *BEAM)[0] == 0
+    assert counts == {"eigendecompositions": 1, "recursions": 1}
 
 
 def test_explain_is_exit_code_1_where_a_statement_fails(sdtheory, example, monkeypatch):
