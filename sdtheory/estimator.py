@@ -253,6 +253,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         -------
         SelfDistilledKernelRidge
         """
+        self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Chain:
+        """Fit, and return the chain, whose eigenvectors a model does not keep."""
         multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
@@ -298,7 +303,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.training_loss_ = self.tried_loss_[:chosen]
         low, high = chain.n_rounds_range
         self._finish(labels, low if low != high else None)
-        return self
+        return chain
 
     def _needs_eigenbasis(self, inputs: Any, weights: Array, multipliers: Array | None) -> bool:
         """Return whether the matrix must be diagonalised; refuse a solver that cannot do it."""

@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--certify",
         action="store_true",
-        help="also judge exact points and boxes in ball arithmetic, and run the proofs",
+        help="also judge exact points in ball arithmetic, and run the proofs",
     )
     parser.add_argument(
         "--mutants",
@@ -62,18 +62,18 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sdtheory.evidence import verification
+    from sdtheory.evidence import find, replay
 
-    statements = verification.find(arguments.ids)
+    statements = find(arguments.ids)
     if arguments.list:
         width = max(len(s.id) for s in statements)
         for s in statements:
             print(f"{s.id:<{width}}  {s.slogan}")
         return 0
     if arguments.replay is not None:
-        replay = verification.replay(arguments.replay, arguments.ids)
-        print(replay)
-        return int(not replay.good)
+        again = replay(arguments.replay, arguments.ids)
+        print(again)
+        return int(not again.good)
     if arguments.json is not None and not arguments.json.parent.is_dir():
         print(
             f"sdtheory: error: --json {arguments.json}: there is no folder "
@@ -87,14 +87,15 @@ def _run(arguments: argparse.Namespace) -> int:
         report.write(arguments.json)
         print(f"\nReport: {arguments.json}")
     good = len(report.rows) - len(report.failed)
-    print(f"\n{good} of {len(report.rows)} statements are as they should be.")
+    print(f"\n{good} of {len(report.rows)} statements passed.")
     return int(not report.good)
 
 
 def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
     from tqdm import tqdm
 
-    from sdtheory.evidence import verification
+    from sdtheory.evidence import verify
+    from sdtheory.evidence.collecting import INSTANCES
 
     jobs = arguments.jobs
     if jobs is None:
@@ -105,11 +106,9 @@ def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
             bar.total = total
             bar.update(done - bar.n)
 
-        return verification.verify(
+        return verify(
             statements,
-            instances=verification.INSTANCES
-            if arguments.instances is None
-            else arguments.instances,
+            instances=INSTANCES if arguments.instances is None else arguments.instances,
             seed=arguments.seed,
             certify=arguments.certify,
             mutants=arguments.mutants,

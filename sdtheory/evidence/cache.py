@@ -32,7 +32,8 @@ _PACKAGE = _LIBRARY.name
 _ELSEWHERE = (
     *("book/", "cli/", "experiments/", "formulas/", "evidence/proofs/"),
     *("plotting.py", "estimator.py", "model_file.py", "files.py", "datasets.py"),
-    *("evidence/cache.py", "evidence/fingerprint.py", "evidence/verification.py"),
+    *("evidence/cache.py", "evidence/fingerprint.py", "evidence/formal"),
+    *("evidence/checking.py", "evidence/collecting.py", "evidence/replaying.py"),
 )
 #: The arguments that all proofs use.
 _ARGUMENTS = "evidence/proofs/arguments.py"

@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from sdtheory.book import ledger
-from sdtheory.evidence.certified import Certificate, Verdict
+from sdtheory.evidence.certified import Certificate
 from sdtheory.evidence.report import Evidence, Report, Row
 from sdtheory.evidence.sampled import Tally
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS
 
 GOOD = Tally(instances=100, met=90, cases=90, worst=0.25, tightest=0.25)

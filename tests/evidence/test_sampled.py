@@ -13,7 +13,7 @@ from sdtheory.evidence.floating import measure
 from sdtheory.evidence.sampled import Tally, merged, sample
 from sdtheory.evidence.searched import BUDGET, search
 from sdtheory.evidence.witness import Witness
-from sdtheory.statements import Instance, slack
+from sdtheory.statements import Instance, scaled_margin
 from sdtheory.validation import InvalidInputError
 
 SMALL = 1_400
@@ -157,7 +157,7 @@ def test_a_hypothesis_that_is_not_needed_is_reported_as_such():
 
 def test_a_control_tells_undefined_from_false():
     undefined = planted.statement(
-        lambda i: slack(0 * i.c, np.where(i.alive, 1.0, np.nan)), *planted.TRUE.hypotheses
+        lambda i: scaled_margin(0 * i.c, np.where(i.alive, 1.0, np.nan)), *planted.TRUE.hypotheses
     )
     found = control(undefined, "non-trivial", chunks(0, 280))
     assert not found.fails
