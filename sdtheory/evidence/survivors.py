@@ -278,6 +278,7 @@ OPEN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "thm-rounds-limit": {
         _NOT_SHARP: (
+            "_rounds_lower: left of +, 1",
             "_rounds_lower: left of *, 1",
             "_rounds_lower: right of *, 4",
             "_rounds_lower: left of *, 6",
@@ -295,7 +296,6 @@ OPEN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "thm-bounded-loss": {
         _NOT_SHARP: (
-            "_bounded_loss: right of *, 1",
             "_bounded_loss: right of *, 2",
             "_bounded_loss: left -1, 1",
             "_bounded_loss: right of *, 3",

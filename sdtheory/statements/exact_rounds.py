@@ -16,7 +16,7 @@ _NEAR_THE_LIMIT = 0.1
 #: Values of tau at which the path's integral is cut.
 _CUTS = (0.5, 0.125, 0.03125)
 #: Eigenvalues of the grid on which long paths are reached, and log kappa beyond which it is coarse.
-_GRID, _COARSE = 10, 18
+_GRID, _COARSE = 6, 10
 #: Values of s - 1 at which the lower bound of the number of rounds is tested.
 _THRESHOLDS = (0.5, 2.0, 10.0, 100.0)
 
@@ -50,7 +50,7 @@ def _length_falls(i: Instance) -> Values:
 def _length_bounds(i: Instance) -> Values:
     energy = i.energy[:, :1]
     norm = np.sqrt(np.sum(energy, axis=-1))
-    length = path_length(i.d[:, None], energy)
+    length = i.start_length[:, None]
     triangle = np.sum(np.sqrt(energy), axis=-1)
     factor = path_length_factor(_finite_kappa(i))
     return {
@@ -86,7 +86,7 @@ def _falls_slowly(i: Instance) -> Values:
 
 
 def _rounds_lower(i: Instance) -> Values:
-    length = path_length(i.d[:, None], i.energy[:, :1]) / np.sqrt(i.rho2)[:, None]
+    length = i.start_length[:, None] / np.sqrt(i.rho2)[:, None]
     kappa = _finite_kappa(i)
     K = path_length_factor(kappa)
     count = np.sum(i.alive, axis=-1)[:, None]
@@ -113,12 +113,7 @@ def _bounded_loss(i: Instance) -> Values:
     # m_0 d_max, the mean of the eigenvalues of G^{-1} at the start against the smallest
     mean = np.sum(weight * (d_max / d), axis=-1) / np.sum(weight, axis=-1)
     bend = 2 * np.log(mean)[:, None]
-    later = np.concatenate([i.alive[:, 1:], np.zeros_like(i.alive[:, :1])], axis=-1)
-    ends = i.alive & ~later
-    # N = 0: the labels have collapsed before the first round
-    last = np.sum(np.where(ends[..., None], i.energy[:, 1:], 0 * rho[..., None]), axis=1)
-    last = np.where(count > 0, last, i.energy[:, 0])
-    start, left = (path_length(i.d, energy)[:, None] for energy in (i.energy[:, 0], last))
+    start, left = i.start_length[:, None], i.end_length[:, None]
     kappa = _finite_kappa(i)
     most = path_length_factor(kappa) * rho
     bounded = "eq-bounded-loss"
@@ -135,7 +130,7 @@ def _lost_rounds(i: Instance) -> Values:
     after = np.concatenate([i.alive, np.zeros_like(i.alive[:, :1])], axis=-1)
     first_trivial = after != np.concatenate([np.ones_like(i.alive[:, :1]), i.alive], axis=-1)
     left = np.sum(np.where(first_trivial, i.r, 0 * i.r), axis=-1)
-    lost = path_length(i.d, i.energy[:, 0]) / np.sqrt(i.rho2) - count - left
+    lost = i.start_length / np.sqrt(i.rho2) - count - left
     low, high = lost_rounds_between(i.d, i.energy[:, 0])
     near = _NEAR_THE_LIMIT
     return {
@@ -158,7 +153,7 @@ def _quarter(i: Instance) -> Values:
 
 def _longest_path(i: Instance) -> Values:
     norm = np.sqrt(np.sum(i.energy[:, 0], axis=-1))
-    length = path_length(i.d, i.energy[:, 0])
+    length = i.start_length
     kappa = _finite_kappa(i)[:, 0]
     log_kappa = np.log(kappa)
     margins = {}

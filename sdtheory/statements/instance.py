@@ -171,6 +171,18 @@ class Instance:
         return path_length(self.path.d[:, None], self.energy)
 
     @cached_property
+    def start_length(self) -> Any:
+        """Path length of the data, L(y_0), shape (m,)."""
+        return path_length(self.path.d, self.energy[:, 0])
+
+    @cached_property
+    def end_length(self) -> Any:
+        """Path length of the last labels that a non-trivial fit left, shape (m,)."""
+        count = np.sum(self.alive, axis=-1)
+        rows = (np.arange(len(count)), count)
+        return path_length(self.path.d, self.energy[rows])
+
+    @cached_property
     def residual(self) -> Any:
         """Rotated residuals V (y_t - f_t(x)), shape (m, T, n, q).
 
