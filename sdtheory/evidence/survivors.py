@@ -39,6 +39,8 @@ _GUARD = "the guard decides what stands in where G is singular, which a hypothes
 _STAND_IN = "decides what stands in for a zero eigenvalue, whose entries are blanked"
 _SCALE = "multiplies both sides of the inequality"
 _OTHER_NOISE = "another noise level; the claim is for all of them"
+_OTHER_LABELS = "other labels; the claim is for all of them"
+_EQUALITY = "two inequalities state one equality; each is the other, turned round"
 _NOT_SHARP = (
     "claims more, and nothing in the budget contradicts it: the error term of the "
     "statement is not sharp"
@@ -60,8 +62,19 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         "truths are still within the tolerance": ("_discrepancy: rounds 1:, 1",),
         _OTHER_TRIAL: ("_discrepancy: right +1, 1",),
     },
+    "prop-step": {
+        _EQUALITY: (
+            "_step: sides exchanged, 3",
+            "_step: sides exchanged, 4",
+        ),
+    },
     "lem-one-round": {
         "says h(r) <= r, which is plain": ("_one_round: rounds 1:, 1",),
+    },
+    "lem-one-round-convex": {
+        "the line touches at r_0: there the inequality is an equality": (
+            "_convex: sides exchanged, 2",
+        ),
     },
     "prop-norm-bound": {
         "bounds r_t by u_t/a, which is at most max(r_0 - t, 0) as 0 < a <= 1 and a <= b; "
@@ -78,7 +91,16 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "cor-step-dominates": {
+        "half or a third of the larger of two margins: the sign is the same": (
+            "_dominated: right +1, 2",
+        ),
         "non-negative wherever the larger of the two margins is": ("_dominated: right of +, 7",),
+    },
+    "thm-near-interpolation": {
+        _OTHER_TRIAL: (
+            "_bound_grows: t + 1, 1",
+            "_bound_grows: t - 1, 1",
+        ),
     },
     "prop-fixed-rounds": {
         _OTHER_TRIAL: (
@@ -98,6 +120,9 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "thm-no-filter": {
         _STAND_IN: ("_matching: name exchanged, 1",),
+    },
+    "prop-one-price": {
+        _OTHER_TRIAL: ("_one_price: left of *, 5",),
     },
     "thm-rademacher": {
         _OTHER_ROTATION: ("_norms: left of -, 1",),
@@ -137,10 +162,75 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         _SCALE: ("_smoother: name exchanged, 1",),
     },
+    "thm-crossing": {
+        "another measure that rises with the filter; the proof is for all of them": (
+            "_measures: rounds :-1, 1",
+            "_measures: rounds 1:, 1",
+            "_measures: right of *, 1",
+            "_measures: left of *, 2",
+            "_measures: left of **, 1",
+            "_measures: right +1, 1",
+            "_measures: right -1, 1",
+            "_measures: right of *, 3",
+            "_measures: right of *, 4",
+            "_measures: left of **, 2",
+            "_measures: right +1, 2",
+            "_measures: right -1, 2",
+            "_measures: left of **, 3",
+            "_measures: right +1, 3",
+            "_measures: right -1, 3",
+        ),
+    },
+    "prop-equal-norm": {
+        _OTHER_LABELS: (
+            "_equal_norm: rounds :-1, 1",
+            "_equal_norm: rounds 1:, 1",
+        ),
+    },
+    "prop-equal-residual": {
+        _OTHER_LABELS: (
+            "_equal_residual: rounds :-1, 1",
+            "_equal_residual: rounds 1:, 1",
+        ),
+    },
     "thm-one-round-suffices": {
         _OTHER_NOISE: (
             "_suffices: left of *, 1",
             "_suffices: right of *, 1",
+        ),
+        "another signal with theta^2/d non-increasing": (
+            "_rough_signal: left of *, 1",
+            "_rough_signal: right of *, 1",
+        ),
+    },
+    "thm-second-round-helps": {
+        _OTHER_NOISE: (
+            "_second_helps: left of *, 1",
+            "_second_helps: right of *, 1",
+        ),
+        "another positive weight; the inequality holds at every eigenvalue": (
+            "_second_helps: left of *, 2",
+            "_second_helps: right of *, 2",
+            "_second_helps: left of *, 4",
+            "_second_helps: right of *, 4",
+            "_second_helps: left of +, 5",
+            "_second_helps: right of +, 5",
+            "_second_helps: left of /, 3",
+            "_second_helps: right of *, 9",
+            "_second_helps: left of +, 6",
+            "_second_helps: right of +, 6",
+        ),
+        "another signal with theta^2/d non-decreasing": (
+            "_second_helps: left of *, 3",
+            "_second_helps: right of *, 3",
+        ),
+    },
+    "prop-single-floor": {
+        "the least risk is a summand on both sides": (
+            "_least: left of /, 1",
+            "_least: left of *, 1",
+            "_least: right of *, 1",
+            "_least: right of +, 1",
         ),
     },
 }
@@ -179,6 +269,13 @@ OPEN: dict[str, dict[str, tuple[str, ...]]] = {
             "path_length_factor: left -1, 3",
         ),
     },
+    "prop-length-falls-slowly": {
+        _NOT_SHARP: (
+            "_falls_slowly: name exchanged, 2",
+            "_falls_slowly: name exchanged, 3",
+            "_falls_slowly: left +1, 3",
+        ),
+    },
     "thm-rounds-limit": {
         _NOT_SHARP: (
             "_rounds_lower: left of +, 1",
@@ -198,6 +295,14 @@ OPEN: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "thm-bounded-loss": {
+        _NOT_SHARP: (
+            "_bounded_loss: right of *, 2",
+            "_bounded_loss: left -1, 1",
+            "_bounded_loss: right of *, 3",
+            "_bounded_loss: left of **, 1",
+            "_bounded_loss: right +1, 1",
+            "_bounded_loss: right -1, 1",
+        ),
         "K is not sharp in its constants; only its growth with kappa is": (
             "path_length_factor: right +1, 3",
             "path_length_factor: left -1, 3",
