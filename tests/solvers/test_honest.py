@@ -58,23 +58,24 @@ def test_spline_on_clustered_points():
     assert_honest(chain, 1.62563307814878098e-26, 2, largest=1e-13)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(seed, monkeypatch):
-    rng = np.random.default_rng(seed)
-    x = rng.random(400)
-    if seed % 3 == 0:
-        x = np.concatenate([a + 1e-4 * rng.random(80) for a in 0.99 * rng.random(5)])
-    y = np.sin(6 * x) + rng.choice([1e-3, 0.3]) * rng.standard_normal(400)
-    kernel = [BrownianBridge(), SimplySupportedBeam()][seed % 2]
-    epsilon = float(np.mean(y * y)) * 10 ** -rng.uniform(0.5, 3)
-    operator = KernelOperator(kernel, x)
-    exact = distill(operator, y, epsilon, 3)
-    monkeypatch.setattr(spline, "_DOUBLED", 0)
-    floats = distill(operator, y, epsilon, 3)
-    assert np.all(exact.c_error < 1e-14)
-    error = np.abs(exact.c / floats.c - 1)
-    assert np.all(error <= floats.c_error)
-    assert np.any(error > 0)
+def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(monkeypatch):
+    shares = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        x = rng.random(400)
+        if seed % 3 == 0:
+            x = np.concatenate([a + 1e-4 * rng.random(80) for a in 0.99 * rng.random(5)])
+        y = np.sin(6 * x) + rng.choice([1e-3, 0.3]) * rng.standard_normal(400)
+        kernel = [BrownianBridge(), SimplySupportedBeam()][seed % 2]
+        epsilon = float(np.mean(y * y)) * 10 ** -rng.uniform(0.5, 3)
+        exact = distill(KernelOperator(kernel, x), y, epsilon, 3)
+        assert np.all(exact.c_error < 1e-14)
+        with monkeypatch.context() as patched:
+            patched.setattr(spline, "_DOUBLED", 0)
+            floats = distill(KernelOperator(kernel, x), y, epsilon, 3)
+        shares += (np.abs(exact.c / floats.c - 1) / floats.c_error).tolist()
+    assert max(shares) <= 1
+    assert max(shares) > 0.03  # so that a claim thirty times smaller would be seen
 
 
 def test_krylov_sees_near_duplicates_that_the_labels_live_on():
