@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from sdtheory import AccuracyError, __version__
-from sdtheory.cli import explain, fit, nn, notebooks, predict, run, trial, verify
+from sdtheory.cli import explain, fit, nn, notebooks, predict, reproduce, run, trial, verify
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = (
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sdtheory {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in (verify, run, notebooks, fit, trial, predict, explain, nn):
+    for command in (verify, run, reproduce, notebooks, fit, trial, predict, explain, nn):
         command.add_parser(subparsers)
     return parser
 
