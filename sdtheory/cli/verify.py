@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +62,7 @@ def add_parser(subparsers: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from sdtheory.evidence import find, replay
+    from sdtheory.files import check_outputs
 
     statements = find(arguments.ids)
     if arguments.list:
@@ -74,13 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
         again = replay(arguments.replay, arguments.ids)
         print(again)
         return int(not again.good)
-    if arguments.json is not None and not arguments.json.parent.is_dir():
-        print(
-            f"sdtheory: error: --json {arguments.json}: there is no folder "
-            f"{arguments.json.parent}. Create it first.",
-            file=sys.stderr,
-        )
-        return 2
+    check_outputs({"--json": arguments.json}, {})
     report = _verify(arguments, statements)
     print(report)
     if arguments.json is not None:
