@@ -99,7 +99,7 @@ sd.Explorable = class extends HTMLElement {
       return c.options ? c.options.some(([o]) => o === v) : v >= c.from && v <= c.to && (!c.whole || Number.isInteger(v));
     });
     this.restore(good ? found : {}, good ? "" : "The link holds values that this figure does not take. These are the chapter’s. ", false);
-    this.scrollIntoView({block: "nearest"});
+    this.scrollIntoView();
   }
 
   restore(state, note, remember = true) {
