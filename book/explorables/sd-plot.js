@@ -84,9 +84,9 @@ sd.Explorable = class extends HTMLElement {
     this.querySelector("button").addEventListener("click", () => this.restore({}, ""));
     addEventListener("hashchange", () => this.follow(id));
     this.restore({}, "", false);
-    this.follow(id);
-    figure.querySelector("figcaption").before(this);
+    figure.querySelector("figcaption").before(this);  // now that all is drawn
     figure.classList.add("explored");
+    this.follow(id);
   }
 
   /** Takes the state from the link, if the link is about this figure. */
