@@ -25,7 +25,7 @@ which cost no division more.
 
 The first two use correctly rounded operations only, sums in an order of their
 own: the bits of a root depend neither on the mathematical library nor on the
-processor, and `sdtheory.solvers.compiled` finds the same.
+processor.
 
 References
 ----------
@@ -408,10 +408,7 @@ def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Ar
 
 
 def _sum(a: Array) -> Array:
-    """Return the sum over the last axis, from its first entry to its last.
-
-    NumPy's own order is not documented, and `sdtheory.solvers.compiled` must know it.
-    """
+    """Return the sum over the last axis, in an order that no processor changes."""
     return np.add.accumulate(a, axis=-1)[..., -1]
 
 

@@ -6,14 +6,13 @@ solver   needs                         costs                          knows c
 "eigh"   G, or its `Spectrum`          an eigendecomposition, 3 n^2   to the rounding of G
                                        numbers; the only one with
                                        eigenvectors: A, B and z
-"band"   G                             a fifth of that or less        to the rounding of G
 "krylov" products with G               some ten to hundred products   to the tolerance asked
 "spline" inputs on [0, 1], of the      O(n) a round                   to the tolerance asked
          bridge or the beam
 ======== ============================= ============================== =====================
 
-`eigh`, `band`, `krylov` and `spline` hold one solver each; `chain` what all of
-them start from and return; `operator` products with G that never store it.
+`eigh`, `krylov` and `spline` hold one solver each; `chain` what all of them start
+from and return; `operator` products with G that never store it.
 """
 
 from __future__ import annotations
@@ -28,28 +27,38 @@ from scipy.sparse.linalg import LinearOperator
 
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.kernels import gram as gram_matrix
-from sdtheory.solvers import band, eigh, krylov, spline
+from sdtheory.solvers import eigh, krylov, spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
 from sdtheory.solvers.operator import KernelOperator
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, as_gram, as_number, as_rounds
+from sdtheory.validation import (
+    Array,
+    InvalidInputError,
+    as_gram,
+    as_number,
+    as_rounds,
+    machine_epsilon,
+)
 
-Solver = Literal["auto", "eigh", "band", "krylov", "spline"]
-SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "band", "krylov", "spline")
+Solver = Literal["auto", "eigh", "krylov", "spline"]
+SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "krylov", "spline")
 #: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
 #: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
-_CROSSING = 1500
+CROSSING = 1500
 #: Points up to which the matrix is stored where products do not settle the multipliers;
 #: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
-#: Products that "auto" tries before, which cost up to about one eigendecomposition.
-_TRIED = 50
-#: Points from which "auto" takes the band form for a matrix. It costs less than solver "eigh" from
-#: smaller n on (suite "dense" of the benchmarks), but only eigenvectors give A, B and z.
+#: Points from which "auto" tries products with a stored matrix first. They cost less from smaller n
+#: on (suite "dense" of the benchmarks), but only eigenvectors give A, B and z.
 _REDUCED = 1000
+#: Products that "auto" tries, with the kernel evaluated anew and with a stored matrix; so many cost
+#: up to about one eigendecomposition.
+_TRIED, _TRIED_STORED = 50, 200
+#: Largest ||y_t - its exact value|| / ||y|| of the chain of a stored matrix, rounding aside.
+_LABELS = 1e-8
 #: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
 #: for those that can only report what rounding left.
-_REACHED, _KNOWN = 1e-8, 1e-3
+_REACHED, KNOWN = 1e-8, 1e-3
 
 
 def distill(
@@ -66,19 +75,19 @@ def distill(
 
     What is passed as `gram` says which solvers there are:
 
-    * a matrix: "eigh" up to some size, from there on "band" and, where that
-      loses digits, "eigh"; or "krylov";
+    * a matrix: "eigh"; from n = 1000 on "krylov" before, until multipliers and
+      labels are known (labels to 1e-8), if that takes at most 200 products;
     * a `Spectrum`: "eigh", which it shares between calls; one made from
       eigenvalues and eigenvectors is taken as exact data;
     * a sparse matrix or LinearOperator: "krylov", the default; a sparse matrix
-      may also take "eigh" or "band", which store all of it;
+      may also take "eigh", which stores all of it;
     * ``KernelOperator(kernel, x)``: "spline" for `BrownianBridge` and
       `SimplySupportedBeam`; for other kernels as for a matrix up to n = 1500,
       then "krylov", and up to n = 5000 as for a matrix where that does not reach
       the tolerance. Each of these may be asked for.
 
-    A matrix does not default to "krylov", although that is cheaper from some
-    size on: it knows c to the tolerance, but the labels only to its square root.
+    Where "krylov" is asked for, or nothing else is possible, it stops when it
+    knows c to the tolerance; it then knows labels to its square root.
 
     Parameters
     ----------
@@ -90,13 +99,13 @@ def distill(
         Tolerance on the mean squared residual (summed over outputs).
     rounds : int, optional
         Number of fits. By default the chain runs until its labels collapse.
-    solver : {"auto", "eigh", "band", "krylov", "spline"}, default="auto"
+    solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
         How to compute; "auto" chooses as above.
     tolerance : float, optional
         Largest relative error of a multiplier, `Chain.c_error`. By default 1e-8
         for "krylov" and "spline", which work until they reach it, and 1e-3 for
-        "eigh" and "band", whose errors come from the rounding of gram alone
-        and are estimated for the worst case. ``math.inf`` asks "eigh" to
+        "eigh" and for a matrix, whose errors come from the rounding of gram
+        alone and are estimated for the worst case. ``math.inf`` asks "eigh" to
         report its errors and to refuse none.
     max_products : int, default=500
         Products of G with a block of labels that "krylov" tries; each stores
@@ -124,7 +133,7 @@ def distill(
     """
     *cheaper, last = _chosen(gram, solver)
     if tolerance is None:
-        reached, known = _REACHED, _KNOWN
+        reached, known = _REACHED, KNOWN
     else:
         reached = known = _as_tolerance(tolerance, last)
     max_products = as_rounds(max_products, "max_products")
@@ -135,11 +144,24 @@ def distill(
         if name == "spline":
             return spline.solve(gram.kernel, gram.x, start, tolerance=reached)
         if name == "krylov":
-            return krylov.solve(given.gram, start, tolerance=reached, max_products=max_products)
-        if name == "band":
-            return band.solve_band(given.matrix(), start, tolerance=known)
-        chain = eigh.solve(given.spectrum(), start)
-        _refuse_lost_digits(chain, known)
+            return krylov.solve(
+                given.gram, start, ulp=given.ulp, tolerance=reached, max_products=max_products
+            )
+        if name == "stored":
+            return krylov.solve(
+                given.matrix(),
+                start,
+                ulp=given.ulp,
+                tolerance=known,
+                max_products=_TRIED_STORED,
+                labels=_LABELS,
+            )
+        if isinstance(gram, Spectrum):
+            chain = eigh.solve(gram, start)
+        else:
+            matrix = given.matrix()
+            chain = eigh.solve(Spectrum.of(matrix, given.ulp), start, matrix, given.ulp)
+        refuse_lost_digits(chain, known)
         return chain
 
     for name in cheaper if known < math.inf else ():
@@ -153,23 +175,26 @@ def distill(
 class _Given:
     """What was passed as gram, checked; stored and diagonalised once, where a solver needs it."""
 
-    def __init__(self, gram: Any, n: int) -> None:
+    def __init__(self, gram: Any, n: int, ulp: float) -> None:
         self.gram, self.n = gram, n
+        #: machine epsilon of the entries
+        self.ulp = ulp
 
     @classmethod
     def checked(cls, gram: Any) -> _Given:
         if isinstance(gram, Spectrum):
-            return cls(gram, gram.n)
+            return cls(gram, gram.n, ULP)
         if not (isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram)):
             matrix = as_gram(gram, copy=False)
-            return cls(matrix, len(matrix))
+            return cls(matrix, len(matrix), machine_epsilon(gram))
         rows, columns = gram.shape
         if rows != columns or rows == 0 or np.dtype(gram.dtype).kind not in "fiub":
             raise InvalidInputError(
                 f"gram must be a square, real, non-empty operator, but has shape {gram.shape} "
                 f"and dtype {gram.dtype}. Pass products with G = k(x, x) / n."
             )
-        return cls(gram, rows)
+        ulp = gram.precision if isinstance(gram, KernelOperator) else machine_epsilon(gram)
+        return cls(gram, rows, ulp)
 
     def matrix(self) -> Array:
         """Return all entries of G."""
@@ -178,9 +203,6 @@ class _Given:
         elif scipy.sparse.issparse(self.gram):
             self.gram = as_gram(self.gram.toarray(), copy=False)
         return self.gram
-
-    def spectrum(self) -> Spectrum:
-        return self.gram if isinstance(self.gram, Spectrum) else Spectrum.of(self.matrix())
 
 
 def _as_tolerance(tolerance: Any, solver: str) -> float:
@@ -212,7 +234,6 @@ def _chosen(gram: Any, solver: str) -> list[str]:
     if solver not in default + others:
         needed = {
             "eigh": "the matrix itself",
-            "band": "the matrix itself",
             "krylov": "a matrix, or products with it,",
             "spline": "KernelOperator(kernel, x), with BrownianBridge() or SimplySupportedBeam() "
             "and one column of inputs,",
@@ -225,34 +246,48 @@ def _chosen(gram: Any, solver: str) -> list[str]:
 
 
 def _possible(gram: Any) -> tuple[list[str], list[str], str]:
-    """Return the solvers to try by default, the other possible ones, and what gram is."""
+    """Return the solvers to try by default, the other possible ones, and what gram is.
+
+    "stored" is "krylov" with all of G, for labels too.
+    """
     if isinstance(gram, Spectrum):
         return ["eigh"], [], "a Spectrum"
     if isinstance(gram, KernelOperator):
         kind, n = f"a KernelOperator of {gram.kernel!r}", len(gram.x)
         if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
-            return ["spline"], ["eigh", "band", "krylov"], kind
-        if n <= _CROSSING:
-            return *_of_matrix(n), kind
-        return ["krylov", "band", "eigh"] if n <= _STORED else ["krylov"], ["eigh", "band"], kind
+            return ["spline"], ["eigh", "krylov"], kind
+        if n <= CROSSING:
+            return _of_matrix(n), ["krylov"], kind
+        return ["krylov", "stored", "eigh"] if n <= _STORED else ["krylov"], ["eigh"], kind
     if scipy.sparse.issparse(gram):
-        return ["krylov"], ["eigh", "band"], "a sparse matrix"
+        return ["krylov"], ["eigh"], "a sparse matrix"
     if isinstance(gram, LinearOperator):
         return ["krylov"], [], "a LinearOperator"
     shape = getattr(gram, "shape", ())
-    return *_of_matrix(shape[0] if len(shape) == 2 else 0), "a matrix"
+    return _of_matrix(shape[0] if len(shape) == 2 else 0), ["krylov"], "a matrix"
 
 
-def _of_matrix(n: int) -> tuple[list[str], list[str]]:
-    """Return the solvers to try by default, and the other possible ones, for a stored matrix."""
-    if n >= _REDUCED:
-        return ["band", "eigh"], ["krylov"]
-    return ["eigh"], ["band", "krylov"]
+def _of_matrix(n: int) -> list[str]:
+    """Return the solvers to try by default for a stored matrix."""
+    return ["stored", "eigh"] if n >= _REDUCED else ["eigh"]
 
 
-def _refuse_lost_digits(chain: Chain, tolerance: float) -> None:
+def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None) -> None:
+    """Refuse a chain with eigenvectors whose multipliers are not known to the tolerance.
+
+    Parameters
+    ----------
+    chain : Chain
+    tolerance : float
+    rounds : int, optional
+        Rounds that are needed of it; all by default.
+
+    Raises
+    ------
+    AccuracyError
+    """
     # a round whose labels are within rounding of the tolerance has no multiplier, and says so
-    sure = min(chain.n_rounds_range[0], chain.n_rounds)
+    sure = min(chain.n_rounds_range[0], chain.n_rounds if rounds is None else rounds)
     lost = np.flatnonzero(chain.c_error[:sure] > tolerance)
     if len(lost):
         t = int(lost[0])

@@ -78,14 +78,14 @@ class Chain:
 
     Attributes
     ----------
-    solver : {"eigh", "krylov", "spline", "band"}
+    solver : {"eigh", "krylov", "spline"}
         The solver that made it.
     epsilon : float
         Tolerance on the mean squared residual.
     c : ndarray of shape (T,)
         Multiplier of each round.
     c_error : ndarray of shape (T,)
-        Relative error of c; infinite where unknown. For "eigh" and "band" an
+        Relative error of c; infinite where unknown. For "eigh" an
         estimate for the worst rounding of G, to first order; for "krylov" an
         enclosure, and an estimate of the rounding of products; for "spline"
         an estimate.
@@ -376,10 +376,10 @@ class Start:
             y_error=np.zeros(1) if solver == "krylov" else None,
         )
 
-    def infeasible(self, energy: float) -> InfeasibleToleranceError:
+    def infeasible(self, energy: float, *, rank_decision: bool = False) -> InfeasibleToleranceError:
         """Return the error for labels of which no fit reaches this energy."""
         smallest = float(np.ldexp(energy / len(self.labels), 2 * self.exponent))
-        return InfeasibleToleranceError(self.tolerance, smallest)
+        return InfeasibleToleranceError(self.tolerance, smallest, rank_decision)
 
 
 def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tuple[int, int]]:

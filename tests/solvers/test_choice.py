@@ -93,19 +93,35 @@ def test_the_route_follows_from_what_is_known(make, expected):
 
 def test_many_points_are_not_stored(monkeypatch):
     operator = KernelOperator(GAUSS, X)
-    monkeypatch.setattr(solvers, "_CROSSING", 59)
+    monkeypatch.setattr(solvers, "CROSSING", 59)
     assert distill(operator, Y, 0.2).solver == "krylov"
     # a kernel of many sizeable eigenvalues, of which few products do not settle c
     rough = KernelOperator(Matern(0.5, nu=0.5), X)
     monkeypatch.setattr(solvers, "_TRIED", 5)
-    reduced = distill(rough, Y, 0.07, 1)
-    assert reduced.solver == "band"
+    monkeypatch.setattr(solvers, "_TRIED_STORED", 5)
+    stored = distill(rough, Y, 0.07, 1)
+    assert stored.solver == "eigh"
     dense = distill(gram(rough.kernel, X), Y, 0.07, 1)
-    assert_allclose(reduced.c, dense.c, rtol=1e-10)
+    assert_allclose(stored.c, dense.c, rtol=1e-12)
     monkeypatch.setattr(solvers, "_STORED", 59)
     patient = distill(rough, Y, 0.07, 1)
     assert patient.solver == "krylov"
     assert_allclose(patient.c, dense.c, rtol=1e-8)
+
+
+def test_a_large_matrix_is_multiplied_until_its_labels_are_known(monkeypatch):
+    G = gram(GAUSS, X)
+    exact = distill(G, Y, 0.15, 3)
+    assert exact.solver == "eigh"
+    monkeypatch.setattr(solvers, "_REDUCED", 60)
+    own = distill(G, Y, 0.15, 3)
+    assert own.solver == "krylov"
+    assert np.max(np.linalg.norm(own.y - exact.y, axis=1)) <= 1e-8 * np.linalg.norm(Y)
+    # the control: where "krylov" is asked for, it stops at the multipliers
+    asked = distill(G, Y, 0.15, 3, solver="krylov", tolerance=1e-3)
+    assert np.max(np.linalg.norm(asked.y - exact.y, axis=1)) > 1e-8 * np.linalg.norm(Y)
+    assert asked.products < own.products
+    assert distill(G, Y, 0.15, 3, tolerance=math.inf).solver == "eigh"
 
 
 @pytest.mark.parametrize("kernel", [BRIDGE, BEAM])
