@@ -84,9 +84,9 @@ sd.Explorable = class extends HTMLElement {
     this.querySelector("button").addEventListener("click", () => this.restore({}, ""));
     addEventListener("hashchange", () => this.follow(id));
     this.restore({}, "", false);
-    this.follow(id);
-    figure.querySelector("figcaption").before(this);
+    figure.querySelector("figcaption").before(this);  // now that all is drawn
     figure.classList.add("explored");
+    this.follow(id);
   }
 
   /** Takes the state from the link, if the link is about this figure. */
@@ -99,7 +99,7 @@ sd.Explorable = class extends HTMLElement {
       return c.options ? c.options.some(([o]) => o === v) : v >= c.from && v <= c.to && (!c.whole || Number.isInteger(v));
     });
     this.restore(good ? found : {}, good ? "" : "The link holds values that this figure does not take. These are the chapter’s. ", false);
-    this.scrollIntoView({block: "nearest"});
+    this.scrollIntoView();
   }
 
   restore(state, note, remember = true) {

@@ -117,8 +117,18 @@ def walk(kappa: float, angles: ArrayLike, r: float) -> dict[str, Any]:
         axis of the large eigenvalue; the middle one is moved.
     r : float
         Length of the labels to start with, in units of rho.
+
+    Raises
+    ------
+    InvalidInputError
+        If kappa is below 1, an angle is not between 0 and 90, or r is not above 1.
     """
     drawn = as_real_array(angles, "angles", ndim=(1,)).tolist()
+    if not (kappa >= 1 and r > 1 and drawn and 0 <= min(drawn) <= max(drawn) <= 90):
+        raise InvalidInputError(
+            f"kappa is {kappa!r}, angles are {drawn} and r is {r!r}. Pass kappa of at least 1, "
+            f"angles between 0 and 90, and r above 1."
+        )
     return {
         "kappa": float(kappa),
         "angles": drawn,
@@ -161,9 +171,19 @@ def risk(d: ArrayLike, beta: float, snr: float, share: float, rounds: int) -> di
         Tolerance in units of that variance, to start with.
     rounds : int
         Most rounds that are drawn.
+
+    Raises
+    ------
+    InvalidInputError
+        If d does not hold two or more positive eigenvalues, ascending.
     """
+    eigenvalues = as_real_array(d, "d", ndim=(1,))
+    if len(eigenvalues) < 2 or eigenvalues[0] <= 0 or np.any(np.diff(eigenvalues) < 0):
+        raise InvalidInputError(
+            "d must hold at least two positive eigenvalues, ascending. The risk is drawn over them."
+        )
     return {
-        "d": as_real_array(d, "d", ndim=(1,)).tolist(),
+        "d": eigenvalues.tolist(),
         "beta": float(beta),
         "snr": float(snr),
         "share": float(share),

@@ -39,16 +39,16 @@ data = load_example()
 GRID = np.linspace(0, 1, 41)
 
 
-def example_chain(kernel, inside=slice(None)):
+def example_chain(kernel, inside=slice(None), epsilon=data.epsilon):
     g, x, y = kernel_by_name(kernel), data.x[inside], data.y[inside]
     spectrum = Spectrum.from_gram(gram(g, x))
-    return explorables.chain(spectrum, x, y, data.epsilon, grid=GRID, g=gram(g, x, GRID))
+    return explorables.chain(spectrum, x, y, epsilon, grid=GRID, g=gram(g, x, GRID))
 
 
-def example_filters():
+def example_filters(epsilon=data.epsilon):
     x, y = data.x[1:-1], data.y[1:-1]
     spectrum = Spectrum.from_gram(gram(kernel_by_name("bridge"), x))
-    return explorables.filters(spectrum, y, data.epsilon, 3)
+    return explorables.filters(spectrum, y, epsilon, 3)
 
 
 PROBLEMS = {
@@ -438,6 +438,28 @@ def test_the_keyboard_alone_moves_everything(browser, element, address):
         assert words != ""
 
 
+EDGES = [
+    *PROBLEMS.items(),
+    ("sd-chain", example_chain("bridge", slice(1, -1))),  # G is not singular
+    ("sd-chain", example_chain("beam", epsilon=2.0)),  # no round at all
+    ("sd-filters", example_filters(epsilon=2.0)),
+    ("sd-walk", explorables.walk(1, [45], 1.5)),
+    ("sd-risk", explorables.risk([0.5, 1.0], 0, 1, 0.9, 3)),
+]
+
+
+@pytest.mark.parametrize(("element", "problem"), EDGES)
+def test_at_the_ends_of_every_slider_all_numbers_are_numbers(browser, tmp_path, element, problem):
+    with opened(browser, write(tmp_path, element, problem)) as page:
+        for control in range(page.locator("input[type=range]").count()):
+            for key in ("Home", "End", "ArrowLeft"):
+                page.locator("input[type=range]").nth(control).focus()
+                page.keyboard.press(key)
+                page.wait_for_timeout(330)  # until the words follow
+                text = page.evaluate(f"document.querySelector('{element}').innerHTML")
+                assert not re.search("NaN|undefined|Infinity|null", text)
+
+
 def test_what_is_said_follows_the_control(browser, element, address):
     with opened(browser, address) as page:
         before = page.inner_text("[role=status]")
@@ -563,6 +585,21 @@ def test_axe_finds_what_is_wrong(browser, tmp_path):
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(InvalidInputError, match=message):
         explorables.explore(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("problem", "arguments", "message"),
+    [
+        (explorables.risk, ([1.0], 0, 1, 0.9, 3), "at least two positive"),
+        (explorables.risk, ([1.0, 0.5], 0, 1, 0.9, 3), "ascending"),
+        (explorables.walk, (0.5, [45], 10), "kappa is 0.5"),
+        (explorables.walk, (20, [95], 10), "between 0 and 90"),
+        (explorables.walk, (20, [45], 1), "r above 1"),
+    ],
+)
+def test_a_problem_that_is_none_is_refused(problem, arguments, message):
+    with pytest.raises(InvalidInputError, match=message):
+        problem(*arguments)
 
 
 def test_data_cannot_end_the_script():
