@@ -94,7 +94,7 @@ def place(tmp_path_factory):
     return place
 
 
-@pytest.mark.slow
+@pytest.mark.book
 def test_exactly_the_chapters_run_again_whose_dependencies_changed(place):
     assert place.run() == set()
     bounds = "sdtheory/formulas/bounds.py"
@@ -202,6 +202,7 @@ def test_lines_of_a_body_tell_the_function(tmp_path):
     assert code.executed([MODULE.splitlines().index("def other(x):") + 1]) == []
 
 
+@pytest.mark.book
 def test_a_cache_entry_is_one_file(place):
     for name in PAGES:
         entry = json.loads((place.output / "cache" / "chapters" / f"{name}.json").read_text())
