@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 from sklearn.kernel_ridge import KernelRidge
 
-from benchmarks.problems import ROUNDS, Array, Batch, Problem
+from benchmarks.problems import ROUNDS, Array, Problem
 
 #: Relative accuracy of the baselines' multipliers.
 XTOL = 1e-8
@@ -165,14 +165,3 @@ def lazy_products(problem: Problem) -> tuple[Array, dict[str, Any]]:
 
     c, details = _run(problem, residual)
     return c, details | {"products": products}
-
-
-def loop(batch: Batch) -> tuple[Array, dict[str, Any]]:
-    """Run the secular equation in brentq, instance by instance."""
-    c = np.full((batch.n, ROUNDS), np.inf)
-    solves = 0
-    for i, (d, z, epsilon) in enumerate(zip(batch.d, batch.z, batch.epsilon, strict=True)):
-        found, used = chain(lambda c, y, d=d: y * (c / (c + d)), z, float(epsilon), float(d.sum()))
-        c[i, : len(found)] = found
-        solves += used
-    return c, {"solves": solves}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from scipy.linalg import get_blas_funcs
-from threadpoolctl import threadpool_limits
 
 from benchmarks import baselines
-from benchmarks.problems import ROUNDS, Array, Batch, Problem, beam
+from benchmarks.problems import ROUNDS, Array, Problem, beam
 from sdtheory import Spectrum, distill, trajectory
 from sdtheory.solvers.operator import KernelOperator
 
@@ -96,45 +94,17 @@ def points(solver: Any) -> Callable[[Problem], Outcome]:
 
 def _known(chain: Any) -> Outcome:
     details = {"solver": chain.solver, "claimed": float(chain.c_error.max())}
-    if hasattr(chain, "products"):
+    if chain.products is not None:
         details["products"] = chain.products
     return chain.c, details
 
 
-def sweep(run: Callable[..., Any]) -> Callable[[Problem], Outcome]:
+def sweep(problem: Problem) -> Outcome:
     """Run all pairs of labels and tolerance from one eigendecomposition."""
-
-    def swept(problem: Problem) -> Outcome:
-        spectrum = Spectrum.from_gram(problem.gram)
-        z = spectrum.to_eigenbasis(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
-        c = run(spectrum.d, z, problem.epsilon, ROUNDS).c
-        return c, {"pairs": int(c.size // ROUNDS)}
-
-    return swept
-
-
-def compiled(*arguments: Any) -> Any:
-    """Run the recursion in compiled loops, on one core.
-
-    More threads would have to share the cores with those of the eigensolver's
-    BLAS, which wait for work for some hundredths of a second, busily.
-    """
-    return importlib.import_module("sdtheory.solvers.compiled").trajectory(*arguments)
-
-
-def batch(run: Callable[..., Any]) -> Callable[[Batch], Outcome]:
-    """Run all instances at once."""
-    return lambda instances: (run(instances.d, instances.z, instances.epsilon, ROUNDS).c, {})
-
-
-def one_thread(run: Callable[[Batch], Outcome]) -> Callable[[Batch], Outcome]:
-    """Keep a run to one core."""
-
-    def limited(batch: Batch) -> Outcome:
-        with threadpool_limits(1):
-            return run(batch)
-
-    return limited
+    spectrum = Spectrum.from_gram(problem.gram)
+    z = spectrum.to_eigenbasis(problem.y.reshape(-1, problem.n).T).T.reshape(problem.y.shape)
+    c = trajectory(spectrum.d, z, problem.epsilon, ROUNDS).c
+    return c, {"pairs": int(c.size // ROUNDS)}
 
 
 def gemm(problem: Problem) -> Outcome:
@@ -166,26 +136,13 @@ CONTENDERS: dict[str, Contender] = {
     "gemm": Contender("matrix product", gemm, "limit", matrix=True),
     "stream": Contender("read of two vectors", stream, "limit"),
     "eigh": Contender("eigendecomposition", stored("eigh"), matrix=True),
-    "band": Contender("band reduction", stored("band"), matrix=True),
     "krylov": Contender("Krylov, G stored", stored("krylov"), matrix=True),
     "auto": Contender("chosen, from G", stored("auto"), matrix=True),
     "eigh points": Contender("eigendecomposition, from points", points("eigh")),
-    "band points": Contender("band reduction, from points", points("band")),
     "krylov lazy": Contender("Krylov, G never stored", points("krylov"), warm=2000),
     "spline": Contender("spline, O(n)", points("spline"), warm=100_000),
     "auto points": Contender("chosen, from points", points("auto"), warm=2000),
-    "sweep": Contender(
-        "200 pairs, one eigendecomposition, compiled",
-        sweep(compiled),
-        needs="numba",
-        matrix=True,
-    ),
-    "sweep numpy": Contender(
-        "200 pairs, one eigendecomposition, NumPy", sweep(trajectory), matrix=True
-    ),
-    "batch": Contender("batch, compiled", one_thread(batch(compiled)), needs="numba"),
-    "batch numpy": Contender("batch, NumPy", one_thread(batch(trajectory))),
-    "loop": Contender("brentq in a Python loop", one_thread(baselines.loop), "baseline"),
+    "sweep": Contender("200 pairs, one eigendecomposition", sweep, matrix=True),
     "kernel ridge": Contender(
         "KernelRidge in brentq", baselines.kernel_ridge, "baseline", matrix=True
     ),

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.plan import Group
-from benchmarks.problems import PROBLEMS, Array, Batch
+from benchmarks.problems import PROBLEMS, Array
 
 _MEBIBYTE = 2**20
 #: Requests above this go back to the system when freed, so that peaks are not hidden by old ones.
@@ -33,11 +33,10 @@ def judged(contender: Contender, c: Array | None, problem: Any) -> dict[str, Any
     if c is None or contender.kind == "limit":
         return {}
     reference = problem.reference
-    found = c[: len(reference)] if isinstance(problem, Batch) else c
-    if not np.array_equal(np.isfinite(found), np.isfinite(reference)):
+    if not np.array_equal(np.isfinite(c), np.isfinite(reference)):
         return {"wrong": "it ends a chain at another round"}
     alive = np.isfinite(reference)
-    error = float(np.max(np.abs(found[alive] / reference[alive] - 1), initial=0.0))
+    error = float(np.max(np.abs(c[alive] / reference[alive] - 1), initial=0.0))
     if contender.kind == "differs":
         return {"difference": error}
     return {"error": error, "reference": problem.source}

@@ -17,7 +17,7 @@ class Group:
     problem : str
         Key of `problems.PROBLEMS`.
     n : int
-        Points, or instances of a batch.
+        Points.
     repeats : dict
         Samples of each contender.
     child : bool
@@ -44,7 +44,6 @@ class Form:
     spline : tuple of (n, samples, samples of make_smoothing_spline, of csaps)
     unit : int
         Samples of the bare eigendecomposition beside the longest spline.
-    batch : tuple of (instances, compiled, NumPy, loop)
     memory : dict of contender to (problem, sizes)
     gemm, stream : (size, samples)
     """
@@ -56,7 +55,6 @@ class Form:
     products: tuple[tuple[int, int, int], ...]
     spline: tuple[tuple[int, int, int, int], ...]
     unit: int
-    batch: tuple[tuple[int, int, int, int], ...]
     memory: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     gemm: tuple[int, int] = (2000, 3)
     stream: tuple[int, int] = (8192, 3)
@@ -68,14 +66,13 @@ class Form:
         for problem, rows in (("beam", self.dense), ("cloud", self.cloud)):
             suite = "dense" if problem == "beam" else "cloud"
             for n, samples, slow in rows:
-                solvers = dict.fromkeys(("bare eigh", "eigh", "band", "krylov", "auto"), samples)
+                solvers = dict.fromkeys(("bare eigh", "eigh", "krylov", "auto"), samples)
                 yield Group(suite, problem, n, solvers | _some(slow, "kernel ridge", "cholesky"))
         for n, samples in self.choice:
-            names = ("eigh points", "band points", "krylov lazy", "auto points")
+            names = ("eigh points", "krylov lazy", "auto points")
             yield Group("choice", "cloud", n, dict.fromkeys(names, samples))
-        names = ("bare eigh", "sweep", "sweep numpy")
         for n, samples in self.sweep:
-            yield Group("sweep", "sweep", n, dict.fromkeys(names, samples))
+            yield Group("sweep", "sweep", n, dict.fromkeys(("bare eigh", "sweep"), samples))
         for n, samples, slow in self.products:
             if samples or slow:
                 repeats = _some(samples, "krylov lazy") | _some(slow, "lazy products")
@@ -87,9 +84,6 @@ class Form:
                 repeats |= _some(self.unit, "bare eigh at 2000")
             yield Group("spline", "beam", n, repeats)
             yield Group("spline", "bridge", n, {"spline": samples})
-        for n, samples, numpy, loop in self.batch:
-            repeats = {"batch": samples} | _some(numpy, "batch numpy") | _some(loop, "loop")
-            yield Group("batch", "batch", n, repeats)
         for contender, (problem, sizes) in self.memory.items():
             for n in sizes:
                 yield Group("memory", problem, n, {contender: 1}, child=True)

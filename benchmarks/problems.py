@@ -28,8 +28,6 @@ WAVES = 5
 NOISE = 0.1
 #: Tolerance of one chain, in units of the noise's variance.
 ABOVE = 1.1
-#: Instances of a batch on which its error is measured.
-COMPARED = 10_000
 
 
 @dataclass(frozen=True)
@@ -89,36 +87,6 @@ class Problem:
         return "exact sine transform" if exact else "eigendecomposition"
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Many small instances in their eigenbases.
-
-    Attributes
-    ----------
-    name : str
-    d, z : ndarray of shape (instances, 20)
-    epsilon : ndarray of shape (instances,)
-    """
-
-    name: str
-    d: Array
-    z: Array
-    epsilon: Array
-
-    source = "the recursion in double-double arithmetic, first instances only"
-
-    @property
-    def n(self) -> int:
-        """Number of instances."""
-        return len(self.d)
-
-    @cached_property
-    def reference(self) -> Array:
-        """Multipliers of the first `COMPARED` instances."""
-        first = slice(COMPARED)
-        return trajectory(self.d[first], self.z[first], self.epsilon[first], ROUNDS).c
-
-
 def sines(n: int, order: int) -> Array:
     """Return the eigenvalues of G on the grid k / (n + 1), for f'^2 (1) or f''^2 (2).
 
@@ -163,14 +131,4 @@ def sweep(n: int) -> Problem:
     return Problem("sweep", SimplySupportedBeam(), x, y, np.geomspace(1.2, 4, 10) * NOISE**2)
 
 
-def batch(instances: int) -> Batch:
-    """Random decaying spectra of twenty eigenvalues."""
-    rng = np.random.default_rng(instances)
-    d = np.sort(10 ** -rng.uniform(0, 6, (instances, 20)), axis=1)
-    z = rng.normal(size=(instances, 20))
-    # r_0 between 1.5 and 10: some of the chains collapse within the rounds
-    share = rng.uniform(1.5, 10, instances) ** -2
-    return Batch("batch", d, z, share * np.mean(z * z, axis=1))
-
-
-PROBLEMS = {f.__name__: f for f in (beam, bridge, cloud, sweep, batch)}
+PROBLEMS = {f.__name__: f for f in (beam, bridge, cloud, sweep)}

@@ -54,21 +54,20 @@ def ratios(report: Report) -> list[dict[str, Any]]:
     """Return the ratio of every pair that a goal or a figure compares, measured in one group."""
     pairs = {
         "dense": [
-            *((name, "bare eigh") for name in ("eigh", "band", "krylov", "auto")),
-            *((slow, name) for slow in _SLOW for name in ("eigh", "band", "krylov")),
+            *((name, "bare eigh") for name in ("eigh", "krylov", "auto")),
+            *((slow, name) for slow in _SLOW for name in ("eigh", "krylov")),
         ],
         "choice": [
-            *(("krylov lazy", name) for name in ("eigh points", "band points")),
-            *(("auto points", name) for name in ("eigh points", "band points", "krylov lazy")),
+            ("krylov lazy", "eigh points"),
+            *(("auto points", name) for name in ("eigh points", "krylov lazy")),
         ],
-        "sweep": [(name, "bare eigh") for name in ("sweep", "sweep numpy")],
+        "sweep": [("sweep", "bare eigh")],
         "products": [("lazy products", "krylov lazy")],
         "spline": [
             ("spline", "bare eigh at 2000"),
             ("make_smoothing_spline", "spline"),
             ("csaps", "spline"),
         ],
-        "batch": [("batch numpy", "batch"), ("loop", "batch")],
     }
     pairs["cloud"] = pairs["dense"]
     rows = []
@@ -159,34 +158,6 @@ def goals(report: Report) -> list[dict[str, Any]]:
         lazy = value("products", "krylov lazy", 100_000, "products")
     rows = [
         (
-            "sweep",
-            "200 pairs of labels and tolerance, in bare eigendecompositions, n >= 1000",
-            worst("sweep", "bare eigh", 1000, "<=", "sweep"),
-            "<=",
-            1.15,
-        ),
-        (
-            "band",
-            "one trajectory by band reduction, in bare eigendecompositions, n >= 2000",
-            worst("band", "bare eigh", 2000, "<=", "dense"),
-            "<=",
-            0.35,
-        ),
-        (
-            "band-large",
-            "the same at n = 6000",
-            worst("band", "bare eigh", 6000, "<=", "dense"),
-            "<=",
-            0.2,
-        ),
-        (
-            "band-ridge",
-            "KernelRidge in brentq, in trajectories by band reduction, n >= 1000",
-            worst("kernel ridge", "band", 1000, ">=", "dense"),
-            ">=",
-            25.0,
-        ),
-        (
             "krylov-ridge",
             "KernelRidge in brentq, in trajectories by Krylov with G stored, n >= 1000",
             worst("kernel ridge", "krylov", 1000, ">=", "dense"),
@@ -213,13 +184,6 @@ def goals(report: Report) -> list[dict[str, Any]]:
             value("spline", "spline", 1_000_000, "error", "beam"),
             "<=",
             1e-9,
-        ),
-        (
-            "batch",
-            "seconds for 1000000 instances of 20 eigenvalues, 5 rounds, on one core",
-            value("batch", "batch", 1_000_000, "median_wall"),
-            "<=",
-            3.0,
         ),
         (
             "memory-krylov",

@@ -1,16 +1,38 @@
 """Companion library to "Self-Distillation Amplifies Regularization in Hilbert Space".
 
 The paper is H. Mobahi, M. Farajtabar, P. L. Bartlett, NeurIPS 33 (2020)
-3351-3361. Start with `gram`, `distill` and `Distillation.predict`.
+3351-3361. Start with `gram`, `distill` and `Chain.predict`.
+
+The paper, in its order:
+
+* `sdtheory.kernels`: the operator L, Green's functions and the Gram matrix G;
+* `sdtheory.spectrum`: G = V^T D V, with the rank decided once;
+* `sdtheory.multiplier`: solves the secular equation for c, at a given epsilon;
+* `sdtheory.recursion`: y_{t+1} = V^T A_t V y_t, the chain in the eigenbasis.
+
+Ways to the same chain: `sdtheory.solvers`, whose `distill` chooses; one file for
+each solver, and `solvers.chain` for what all return. `sdtheory.linalg` holds
+numerics that have nothing to do with distillation.
+
+The theory, a proposition from formula to page. Proposition 3 as the example:
+
+* bounded in `sdtheory.formulas.bounds`: formulas, for floats and for balls;
+* declared in `sdtheory.statements.rounds`: hypotheses and a margin that
+  is not negative where the statement holds; one file for each chapter;
+* checked in `sdtheory.evidence`: on drawn and on searched instances, certified
+  on balls, proved for all reals (`evidence.proofs.rounds`), and mutated;
+* tested in ``tests/statements`` and ``tests/evidence``;
+* shown in ``book/rounds.md``, whose checks and ledger read the same.
+
+Doors: `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``),
+`sdtheory.model_file`, `sdtheory.plotting`, `sdtheory.datasets`. Not the library:
+`sdtheory.book` builds the book, `sdtheory.experiments` trains networks.
 """
 
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
-from sdtheory.multiplier import Multiplier, Status
 from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.solvers import AccuracyError, distill, distill_band, distill_krylov, distill_spline
+from sdtheory.solvers import AccuracyError, Chain, KernelOperator, distill
 from sdtheory.solvers.chain import Outcome
-from sdtheory.solvers.eigh import Distillation, distill_eigh
-from sdtheory.solvers.operator import KernelOperator
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -19,22 +41,16 @@ __version__ = "0.1.0"
 __all__ = [
     "AccuracyError",
     "BrownianBridge",
-    "Distillation",
+    "Chain",
     "InfeasibleToleranceError",
     "InvalidInputError",
     "KernelOperator",
-    "Multiplier",
     "Outcome",
     "PeriodicSobolev",
     "SimplySupportedBeam",
     "Spectrum",
-    "Status",
     "Trajectory",
     "distill",
-    "distill_band",
-    "distill_eigh",
-    "distill_krylov",
-    "distill_spline",
     "gram",
     "trajectory",
 ]

@@ -25,7 +25,7 @@ which cost no division more.
 
 The first two use correctly rounded operations only, sums in an order of their
 own: the bits of a root depend neither on the mathematical library nor on the
-processor, and `sdtheory.solvers.compiled` finds the same.
+processor.
 
 References
 ----------
@@ -134,7 +134,7 @@ def solve(
     The root is within an ulp of the exact root *of the given floats*, and the
     status is exact, at any r and any ratio of the eigenvalues that is not
     refused. How far rounding of the data themselves moves the root is what
-    ``condition`` tells.
+    ``sensitivity`` tells.
 
     Parameters
     ----------
@@ -173,7 +173,26 @@ def solve(
             f"mean must hold a number for each equation, shape {z.shape[:-1]}, but has shape "
             f"{np.shape(mean)}. Leave it out if c (r - 1) is not known from a similar equation."
         ) from None
-    points = _as_points(z.shape[-1] if n is None else n)
+    return roots(d, z, epsilon, _as_points(z.shape[-1] if n is None else n), guess)
+
+
+def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Multiplier:
+    """Solve for arguments that were checked: those of `solve`, of one shape, that may be written.
+
+    Parameters
+    ----------
+    d, z : ndarray of shape (..., n)
+        `d` is overwritten.
+    epsilon : ndarray of shape (...)
+    points : int
+    guess : ndarray of shape (equations,)
+
+    Raises
+    ------
+    InvalidInputError
+        If the magnitudes (within d, of epsilon against z, or of the root) span
+        more than floating point holds.
+    """
     batch = z.shape[:-1]
     d, z, epsilon = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon))
 
@@ -256,17 +275,7 @@ def _checked(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike) -> tuple[Array, Arr
     d = as_real_array(d, "d", ndim=ndim)
     z = as_real_array(z, "z", ndim=ndim)
     epsilon = as_real_array(epsilon, "epsilon", ndim=(0, *ndim))
-    if np.any(d < 0):
-        raise InvalidInputError(
-            f"d holds a negative eigenvalue ({d.min():.6g}). G must be positive semidefinite; "
-            f"Spectrum.from_gram sets eigenvalues of the size of rounding to zero."
-        )
-    bad = epsilon[~((epsilon > 0) & np.isfinite(epsilon))]
-    if bad.size:
-        raise InvalidInputError(
-            f"epsilon must be positive and finite, but holds {bad[0]:.6g}. It is the tolerance "
-            f"on the mean squared residual."
-        )
+    check_signs(d, epsilon)
     try:
         shape = np.broadcast_shapes(d.shape, z.shape, (*epsilon.shape, 1))
     except ValueError:
@@ -279,6 +288,21 @@ def _checked(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike) -> tuple[Array, Arr
         np.broadcast_to(z, shape),
         np.broadcast_to(epsilon, shape[:-1]),
     )
+
+
+def check_signs(d: Array, epsilon: Array) -> None:
+    """Refuse negative eigenvalues, and tolerances that are not positive."""
+    if np.any(d < 0):
+        raise InvalidInputError(
+            f"d holds a negative eigenvalue ({d.min():.6g}). G must be positive semidefinite; "
+            f"Spectrum.from_gram sets eigenvalues of the size of rounding to zero."
+        )
+    bad = epsilon[~(epsilon > 0)]
+    if bad.size:
+        raise InvalidInputError(
+            f"epsilon must be positive and finite, but holds {bad[0]:.6g}. It is the tolerance "
+            f"on the mean squared residual."
+        )
 
 
 def _as_points(n: object) -> int:
@@ -384,10 +408,7 @@ def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Ar
 
 
 def _sum(a: Array) -> Array:
-    """Return the sum over the last axis, from its first entry to its last.
-
-    NumPy's own order is not documented, and `sdtheory.solvers.compiled` must know it.
-    """
+    """Return the sum over the last axis, in an order that no processor changes."""
     return np.add.accumulate(a, axis=-1)[..., -1]
 
 

@@ -9,13 +9,13 @@ fitted values are the next labels:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import multiplier
-from sdtheory.multiplier import Status
+from sdtheory.multiplier import Status, check_signs
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
@@ -99,15 +99,23 @@ def trajectory(
         If an instance has no admissible function in round 0.
     """
     rounds = as_rounds(rounds)
-    d, labels, epsilon = as_batch(d, z, epsilon, outputs=outputs)
+    checked = as_batch(d, z, epsilon, outputs=outputs)
+    check_signs(checked[0], checked[2])
+    path = run(*checked, rounds)
+    return path if outputs else replace(path, z=path.z[..., 0])
+
+
+def run(d: Array, labels: Array, epsilon: Array, rounds: int) -> Trajectory:
+    """Run the recursion for arguments that were checked: those of `trajectory`, with outputs."""
     *batch, n, q = labels.shape
     repeated = np.broadcast_to(d[..., None], labels.shape).reshape(*batch, n * q)
 
-    c, a, b, condition, z_rows, r, r_minus_1 = [], [], [], [], [labels], [], []
+    c, a, b, sensitivity, z_rows, r, r_minus_1 = [], [], [], [], [labels], [], []
     shrinkage = np.ones_like(d)
     mean = np.full(batch, np.nan)
     for t in range(rounds + 1):
-        root = multiplier.solve(repeated, labels.reshape(*batch, n * q), epsilon, n=n, mean=mean)
+        flat = labels.reshape(*batch, n * q)
+        root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())
         if t == 0 and np.any(root.status == Status.INFEASIBLE):
             _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
         r.append(root.r)
@@ -119,7 +127,7 @@ def trajectory(
         shrinkage = shrinkage * ratio
         labels = ratio[..., None] * labels
         for column, value in zip(
-            (c, a, b, condition, z_rows),
+            (c, a, b, sensitivity, z_rows),
             (root.c, ratio, shrinkage, root.sensitivity, labels),
             strict=True,
         ):
@@ -134,10 +142,10 @@ def trajectory(
         c=stacked(c),
         A=stacked(a, n),
         B=stacked(b, n),
-        z=stacked(z_rows, n, q) if outputs else stacked(z_rows, n, q)[..., 0],
+        z=stacked(z_rows, n, q),
         r=stacked(r),
         r_minus_1=stacked(r_minus_1),
-        sensitivity=stacked(condition),
+        sensitivity=stacked(sensitivity),
     )
 
 

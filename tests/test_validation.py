@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import aslinearoperator
 from sklearn.gaussian_process.kernels import RBF
 
 import sdtheory
@@ -36,7 +37,8 @@ MODULES = (
     "kernels",
     "spectrum",
     "recursion",
-    "solvers/eigh",
+    "solvers/chain",
+    "solvers/__init__",
     "datasets",
 )
 NAN, INF = float("nan"), float("inf")
@@ -55,6 +57,9 @@ REFUSED = [
     (lambda: distill(I2, ["a", "b"], 1), "y must hold real numbers.*dtype <U1.*Convert"),
     (lambda: distill(I2, [1j, 2], 1), "y must hold real numbers.*dtype complex128"),
     (lambda: distill(I2, [None, 2], 1), "y holds 1 NaN"),
+    (lambda: distill(I2, [2**53 + 1, 2], 1), r"y holds integers that do not.*first at index \(0\)"),
+    (lambda: distill(I2, np.array(["1", "2"], dtype=object), 1), "y must hold real numbers"),
+    (lambda: distill(I2, np.array([1, 2], dtype="M8[s]"), 1), "y must hold real.*datetime64"),
     (lambda: distill(I2, [10**400, 2], 1), "y must hold real numbers that fit a float"),
     (lambda: distill(I2, np.zeros((2, 1, 1)), 1), r"y must have 1 or 2 dimension.*\(2, 1, 1\)"),
     (lambda: trajectory(1.0, [1.0], 1, 1), r"d must have 1 to 7 dimension.*shape \(\). Reshape"),
@@ -133,7 +138,19 @@ REFUSED = [
     (lambda: trajectory([1, 2], [1, 2], 1, 1, outputs=True), "z must have 2 to 8 dimension"),
     (lambda: trajectory([1, NAN], [1, 2], 1, 1), "d holds 1 NaN"),
     (lambda: trajectory([-1, 1], [1, 2], 1, 1), "d holds a negative eigenvalue"),
-    (lambda: distill(I2, [1, 2], 1e-300), r"rounds must be given.*at least 1.58e\+150 rounds"),
+    (lambda: distill(I2, [1, 2], 1e-30), r"rounds must be given.*at least 1.58e\+15 rounds"),
+    (lambda: distill(I2, [1, 2], 1e-300), "epsilon .1e-300. is too small against the labels"),
+    (lambda: distill(I2, [1, 2], 1, solver="qr"), "solver must be one of 'auto'.*but is 'qr'"),
+    (lambda: distill(I2, [1, 2], 1, solver="spline"), "solver='spline' cannot start.*a matrix"),
+    (lambda: distill(I2, [1, 2], 1, tolerance=1.0), "tolerance must lie between 9e-16 and 1"),
+    (
+        lambda: distill(I2, [1, 2], 1, solver="krylov", tolerance=INF),
+        "tolerance must be finite for solver 'krylov'",
+    ),
+    (
+        lambda: distill(aslinearoperator(np.ones((3, 2))), [1, 2, 3], 1),
+        "gram must be a square, real, non-empty operator",
+    ),
     (lambda: chain().dual(-1), "t must be a round number from 0 on, but is -1"),
     (lambda: chain().dual(1.0), "t must be a round number from 0 on, but is 1.0"),
     (lambda: chain().predict(I2, 2), "round t = 2 was not run.*rounds 0 to 1. Call distill with"),
@@ -196,7 +213,7 @@ def test_a_refusal_without_a_case_is_found():
     assert {module for module, _ in unreached(without_two)} == {
         "validation",
         "spectrum",
-        "solvers/eigh",
+        "solvers/chain",
     }
     assert len(unreached([])) > 20
 

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sdtheory.evidence.recursion import fastest
 from sdtheory.statements import Instance
 from sdtheory.validation import Array
 
@@ -206,7 +205,6 @@ class Chunk:
             epsilon,
             ROUNDS,
             outputs=True,
-            run=fastest(),
         )
 
 

@@ -19,7 +19,6 @@ from scipy.optimize import OptimizeResult, differential_evolution
 from sdtheory.evidence.certified import Certificate, Verdict, rejudge
 from sdtheory.evidence.families import ROUNDS
 from sdtheory.evidence.floating import measure
-from sdtheory.evidence.recursion import fastest
 from sdtheory.evidence.witness import Witness
 from sdtheory.statements import Instance, Statement
 from sdtheory.validation import Array
@@ -152,7 +151,7 @@ class _Objective:
 
     def __call__(self, space: _Space, x: Array) -> Array:
         """Return the worst margin at each row of x."""
-        instance = Instance.of(*space.decode(x), ROUNDS, run=fastest())
+        instance = Instance.of(*space.decode(x), ROUNDS)
         measured = measure(self.statement, instance)
         worst = measured.worst
         self.evaluations += len(worst)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
-from multiprocessing import get_context
 from typing import Any
 
 from sdtheory.validation import InvalidInputError
@@ -31,21 +29,24 @@ def run(tasks: Sequence[Task], *, jobs: int = 1, scheduler: str | None = None) -
     InvalidInputError
         If Dask is not installed or the scheduler does not answer.
     """
-    if scheduler is not None:
-        yield from _on_cluster(tasks, scheduler)
-    elif jobs > 1 and len(tasks) > 1:
-        # a fresh interpreter for each worker: forking a process with threads may deadlock
-        with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn")) as pool:
-            yield from pool.map(_call, tasks)
-    else:
+    if scheduler is None and min(jobs, len(tasks)) <= 1:
         yield from (task() for task in tasks)
+        return
+    # imported here: the library must load where there are no processes
+    joblib = import_module("joblib")
+    calls = (joblib.delayed(_call)(task) for task in tasks)
+    if scheduler is None:
+        yield from joblib.Parallel(min(jobs, len(tasks)), return_as="generator")(calls)
+        return
+    with _client(scheduler) as client, joblib.parallel_config("dask", client=client):
+        yield from joblib.Parallel(return_as="generator")(calls)
 
 
 def _call(task: Task) -> Any:
     return task()
 
 
-def _on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Any]:
+def _client(address: str) -> Any:
     try:
         distributed = import_module("distributed")
     except ImportError as error:
@@ -54,12 +55,9 @@ def _on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Any]:
             "pip install 'sdtheory[scale]'"
         ) from error
     try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
+        return distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"scheduler {address!r} does not answer ({error}). Start one with `dask scheduler` "
             f"and pass the address that it prints, such as tcp://HOST:8786."
         ) from error
-    with client:
-        for future in client.map(_call, tasks, pure=False):
-            yield future.result()

@@ -1,26 +1,301 @@
-r"""All solvers of a chain of self-distillation, and `distill`, which chooses.
+"""Every way to the same chain of self-distillation, and `distill`, which chooses among them.
 
-`sdtheory.solvers.eigh.distill_eigh` costs O(n^3) and stores n^2 numbers. Three other
-solvers lead to the same chain: `distill_band` does without eigenvectors,
-`distill_krylov` needs only products with G, `distill_spline` only the inputs,
-where G belongs to one of two Green's functions on [0, 1]. Each says how well it
-knows every multiplier, and `distill` refuses where that is not enough.
+======== ============================= ============================== =====================
+solver   needs                         costs                          knows c
+======== ============================= ============================== =====================
+"eigh"   G, or its `Spectrum`          an eigendecomposition, 3 n^2   to the rounding of G
+                                       numbers; the only one with
+                                       eigenvectors: A, B and z
+"krylov" products with G               some ten to hundred products   to the tolerance asked
+"spline" inputs on [0, 1], of the      O(n) a round                   to the tolerance asked
+         bridge or the beam
+======== ============================= ============================== =====================
+
+`eigh`, `krylov` and `spline` hold one solver each; `chain` what all of them start
+from and return; `operator` products with G that never store it.
 """
 
-from sdtheory.solvers.band import BandDistillation, distill_band
-from sdtheory.solvers.chain import AccuracyError, Chain
-from sdtheory.solvers.dispatch import distill
-from sdtheory.solvers.krylov import KrylovDistillation, distill_krylov
-from sdtheory.solvers.spline import SplineDistillation, distill_spline
+from __future__ import annotations
 
-__all__ = [
-    "AccuracyError",
-    "BandDistillation",
-    "Chain",
-    "KrylovDistillation",
-    "SplineDistillation",
-    "distill",
-    "distill_band",
-    "distill_krylov",
-    "distill_spline",
-]
+import math
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike
+from scipy.sparse.linalg import LinearOperator
+
+from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
+from sdtheory.kernels import gram as gram_matrix
+from sdtheory.solvers import eigh, krylov, spline
+from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
+from sdtheory.solvers.operator import KernelOperator
+from sdtheory.spectrum import Spectrum
+from sdtheory.validation import (
+    Array,
+    InvalidInputError,
+    as_gram,
+    as_number,
+    as_rounds,
+    machine_epsilon,
+)
+
+Solver = Literal["auto", "eigh", "krylov", "spline"]
+SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "krylov", "spline")
+#: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
+#: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
+CROSSING = 1500
+#: Points up to which the matrix is stored where products do not settle the multipliers;
+#: an eigendecomposition holds three matrices of this size, 600 MB.
+_STORED = 5000
+#: Points from which "auto" tries products with a stored matrix first. They cost less from smaller n
+#: on (suite "dense" of the benchmarks), but only eigenvectors give A, B and z.
+_REDUCED = 1000
+#: Products that "auto" tries, with the kernel evaluated anew and with a stored matrix; so many cost
+#: up to about one eigendecomposition.
+_TRIED, _TRIED_STORED = 50, 200
+#: Largest ||y_t - its exact value|| / ||y|| of the chain of a stored matrix, rounding aside.
+_LABELS = 1e-8
+#: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
+#: for those that can only report what rounding left.
+_REACHED, KNOWN = 1e-8, 1e-3
+
+
+def distill(
+    gram: Any,
+    y: ArrayLike,
+    epsilon: float,
+    rounds: int | None = None,
+    *,
+    solver: Solver = "auto",
+    tolerance: float | None = None,
+    max_products: int = krylov.MAX_PRODUCTS,
+) -> Chain:
+    """Run self-distillation on labels y, by the cheapest solver that keeps the digits.
+
+    What is passed as `gram` says which solvers there are:
+
+    * a matrix: "eigh"; from n = 1000 on "krylov" before, until multipliers and
+      labels are known (labels to 1e-8), if that takes at most 200 products;
+    * a `Spectrum`: "eigh", which it shares between calls; one made from
+      eigenvalues and eigenvectors is taken as exact data;
+    * a sparse matrix or LinearOperator: "krylov", the default; a sparse matrix
+      may also take "eigh", which stores all of it;
+    * ``KernelOperator(kernel, x)``: "spline" for `BrownianBridge` and
+      `SimplySupportedBeam`; for other kernels as for a matrix up to n = 1500,
+      then "krylov", and up to n = 5000 as for a matrix where that does not reach
+      the tolerance. Each of these may be asked for.
+
+    Where "krylov" is asked for, or nothing else is possible, it stops when it
+    knows c to the tolerance; it then knows labels to its square root.
+
+    Parameters
+    ----------
+    gram : array_like of shape (n, n), Spectrum, sparse matrix or LinearOperator
+        G with the paper's 1/n, as `sdtheory.kernels.gram` returns it.
+    y : array_like of shape (n,) or (n, q)
+        Labels; q outputs share one tolerance and one multiplier.
+    epsilon : float
+        Tolerance on the mean squared residual (summed over outputs).
+    rounds : int, optional
+        Number of fits. By default the chain runs until its labels collapse.
+    solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
+        How to compute; "auto" chooses as above.
+    tolerance : float, optional
+        Largest relative error of a multiplier, `Chain.c_error`. By default 1e-8
+        for "krylov" and "spline", which work until they reach it, and 1e-3 for
+        "eigh" and for a matrix, whose errors come from the rounding of gram
+        alone and are estimated for the worst case. ``math.inf`` asks "eigh" to
+        report its errors and to refuse none.
+    max_products : int, default=500
+        Products of G with a block of labels that "krylov" tries; each stores
+        another n by q.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is unusable; the message names it and the remedy.
+    InfeasibleToleranceError
+        If no function meets epsilon; carries the smallest feasible one.
+    AccuracyError
+        If a multiplier is not known to the tolerance.
+
+    Examples
+    --------
+    >>> from sdtheory import distill
+    >>> chain = distill([[2.0, 1.0], [1.0, 2.0]], [3.0, 1.0], epsilon=0.5)
+    >>> chain.n_rounds, chain.solver
+    (3, 'eigh')
+    """
+    *cheaper, last = _chosen(gram, solver)
+    if tolerance is None:
+        reached, known = _REACHED, KNOWN
+    else:
+        reached = known = _as_tolerance(tolerance, last)
+    max_products = as_rounds(max_products, "max_products")
+    given = _Given.checked(gram)
+    start = Start.checked(y, given.n, epsilon, rounds)
+
+    def run(name: str, max_products: int) -> Chain:
+        if name == "spline":
+            return spline.solve(gram.kernel, gram.x, start, tolerance=reached)
+        if name == "krylov":
+            return krylov.solve(
+                given.gram, start, ulp=given.ulp, tolerance=reached, max_products=max_products
+            )
+        if name == "stored":
+            return krylov.solve(
+                given.matrix(),
+                start,
+                ulp=given.ulp,
+                tolerance=known,
+                max_products=_TRIED_STORED,
+                labels=_LABELS,
+            )
+        if isinstance(gram, Spectrum):
+            chain = eigh.solve(gram, start)
+        else:
+            matrix = given.matrix()
+            chain = eigh.solve(Spectrum.of(matrix, given.ulp), start, matrix, given.ulp)
+        refuse_lost_digits(chain, known)
+        return chain
+
+    for name in cheaper if known < math.inf else ():
+        try:
+            return run(name, _TRIED)
+        except AccuracyError:
+            continue
+    return run(last, max_products)
+
+
+class _Given:
+    """What was passed as gram, checked; stored and diagonalised once, where a solver needs it."""
+
+    def __init__(self, gram: Any, n: int, ulp: float) -> None:
+        self.gram, self.n = gram, n
+        #: machine epsilon of the entries
+        self.ulp = ulp
+
+    @classmethod
+    def checked(cls, gram: Any) -> _Given:
+        if isinstance(gram, Spectrum):
+            return cls(gram, gram.n, ULP)
+        if not (isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram)):
+            matrix = as_gram(gram, copy=False)
+            return cls(matrix, len(matrix), machine_epsilon(gram))
+        rows, columns = gram.shape
+        if rows != columns or rows == 0 or np.dtype(gram.dtype).kind not in "fiub":
+            raise InvalidInputError(
+                f"gram must be a square, real, non-empty operator, but has shape {gram.shape} "
+                f"and dtype {gram.dtype}. Pass products with G = k(x, x) / n."
+            )
+        ulp = gram.precision if isinstance(gram, KernelOperator) else machine_epsilon(gram)
+        return cls(gram, rows, ulp)
+
+    def matrix(self) -> Array:
+        """Return all entries of G."""
+        if isinstance(self.gram, KernelOperator):
+            self.gram = as_gram(gram_matrix(self.gram.kernel, self.gram.x), copy=False)
+        elif scipy.sparse.issparse(self.gram):
+            self.gram = as_gram(self.gram.toarray(), copy=False)
+        return self.gram
+
+
+def _as_tolerance(tolerance: Any, solver: str) -> float:
+    """Return the largest relative error of a multiplier."""
+    value = math.inf if tolerance == math.inf else as_number(tolerance, "tolerance")
+    if value == math.inf and solver != "eigh":
+        raise InvalidInputError(
+            f"tolerance must be finite for solver {solver!r}, which works until it is reached. "
+            f'Pass a number below 1, or solver="eigh".'
+        )
+    if not (4 * ULP <= value < 1 or value == math.inf):
+        raise InvalidInputError(
+            f"tolerance must lie between {4 * ULP:.1g} and 1, but is {value!r}. It is the largest "
+            f"relative error of a multiplier."
+        )
+    return value
+
+
+def _chosen(gram: Any, solver: str) -> list[str]:
+    """Return the solvers to try, in this order, or say why there is none of that name."""
+    if solver not in SOLVERS:
+        raise InvalidInputError(
+            f"solver must be one of {', '.join(map(repr, SOLVERS))}, but is {solver!r}. Leave it "
+            f"out to let the kind and size of gram decide."
+        )
+    default, others, kind = _possible(gram)
+    if solver == "auto":
+        return default
+    if solver not in default + others:
+        needed = {
+            "eigh": "the matrix itself",
+            "krylov": "a matrix, or products with it,",
+            "spline": "KernelOperator(kernel, x), with BrownianBridge() or SimplySupportedBeam() "
+            "and one column of inputs,",
+        }
+        raise InvalidInputError(
+            f"solver={solver!r} cannot start from gram, which is {kind}. Pass {needed[solver]} for "
+            f"it, or leave solver out."
+        )
+    return [solver]
+
+
+def _possible(gram: Any) -> tuple[list[str], list[str], str]:
+    """Return the solvers to try by default, the other possible ones, and what gram is.
+
+    "stored" is "krylov" with all of G, for labels too.
+    """
+    if isinstance(gram, Spectrum):
+        return ["eigh"], [], "a Spectrum"
+    if isinstance(gram, KernelOperator):
+        kind, n = f"a KernelOperator of {gram.kernel!r}", len(gram.x)
+        if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
+            return ["spline"], ["eigh", "krylov"], kind
+        if n <= CROSSING:
+            return _of_matrix(n), ["krylov"], kind
+        return ["krylov", "stored", "eigh"] if n <= _STORED else ["krylov"], ["eigh"], kind
+    if scipy.sparse.issparse(gram):
+        return ["krylov"], ["eigh"], "a sparse matrix"
+    if isinstance(gram, LinearOperator):
+        return ["krylov"], [], "a LinearOperator"
+    shape = getattr(gram, "shape", ())
+    return _of_matrix(shape[0] if len(shape) == 2 else 0), ["krylov"], "a matrix"
+
+
+def _of_matrix(n: int) -> list[str]:
+    """Return the solvers to try by default for a stored matrix."""
+    return ["stored", "eigh"] if n >= _REDUCED else ["eigh"]
+
+
+def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None) -> None:
+    """Refuse a chain with eigenvectors whose multipliers are not known to the tolerance.
+
+    Parameters
+    ----------
+    chain : Chain
+    tolerance : float
+    rounds : int, optional
+        Rounds that are needed of it; all by default.
+
+    Raises
+    ------
+    AccuracyError
+    """
+    # a round whose labels are within rounding of the tolerance has no multiplier, and says so
+    sure = min(chain.n_rounds_range[0], chain.n_rounds if rounds is None else rounds)
+    lost = np.flatnonzero(chain.c_error[:sure] > tolerance)
+    if len(lost):
+        t = int(lost[0])
+        error = chain.c_error[t]
+        found = f"about {error:.1g}" if np.isfinite(error) else "more than a tenth"
+        raise AccuracyError(
+            f"c_{t}, near {chain.c[t]:.3g} with eigenvalues up to {chain.spectrum.d[-1]:.3g}, has "
+            f"a relative error of {found}, by the rounding of gram and of its eigenvalues. Pass a "
+            f"larger tolerance, fewer rounds or a larger epsilon; for BrownianBridge() and "
+            f"SimplySupportedBeam() pass KernelOperator(kernel, x) as gram, which keeps the digits."
+        )

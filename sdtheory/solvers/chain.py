@@ -1,27 +1,46 @@
-"""What every solver returns, and the error of one that cannot give its digits."""
+"""What every solver starts from, and what it returns: labels, checked and scaled once; a chain.
+
+`Start` holds labels, tolerance and rounds. `Chain` is the one result of all
+solvers; each hands it the object that keeps its fits, with which it computes
+duals, labels and predictions.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar, NoReturn
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse.linalg import LinearOperator
 
-from sdtheory.validation import Array, InvalidInputError, as_number
+from sdtheory.linalg import double_double as dd
+from sdtheory.linalg.double_double import DoubleDouble
+from sdtheory.multiplier import LARGEST_TOLERANCE, SMALLEST
+from sdtheory.recursion import Trajectory
+from sdtheory.spectrum import Spectrum
+from sdtheory.validation import (
+    Array,
+    InfeasibleToleranceError,
+    InvalidInputError,
+    as_epsilon,
+    as_labels,
+    as_rounds,
+    as_rows,
+    check_columns,
+)
 
 #: More rounds than this must be asked for by number.
 MAX_ROUNDS = 100_000
 #: Random perturbations by which the sensitivity of a chain is estimated.
 PROBES = 16
-
 #: Machine epsilon.
 ULP = float(np.finfo(float).eps)
-#: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
-#: for those that can only say what rounding left.
-REACHED, KNOWN = 1e-8, 1e-3
+#: Numbers that are squared at a time: temporaries stay in the cache.
+_BLOCK = 1 << 13
 
 
 class Outcome(Enum):
@@ -41,51 +60,125 @@ class AccuracyError(ArithmeticError):
     """A solver cannot give a multiplier to the accuracy asked for; the message says what to do."""
 
 
-#: What only a chain with eigenvectors has.
-_EIGENBASIS = {"A", "B", "z", "spectrum", "trajectory", "unreachable"}
+class Fits(Protocol):
+    """How a solver keeps the fits of a chain of T rounds."""
+
+    def labels(self) -> Array:
+        """Return y_1, ..., y_T, shape (T, n, q)."""
+        ...
+
+    def dual(self, t: int) -> Array:
+        """Return alpha_t, shape (n, q), for t < T."""
+        ...
 
 
-@dataclass(frozen=True)
-class Chain(ABC):
-    """What a solver without eigenvectors returns.
-
-    `sdtheory.solvers.eigh.Distillation`, of the solver with eigenvectors, has all of
-    this too.
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A chain of self-distillation for one data set, by whatever solver.
 
     Attributes
     ----------
+    solver : {"eigh", "krylov", "spline"}
+        The solver that made it.
     epsilon : float
         Tolerance on the mean squared residual.
     c : ndarray of shape (T,)
         Multiplier of each round.
     c_error : ndarray of shape (T,)
-        Relative error of c; what stands behind it, the solver says.
+        Relative error of c; infinite where unknown. For "eigh" an
+        estimate for the worst rounding of G, to first order; for "krylov" an
+        enclosure, and an estimate of the rounding of products; for "spline"
+        an estimate.
+    sensitivity : ndarray of shape (T,)
+        Relative change of c_t per relative change of sqrt(n epsilon), at fixed
+        labels y_t.
     r : ndarray of shape (T+1,)
         ||y_t|| / sqrt(n epsilon).
     outcome : Outcome
         How the chain ended.
     n_rounds_range : tuple of int
         Smallest and largest number of non-trivial fits consistent with the
-        errors; equal unless `outcome` is NEAR_COLLAPSE.
+        errors; equal unless `outcome` is NEAR_COLLAPSE. When the chain was
+        cut off (`COMPLETED`), the number run.
+    products : int or None
+        Products of G with a block of labels, by solver "krylov" only.
+    y_error : ndarray of shape (T+1,) or None
+        Bound on ||y_t - its exact value||, by solver "krylov" only. Labels
+        converge with the square root of what c does.
     """
 
-    solver: ClassVar[str]
-
+    solver: str
     epsilon: float
     c: Array
     c_error: Array
+    sensitivity: Array
     r: Array
     outcome: Outcome
     n_rounds_range: tuple[int, int]
-    _labels: Array
+    _labels: Array = field(repr=False)
+    _fits: Fits = field(repr=False)
+    _eigenbasis: tuple[Spectrum, Trajectory] | None = field(default=None, repr=False)
+    #: evaluates round t at new inputs, zero past the collapse; of a solver that knows the inputs
+    _curve: Callable[[ArrayLike, int], Array] | None = field(default=None, repr=False)
+    products: int | None = None
+    y_error: Array | None = None
 
-    @property
-    @abstractmethod
+    @cached_property
     def y(self) -> Array:
         """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
+        fits = self._fits.labels().reshape(-1, *self._labels.shape)
+        return np.concatenate([self._labels[None], fits])
+
+    @property
+    def n_rounds(self) -> int:
+        """Number of non-trivial fits that were computed, T."""
+        return len(self.c)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the fit after the last one computed is the zero function, to rounding."""
+        return bool(self.r[-1] <= 1) or self.n_rounds_range[1] > self.n_rounds
+
+    @property
+    def c_interval(self) -> Array:
+        """Where c lies, shape (T, 2): c (1 -+ c_error)."""
+        return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """Eigendecomposition of G, with the rank decision; by solver "eigh" only."""
+        return self._in_eigenbasis("spectrum")[0]
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The recursion in the eigenbasis; by solver "eigh" only."""
+        return self._in_eigenbasis("trajectory")[1]
+
+    @property
+    def A(self) -> Array:
+        """Diagonals of A_t, shape (T, n); by solver "eigh" only."""
+        return self._in_eigenbasis("A")[1].A
+
+    @property
+    def B(self) -> Array:
+        """Diagonals of B_t, shape (T, n); by solver "eigh" only."""
+        return self._in_eigenbasis("B")[1].B
+
+    @property
+    def z(self) -> Array:
+        """Rotated labels V y_t, shape (T+1, n) or (T+1, n, q); by solver "eigh" only."""
+        return self._in_eigenbasis("z")[1].z
+
+    @property
+    def unreachable(self) -> float:
+        """Mean squared residual that no fit can beat; by solver "eigh" only."""
+        return self._in_eigenbasis("unreachable")[0].unreachable(self._labels)
 
     def dual(self, t: int) -> Array:
         """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
+
+        ``alpha_t = (c_t I + G)^{-1} y_t``; where the solver knows the null
+        space of G, without the component in it, which contributes to no f_t(x).
 
         Parameters
         ----------
@@ -97,68 +190,196 @@ class Chain(ABC):
         InvalidInputError
             If round t was not run.
         """
-        if not self._known(t):
+        if not self._was_run(t):
             return np.zeros_like(self._labels)
-        return self._alpha(t).reshape(self._labels.shape)
+        return self._fits.dual(t).reshape(self._labels.shape)
 
-    @abstractmethod
-    def _alpha(self, t: int) -> Array:
-        """Return alpha_t of a round that was run, with n q entries."""
-
-    @abstractmethod
     def predict(self, g_x: Any, /, t: int) -> Array:
-        """Evaluate the fit of round t, from the rows ``gram(kernel, x, x_new)``."""
+        """Evaluate the fit of round t at new inputs.
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name in _EIGENBASIS:
+        Parameters
+        ----------
+        g_x : array_like of shape (m, n), or LinearOperator
+            Kernel between new and training inputs, divided by n:
+            ``gram(kernel, x, x_new)``. Solver "spline" also takes the new
+            inputs themselves, shape (m,) or (m, 1), at O(log n) each.
+        t : int
+            Round, from 0.
+
+        Returns
+        -------
+        ndarray of shape (m,) or (m, q)
+
+        Raises
+        ------
+        InvalidInputError
+            If g_x has another number of columns or round t was not run.
+        """
+        n = len(self._labels)
+        rows = n > 1 and np.ndim(g_x) == 2 and np.shape(g_x)[1] == n
+        if self._curve is not None and not rows:
+            self._was_run(t)
+            return self._curve(g_x, t).reshape(-1, *self._labels.shape[1:])
+        if isinstance(g_x, LinearOperator):
+            check_columns(g_x.shape[1], n)
+            return np.asarray(g_x @ self.dual(t))
+        return as_rows(g_x, n) @ self.dual(t)
+
+    def __str__(self) -> str:
+        low, high = self.n_rounds_range
+        count = str(low) if low == high else f"{low} to {high}"
+        error = float(np.max(self.c_error, initial=0.0))
+        doubt = f"; relative error of c up to {error:.0e}" if error > 1e-8 else ""
+        size = f"{len(self._labels)} points"
+        size += f", rank {self.spectrum.rank}" if self._eigenbasis else f", solver {self.solver!r}"
+        return (
+            f"{size}, epsilon = {self.epsilon:.6g}: {count} non-trivial round(s), "
+            f"{self.outcome.value}{doubt}"
+        )
+
+    def _in_eigenbasis(self, name: str) -> tuple[Spectrum, Trajectory]:
+        if self._eigenbasis is None:
             raise AttributeError(
                 f"{name} needs the eigenvectors of G, which {self.solver!r} does not compute. "
                 f'Call distill(..., solver="eigh").'
             )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self._eigenbasis
 
-    @property
-    def n_rounds(self) -> int:
-        """Number of non-trivial fits that were computed, T."""
-        return len(self.c)
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether the fit after the last one computed is the zero function, to rounding."""
-        return self.outcome is not Outcome.COMPLETED
-
-    @property
-    def c_interval(self) -> Array:
-        """Where c lies, shape (T, 2): c (1 -+ c_error)."""
-        return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
-
-    def _known(self, t: int) -> bool:
-        """Return whether round t was run, not whether it lies past the collapse."""
+    def _was_run(self, t: int) -> bool:
+        """Return whether round t was run; False says that it lies past the collapse."""
         if not isinstance(t, (int, np.integer)) or t < 0:
             raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
         if t >= self.n_rounds and not self.collapsed:
             raise InvalidInputError(
                 f"round t = {t} was not run: this chain has rounds 0 to {self.n_rounds - 1}. "
-                f"Ask for rounds={t + 1} or more."
+                f"Call distill with rounds={t + 1} or more."
             )
         return bool(t < self.n_rounds)
 
 
-def as_tolerance(tolerance: Any) -> float:
-    """Return the largest relative error of a multiplier.
+@dataclass(frozen=True)
+class _NoFits:
+    """The fits of a chain without rounds."""
 
-    Raises
-    ------
-    InvalidInputError
-        If it is no number between 4 machine epsilons and 1.
+    def labels(self) -> Array:
+        return np.empty(0)
+
+    def dual(self, t: int) -> Array:
+        raise IndexError(t)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Labels, tolerance and rounds, checked; scaled by an exact power of two.
+
+    Attributes
+    ----------
+    given : ndarray of shape (n,) or (n, q)
+        Labels as they came.
+    tolerance : float
+        Tolerance on the mean squared residual as it came.
+    limit : int
+        Rounds to run at most.
+    labels : ndarray of shape (n, q)
+        ``given / 2^exponent``.
+    exponent : int
+    rho2 : float
+        n epsilon against the scaled labels.
+    excess : float
+        ``||labels||^2 - rho2``, without the cancellation of that subtraction.
+    r : float
+        ``||y|| / sqrt(n epsilon)``.
     """
-    value = as_number(tolerance, "tolerance")
-    if not 4 * ULP <= value < 1:
-        raise InvalidInputError(
-            f"tolerance must lie between {4 * ULP:.1g} and 1, but is {value!r}. It is the largest "
-            f"relative error of a multiplier."
+
+    given: Array
+    tolerance: float
+    limit: int
+    labels: Array
+    exponent: int
+    rho2: float
+    excess: float
+    r: float
+
+    @classmethod
+    def checked(cls, y: ArrayLike, n: int, epsilon: Any, rounds: Any) -> Start:
+        """Check and scale.
+
+        Parameters
+        ----------
+        y : array_like of shape (n,) or (n, q)
+        n : int
+        epsilon : float
+        rounds : int or None
+
+        Raises
+        ------
+        InvalidInputError
+            If an argument is unusable, rounds is missing and required, or
+            epsilon is too small against the labels.
+        """
+        tolerance = as_epsilon(epsilon)
+        labels = as_labels(y, n)
+        limit = None if rounds is None else as_rounds(rounds)
+        columns = labels if labels.ndim == 2 else labels[:, None]
+        exponent = int(np.frexp(np.max(np.abs(columns)))[1])
+        columns = np.ldexp(columns, -exponent)
+        # a larger tolerance is as trivial as the cap
+        with np.errstate(over="ignore"):
+            scaled = min(float(np.ldexp(tolerance, -2 * exponent)), LARGEST_TOLERANCE)
+        if np.any(labels != 0) and scaled < SMALLEST:
+            raise InvalidInputError(
+                f"epsilon ({tolerance:.6g}) is too small against the labels (up to "
+                f"{np.abs(labels).max():.6g}): floating point cannot hold the residual. Choose a "
+                f"larger epsilon."
+            )
+        rho2 = n * scaled
+        excess = excess_of(columns, n, scaled)
+        r = float(np.sqrt(max(1 + excess / rho2, 0.0)))
+        limit = most_rounds(r) if limit is None else limit
+        return cls(labels, tolerance, limit, columns, exponent, rho2, excess, r)
+
+    @property
+    def epsilon(self) -> float:
+        """Tolerance against the scaled labels."""
+        return self.rho2 / len(self.labels)
+
+    @property
+    def near(self) -> bool:
+        """Whether the labels are within rounding of the tolerance."""
+        rounding = 2 * len(self.labels) * ULP * self.r * (1 + self.r)
+        return abs(self.excess) <= rounding * self.rho2
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the chain ends before round 0, by the labels' size alone; None if it goes on."""
+        if self.near:
+            return Outcome.NEAR_COLLAPSE
+        return Outcome.TRIVIAL if self.excess <= 0 else None
+
+    def ended(self, solver: str) -> Chain:
+        """Return the chain that ends before round 0."""
+        if self.outcome is None:
+            raise ValueError("this chain goes on")
+        none = np.empty(0)
+        return Chain(
+            solver=solver,
+            epsilon=self.tolerance,
+            c=none,
+            c_error=none,
+            sensitivity=none,
+            r=np.array([self.r]),
+            outcome=self.outcome,
+            n_rounds_range=(0, int(self.near)),
+            _labels=self.given,
+            _fits=_NoFits(),
+            products=0 if solver == "krylov" else None,
+            y_error=np.zeros(1) if solver == "krylov" else None,
         )
-    return value
+
+    def infeasible(self, energy: float, *, rank_decision: bool = False) -> InfeasibleToleranceError:
+        """Return the error for labels of which no fit reaches this energy."""
+        smallest = float(np.ldexp(energy / len(self.labels), 2 * self.exponent))
+        return InfeasibleToleranceError(self.tolerance, smallest, rank_decision)
 
 
 def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tuple[int, int]]:
@@ -203,3 +424,34 @@ def most_rounds(r_0: float) -> int:
 def root_mean_square(a: Array) -> float:
     """Return the root of the mean square of all entries."""
     return float(np.sqrt(np.mean(a * a)))
+
+
+def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) -> float:
+    """Return sum weights y^2 - n epsilon; without weights each is 1.
+
+    The sum is taken in double-double arithmetic, by columns of N = y.size /
+    8192 terms and then over these: its relative error is below (N + 20)^2 2^-106.
+    """
+    flat = y.ravel()
+    counts = None if weights is None else np.broadcast_to(weights, y.shape).ravel()
+
+    def squares(first: int, last: int) -> DoubleDouble:
+        found = dd.square(flat[first:last])
+        if counts is None:
+            return found
+        exact = counts[first:last]
+        return dd.multiply(found, DoubleDouble(exact, np.zeros_like(exact)))
+
+    whole = len(flat) // _BLOCK * _BLOCK
+    high, low = squares(whole, len(flat))
+    if whole:
+        columns, errors = squares(0, _BLOCK)
+        for first in range(_BLOCK, whole, _BLOCK):
+            terms, rest = squares(first, first + _BLOCK)
+            columns, lost = dd.two_sum(columns, terms)
+            errors += lost + rest
+        high, low = np.concatenate([columns, high]), np.concatenate([errors, low])
+    energy = dd.total(DoubleDouble(high, low))
+    rho2 = dd.two_prod(np.array(float(n)), np.array(epsilon))
+    difference = dd.add(energy, dd.negative(rho2))
+    return float(difference.high + difference.low)

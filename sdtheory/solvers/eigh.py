@@ -1,9 +1,7 @@
-r"""The chain from the eigendecomposition of G.
+r"""The chain from the eigendecomposition of G, the only one with A, B and z.
 
-`distill_eigh` diagonalises a Gram matrix, runs `sdtheory.recursion.trajectory`,
-predicts at new inputs and estimates what rounding does to every multiplier. It
-reports this error and refuses nothing; `sdtheory.distill`, which chooses among
-the solvers, refuses.
+It reports the error that rounding leaves in every multiplier, and refuses
+nothing; `sdtheory.distill`, which chooses among the solvers, refuses.
 
 References
 ----------
@@ -13,221 +11,202 @@ general matrix functions, SIAM J. Sci. Comput. 15 (1994), for the estimate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from sdtheory.linalg import double_double as dd
 from sdtheory.multiplier import SMALLEST
-from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.solvers.chain import PROBES, Outcome, ending, most_rounds, root_mean_square
+from sdtheory.recursion import Trajectory, run
+from sdtheory.solvers.chain import PROBES, ULP, Chain, Outcome, Start, ending, root_mean_square
 from sdtheory.spectrum import Spectrum, backward_error
-from sdtheory.validation import (
-    Array,
-    InvalidInputError,
-    as_epsilon,
-    as_labels,
-    as_rounds,
-    as_rows,
-)
+from sdtheory.validation import Array, InfeasibleToleranceError
 
 #: Above this, an error to first order says nothing.
 _LOST = 0.1
+#: Above this, the eigensolver's part of an error is measured, in so many products at most.
+_CLOSER, _PRODUCTS = 1e-6, 64
+#: Rows that are multiplied at a time.
+_ROWS = 32
+#: Machine epsilons of sqrt(G_ii G_jj) that the entries of a Gram matrix may be off by.
+_ENTRIES = 4
 
 
 @dataclass(frozen=True)
-class Distillation:
-    """A chain of self-distillation for one data set.
-
-    Attributes
-    ----------
-    spectrum : Spectrum
-        Eigendecomposition of G, with the rank decision.
-    trajectory : Trajectory
-        The recursion in the eigenbasis.
-    y : ndarray of shape (T+1, n) or (T+1, n, q)
-        Labels fed to each round; row 0 is the data.
-    c_error : ndarray of shape (T,)
-        Estimate of the relative error of c, to first order; infinite where it
-        exceeds a tenth. It takes the Gram matrix to be uncertain by
-        `Spectrum.error`, in the worst direction, and the labels by rounding.
-    outcome : Outcome
-        How the chain ended.
-    n_rounds_range : tuple of int
-        Smallest and largest number of non-trivial fits consistent with
-        rounding; equal unless `outcome` is NEAR_COLLAPSE. When the chain was
-        cut off (`COMPLETED`), the number run.
-    """
+class _Fits:
+    """Fits in the eigenbasis."""
 
     spectrum: Spectrum
     trajectory: Trajectory
-    y: Array
-    c_error: Array
-    outcome: Outcome
-    n_rounds_range: tuple[int, int]
 
-    solver: ClassVar[str] = "eigh"
-
-    @property
-    def c(self) -> Array:
-        """Multiplier of each round, shape (T,)."""
-        return self.trajectory.c
-
-    @property
-    def c_interval(self) -> Array:
-        """Where c lies, shape (T, 2): c (1 -+ c_error)."""
-        return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
-
-    @property
-    def A(self) -> Array:
-        """Diagonals of A_t, shape (T, n)."""
-        return self.trajectory.A
-
-    @property
-    def B(self) -> Array:
-        """Diagonals of B_t, shape (T, n)."""
-        return self.trajectory.B
-
-    @property
-    def z(self) -> Array:
-        """Rotated labels V y_t, shape (T+1, n) or (T+1, n, q)."""
-        return self.trajectory.z
-
-    @property
-    def r(self) -> Array:
-        """||y_t|| / sqrt(n epsilon), shape (T+1,)."""
-        return self.trajectory.r
-
-    @property
-    def epsilon(self) -> float:
-        """Tolerance on the mean squared residual."""
-        return float(self.trajectory.epsilon)
-
-    @property
-    def n_rounds(self) -> int:
-        """Number of non-trivial fits that were computed, T."""
-        return len(self.c)
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether the fit after the last one computed is the zero function."""
-        return bool(self.trajectory.r_minus_1[-1] <= 0)
-
-    @property
-    def unreachable(self) -> float:
-        """Mean squared residual of the label component that no fit can reach."""
-        return self.spectrum.unreachable(self.y[0])
+    def labels(self) -> Array:
+        z = self.trajectory.z
+        return np.array([self.spectrum.from_eigenbasis(row) for row in z[1:]])
 
     def dual(self, t: int) -> Array:
-        """Return alpha_t with f_t(x) = g_x^T alpha_t.
-
-        ``alpha_t = (c_t I + G)^{-1} y_t``, without its component in the kernel
-        of G, which contributes to no f_t(x).
-
-        Parameters
-        ----------
-        t : int
-            Round, from 0; rounds after the collapse have alpha = 0.
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, q)
-
-        Raises
-        ------
-        InvalidInputError
-            If round t was not run.
-        """
-        if not isinstance(t, (int, np.integer)) or t < 0:
-            raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
-        if t >= self.n_rounds:
-            if self.collapsed:
-                return np.zeros_like(self.y[0])
-            raise InvalidInputError(
-                f"round t = {t} was not run: this chain has rounds 0 to {self.n_rounds - 1}. "
-                f"Call distill with rounds={t + 1} or more."
-            )
-        z = self.z[t]
+        z = self.trajectory.z[t]
         d = self.spectrum.d.reshape(-1, *(1,) * (z.ndim - 1))
-        return self.spectrum.from_eigenbasis(np.where(d > 0, z / (self.c[t] + d), 0.0))
-
-    def predict(self, g_x: ArrayLike, t: int) -> Array:
-        """Evaluate the fit of round t at new inputs.
-
-        Parameters
-        ----------
-        g_x : array_like of shape (m, n)
-            Kernel between new and training inputs, divided by n:
-            ``gram(kernel, x, x_new)``.
-        t : int
-            Round, from 0.
-
-        Returns
-        -------
-        ndarray of shape (m,) or (m, q)
-
-        Raises
-        ------
-        InvalidInputError
-            If g_x has another number of columns or round t was not run.
-        """
-        return as_rows(g_x, self.spectrum.n) @ self.dual(t)
-
-    def __str__(self) -> str:
-        low, high = self.n_rounds_range
-        count = str(low) if low == high else f"{low} to {high}"
-        error = float(np.max(self.c_error, initial=0.0))
-        doubt = f"; relative error of c up to {error:.0e}" if error > 1e-8 else ""
-        return (
-            f"{self.spectrum.n} points, rank {self.spectrum.rank}, epsilon = {self.epsilon:.6g}: "
-            f"{count} non-trivial round(s), {self.outcome.value}{doubt}"
-        )
+        return self.spectrum.from_eigenbasis(np.where(d > 0, z / (self.trajectory.c[t] + d), 0.0))
 
 
-def distill_eigh(
-    gram: ArrayLike | Spectrum, y: ArrayLike, epsilon: float, rounds: int | None = None
-) -> Distillation:
-    """Run self-distillation from the eigendecomposition of G.
+def solve(spectrum: Spectrum, start: Start, matrix: Array | None = None, ulp: float = ULP) -> Chain:
+    """Run the recursion in the eigenbasis of G.
+
+    `c_error` is an estimate to first order, not a bound; it is infinite where it
+    exceeds a tenth. It takes G to be uncertain by `Spectrum.error`, in the worst
+    direction, and the labels by rounding. Where that exceeds 1e-6 and the matrix is
+    at hand, residuals in double-double arithmetic measure the eigensolver's part
+    instead. The entries of G then count as rounded independently, by 4 machine
+    epsilon of their dtype.
 
     Parameters
     ----------
-    gram : array_like of shape (n, n) or Spectrum
-        G with the paper's 1/n, as `sdtheory.kernels.gram` returns it. Pass a
-        `Spectrum` to share one eigendecomposition between calls; one made
-        from eigenvalues and eigenvectors is taken as exact data.
-    y : array_like of shape (n,) or (n, q)
-        Labels; q outputs share one tolerance and one multiplier.
-    epsilon : float
-        Tolerance on the mean squared residual (summed over outputs).
-    rounds : int, optional
-        Number of fits. By default the chain runs until its labels collapse.
-
-    Returns
-    -------
-    Distillation
+    spectrum : Spectrum
+    start : Start
+    matrix : ndarray of shape (n, n), optional
+        What was diagonalised.
+    ulp : float
+        Machine epsilon of its entries.
 
     Raises
     ------
     InvalidInputError
-        If an argument is unusable; the message names it and the remedy.
+        If eigenvalues, epsilon or a multiplier span more than floats hold.
     InfeasibleToleranceError
-        If no function meets the tolerance; carries the smallest feasible one.
+        If no function meets the tolerance.
     """
-    epsilon = as_epsilon(epsilon)
-    limit = None if rounds is None else as_rounds(rounds)
-    spectrum = gram if isinstance(gram, Spectrum) else Spectrum.from_gram(gram)
-    labels = as_labels(y, spectrum.n)
-    z = spectrum.to_eigenbasis(labels)
-    if limit is None:
-        r_0 = float(np.linalg.norm(labels) / np.sqrt(spectrum.n)) / float(np.sqrt(epsilon))
-        limit = most_rounds(r_0)
-    path = trajectory(spectrum.d, z, epsilon, limit, outputs=labels.ndim == 2)
-    y_rows = np.stack([labels, *(spectrum.from_eigenbasis(row) for row in path.z[1:])])
+    z = spectrum.to_eigenbasis(start.given)
+    columns = z if z.ndim == 2 else z[:, None]
+    try:
+        path = run(spectrum.d, columns, np.array(start.tolerance), start.limit)
+    except InfeasibleToleranceError as error:
+        raise InfeasibleToleranceError(
+            error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
+        ) from None
+    path = path if z.ndim == 2 else replace(path, z=path.z[..., 0])
     c_error, r_error = _rounding(path, spectrum.error)
+    cheap = len(path.c) * columns.shape[1] <= _PRODUCTS
+    if matrix is not None and cheap and np.any(c_error > _CLOSER):
+        rows = np.stack([start.given, *_Fits(spectrum, path).labels()])
+        c_error = np.minimum(c_error, _measured(path, spectrum, matrix, rows, ulp))
     near = np.flatnonzero(np.abs(path.r_minus_1) <= r_error).tolist()
     ended = ending(len(path.c), near, float(path.r_minus_1[-1]))
-    return Distillation(spectrum, path, y_rows, c_error, *ended)
+    return _chain(spectrum, path, start.given, c_error, ended)
+
+
+def with_multipliers(spectrum: Spectrum, y: Array, c: Array) -> Chain:
+    """Return the chain of given multipliers, which has no tolerance.
+
+    Its epsilon, `r` and `sensitivity` are NaN.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    y : ndarray of shape (n,) or (n, q)
+    c : ndarray of shape (T,)
+    """
+    z, d, unknown = spectrum.to_eigenbasis(y), spectrum.d, np.full(len(c), np.nan)
+    A = d / (c[:, None] + d)
+    B = np.multiply.accumulate(A, axis=0)
+    rows = [z]
+    for a in A:
+        rows.append((a * rows[-1].T).T)
+    after = np.append(unknown, np.nan)
+    path = Trajectory(d, np.array(np.nan), c, A, B, np.array(rows), after, after, unknown)
+    ended = Outcome.COMPLETED, (len(c), len(c))
+    return _chain(spectrum, path, y, np.zeros(len(c)), ended)
+
+
+def _chain(
+    spectrum: Spectrum,
+    path: Trajectory,
+    y: Array,
+    c_error: Array,
+    ended: tuple[Outcome, tuple[int, int]],
+) -> Chain:
+    return Chain(
+        solver="eigh",
+        epsilon=float(path.epsilon),
+        c=path.c,
+        c_error=c_error,
+        sensitivity=path.sensitivity,
+        r=path.r,
+        outcome=ended[0],
+        n_rounds_range=ended[1],
+        _labels=y,
+        _fits=_Fits(spectrum, path),
+        _eigenbasis=(spectrum, path),
+    )
+
+
+def _measured(
+    path: Trajectory, spectrum: Spectrum, matrix: Array, rows: Array, ulp: float
+) -> Array:
+    r"""Return errors of c by the residuals that this chain leaves in G, to first order.
+
+    With a = alpha_t, w = c a, residual e = y_t - w - G a, labels that are off by dy_t, and R, A
+    and S as in `_rounding`, all but G itself is known:
+
+    .. math:: S\, d\log c = \tfrac12 (\rho^2 - \|w\|^2) - w^\top R\,(e + dy_t), \qquad
+              dy_{t+1} = (y_t - w - y_{t+1}) + dy_t - R\,(e + dy_t) - A w\, d\log c .
+
+    The rounding of G moves c like independent errors of its entries of `_ENTRIES` ulp in size,
+    whose effect is a norm; G^(1/2) bounds what they are relative to. Where c is not well above
+    the backward error, R is not known either, and neither is c.
+    """
+    n, d = spectrum.n, path.d
+    shift = int(np.frexp(d[-1])[1])
+    scale = int(np.frexp(np.sqrt(n) * np.sqrt(path.epsilon))[1])
+    matrix, d, c = (np.ldexp(a, -shift) for a in (matrix, d, path.c))
+    y = np.ldexp(rows, -scale).reshape(len(rows), n, -1)
+    rho2 = dd.two_prod(np.array(float(n)), np.array(np.ldexp(path.epsilon, -2 * scale)))
+    sizes = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))[:, None]
+    unit = _ENTRIES * ulp
+    rng = np.random.default_rng(0)
+    g, h = (spectrum.V @ (sizes * a) for a in rng.standard_normal((2, n, PROBES)))
+    moved, drawn = np.zeros(y[0].shape), np.zeros((PROBES, *y[0].shape))
+    errors = np.full(len(c), np.inf)
+    with np.errstate(all="ignore"):
+        for t, at in enumerate(c):
+            if not at > 2 * np.ldexp(spectrum.error, -shift) / (ulp / ULP):
+                break
+            kept, lost = (d / (at + d))[:, None], (at / (at + d))[:, None]
+            z = np.ldexp(path.z[t].reshape(n, -1), -scale)
+            w = z * lost  # in the eigenbasis
+            steepness = float(np.sum(w * w * kept))
+            gradient = w * lost / steepness
+            a = spectrum.V.T @ (w / at)
+            exact = dd.two_prod(np.array(at), a)
+            energy = dd.total(dd.multiply(*(dd.DoubleDouble(*(x.ravel() for x in exact)),) * 2))
+            short = dd.add(rho2, dd.negative(energy))
+            left = dd.add(dd.DoubleDouble(y[t], np.zeros_like(a)), dd.negative(exact))
+            residual = dd.add(left, dd.negative(_product(matrix, a)))
+            change = spectrum.V @ (residual.high + moved)
+            here = float(short.high) / 2 / steepness - float(np.sum(gradient * change))
+            # the same for the rounding of G: of this round, and of those before
+            ways = [np.linalg.norm(sizes * (spectrum.V.T @ x)) for x in (gradient, w)]
+            direct = unit / at * g.T[:, :, None] * (h.T @ w)[:, None]
+            before = np.sum(gradient * drawn, axis=(1, 2), keepdims=True)
+            drift = before - np.sum(gradient * direct, axis=(1, 2), keepdims=True)
+            errors[t] = 2 * abs(here) + 2 * root_mean_square(before) + ULP
+            errors[t] += unit / at * float(np.prod(ways))
+            # to second order w moves in all directions
+            second = unit / at * np.sqrt(n) * float(np.max(sizes)) ** 2
+            errors[t] += float(np.sum(w * w)) / steepness * second**2
+            drawn = kept * drawn + lost * direct + w * kept * drift
+            left = dd.add(left, dd.negative(dd.DoubleDouble(y[t + 1], np.zeros_like(a))))
+            moved = left.high + moved - spectrum.V.T @ (lost * change + kept * w * here)
+    return np.where(errors < _LOST, errors, np.inf)
+
+
+def _product(matrix: Array, columns: Array) -> dd.DoubleDouble:
+    """Return a matrix times columns, in double-double arithmetic."""
+    found = np.empty((2, *columns.shape))
+    for j, column in enumerate(columns.T):
+        for i in range(0, len(matrix), _ROWS):
+            sums = dd.total(dd.two_prod(matrix[i : i + _ROWS], column))
+            found[:, i : i + _ROWS, j] = sums
+    return dd.DoubleDouble(found[0], found[1])
 
 
 def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
@@ -274,6 +253,8 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             here = np.sum(gradient * direct, axis=(1, 2), keepdims=True)
             largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
             largest += np.sum(gradient * np.abs(rank[0]) / c * w)
+            # to second order w moves in all directions
+            largest += np.sum(w * w) / steepness * (error / c) ** 2
             # a mean over so few probes may fall to half of the norm
             c_error.append(2 * root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)

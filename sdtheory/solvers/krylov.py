@@ -4,161 +4,94 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import scipy.sparse
-from numpy.typing import ArrayLike
-from scipy.sparse.linalg import LinearOperator, aslinearoperator
+from scipy.sparse.linalg import aslinearoperator
 
 from sdtheory.linalg.blas import symmetric_times, times
 from sdtheory.linalg.lanczos import Lanczos, Quadrature
-from sdtheory.solvers.chain import REACHED, ULP, AccuracyError, Chain, Outcome, as_tolerance
-from sdtheory.solvers.start import Start
-from sdtheory.validation import (
-    Array,
-    InvalidInputError,
-    as_epsilon,
-    as_gram,
-    as_labels,
-    as_rounds,
-    as_rows,
-    check_columns,
-)
+from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Outcome, Start
+from sdtheory.validation import Array
 
 MAX_PRODUCTS = 500
+#: Above this, an effect of rounding to second order says nothing.
+_LOST = 0.1
 
 
 @dataclass(frozen=True)
-class KrylovDistillation(Chain):
-    """A chain from a Lanczos run.
+class _Fits:
+    """Fits in the basis of the Ritz vectors."""
 
-    `c_error` is half of the width of an enclosure by Gauss and Gauss-Radau
-    quadrature, proved for exact products, and an estimate of the effect of
-    their rounding: condition / c times the asymmetry that the products showed,
-    at least machine epsilon * d_max.
+    basis: Array  # (n, k)
+    d: Array  # (k,)
+    z: Array  # (T+1, k, q)
+    c: Array
 
-    Attributes
-    ----------
-    products : int
-        Products of G with a block of labels.
-    y_error : ndarray of shape (T+1,)
-        Bound on ||y_t - its exact value||, from the residuals of (c I + G);
-        labels converge with the square root of what c does.
-    """
+    def labels(self) -> Array:
+        return np.array([times(self.basis, z) for z in self.z[1:]])
 
-    solver: ClassVar[str] = "krylov"
-
-    products: int
-    y_error: Array
-    _basis: Array  # (n, k): Ritz vectors
-    _d: Array  # (k,)
-    _z: Array  # (T+1, k, q)
-
-    @property
-    def y(self) -> Array:
-        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
-        fits = [times(self._basis, z).reshape(self._labels.shape) for z in self._z[1:]]
-        return np.stack([self._labels, *fits])
-
-    def _alpha(self, t: int) -> Array:
-        d = self._d[:, None]
-        return times(self._basis, np.where(d > 0, self._z[t] / (self.c[t] + d), 0.0))
-
-    def predict(self, g_x: Any, t: int) -> Array:
-        """Evaluate the fit of round t at new inputs.
-
-        Parameters
-        ----------
-        g_x : array_like of shape (m, n), or operator
-            Kernel between new and training inputs, divided by n.
-        t : int
-            Round, from 0.
-
-        Returns
-        -------
-        ndarray of shape (m,) or (m, q)
-        """
-        rows, n = g_x, len(self._labels)
-        if isinstance(g_x, LinearOperator):
-            check_columns(g_x.shape[1], n)
-        else:
-            rows = as_rows(g_x, n)
-        return rows @ self.dual(t)
+    def dual(self, t: int) -> Array:
+        d = self.d[:, None]
+        return times(self.basis, np.where(d > 0, self.z[t] / (self.c[t] + d), 0.0))
 
 
-def distill_krylov(
+def solve(
     gram: Any,
-    y: ArrayLike,
-    epsilon: float,
-    rounds: int | None = None,
+    start: Start,
     *,
-    tolerance: float = REACHED,
+    ulp: float,
+    tolerance: float,
     max_products: int = MAX_PRODUCTS,
-) -> KrylovDistillation:
+    labels: float = math.inf,
+) -> Chain:
     """Run self-distillation from products with G.
 
     One block Lanczos run from the labels serves every round. It stops when
     the quadrature encloses the multiplier of every round to the tolerance.
     The enclosures widen by up to a factor of four a round, so that this suits
     chains of some ten rounds; for long ones, and for tolerances epsilon below
-    the noise, use `distill` or `distill_spline`.
+    the noise, use another solver.
+
+    `c_error` is half of the width of an enclosure by Gauss and Gauss-Radau
+    quadrature, a bound for exact products, and an estimate of the effect of
+    their rounding. For the estimate G is moved by the asymmetry that the products
+    showed, at least by some machine epsilons of its dtype times its Frobenius
+    norm, in every round in the worst direction, to first order. `y_error` comes
+    from the residuals of (c I + G).
 
     Parameters
     ----------
-    gram : array_like of shape (n, n), sparse matrix or LinearOperator
-        G with the paper's 1/n; `krylov.KernelOperator` never stores it.
-    y : array_like of shape (n,) or (n, q)
-        Labels; q outputs share one tolerance and one multiplier.
-    epsilon : float
-        Tolerance on the mean squared residual (summed over outputs).
-    rounds : int, optional
-        Number of fits. By default the chain runs until its labels collapse.
-    tolerance : float, default=1e-8
+    gram : ndarray of shape (n, n), sparse matrix or LinearOperator
+        A matrix as `sdtheory.validation.as_gram` returns it.
+    start : Start
+    ulp : float
+        Machine epsilon of the entries of G.
+    tolerance : float
         Largest relative error of a multiplier.
     max_products : int, default=500
         Products of G with a block of labels to try; each stores another n by q.
-
-    Returns
-    -------
-    KrylovDistillation
+    labels : float, default=inf
+        Largest ||y_t - its exact value|| / ||y||, rounding aside.
 
     Raises
     ------
     InvalidInputError
-        If an argument is unusable, or products show that G is not symmetric
-        or not positive semidefinite.
+        If products show that G is not symmetric or not positive semidefinite.
     InfeasibleToleranceError
         If no function meets epsilon.
     AccuracyError
         If the enclosure of some multiplier does not close.
     """
-    epsilon = as_epsilon(epsilon)
-    product, n = _as_product(gram)
-    labels = as_labels(y, n)
-    tolerance = as_tolerance(tolerance)
-    max_products = as_rounds(max_products, "max_products")
-    start = Start.checked(labels, epsilon, rounds)
     if start.outcome is not None:
-        none = np.empty(0)
-        return KrylovDistillation(
-            epsilon=epsilon,
-            c=none,
-            c_error=none,
-            r=np.array([start.r]),
-            outcome=start.outcome,
-            n_rounds_range=(0, int(start.near)),
-            products=0,
-            y_error=np.zeros(1),
-            _labels=labels,
-            _basis=np.empty((n, 0)),
-            _d=none,
-            _z=np.empty((1, 0, start.labels.shape[1])),
-        )
-
-    run = Lanczos(product, start.labels)
+        return start.ended("krylov")
+    product = (
+        functools.partial(symmetric_times, gram)
+        if isinstance(gram, np.ndarray)
+        else aslinearoperator(gram).matmat
+    )
+    run = Lanczos(product, start.labels, ulp)
     due = 3  # fewer hardly ever settle a chain
     before, missing = 0, math.inf
     while True:
@@ -168,14 +101,14 @@ def distill_krylov(
             continue
         rule = run.quadrature()
         try:
-            chain = _enclosed(rule, start, tolerance, exact=run.exhausted)
+            chain = _enclosed(rule, start, tolerance, labels, exact=run.exhausted)
             break
         except _OpenError as error:
             if last or error.final:
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. Pass a larger tolerance, fewer "
-                    f"rounds, a larger epsilon or more max_products; or use distill or, in one "
-                    f"dimension, distill_spline."
+                    f"rounds, a larger epsilon or more max_products; or use "
+                    f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
             # half of the way that is left at this rate, which grows from product to product
             gained = (missing - error.missing) / (run.blocks - before)
@@ -186,19 +119,21 @@ def distill_krylov(
     count = len(chain.low)
     c = chain.c
     scale = 2.0**start.exponent
-    return KrylovDistillation(
-        epsilon=epsilon,
+    kept = c[:, None] / (c[:, None] + rule.nodes)
+    energies = np.sum(chain.z[:-1] ** 2, axis=2) * kept**2
+    return Chain(
+        solver="krylov",
+        epsilon=start.tolerance,
         c=c,
         c_error=np.maximum(chain.high - c, c - chain.low) / c,
+        sensitivity=start.rho2 / np.sum(energies * (1 - kept), axis=1),
         r=chain.r,
         outcome=chain.outcome,
         n_rounds_range=(count, count + (chain.outcome is Outcome.NEAR_COLLAPSE)),
+        _labels=start.given,
+        _fits=_Fits(times(run.basis, rule.vectors), rule.nodes, chain.z * scale, c),
         products=run.blocks,
         y_error=chain.y_error * scale,
-        _labels=labels,
-        _basis=times(run.basis, rule.vectors),
-        _d=rule.nodes,
-        _z=chain.z * scale,
     )
 
 
@@ -228,7 +163,9 @@ class _Enclosed:
     outcome: Outcome
 
 
-def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) -> _Enclosed:
+def _enclosed(
+    rule: Quadrature, start: Start, tolerance: float, labels: float, *, exact: bool
+) -> _Enclosed:
     """Enclose every multiplier, or raise for the first round that does not close.
 
     The multipliers themselves come from plain floats: the enclosures prove them.
@@ -237,11 +174,11 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
     unreachable = float(np.sum(rule.roots[rule.nodes == 0] ** 2))
     if unreachable >= rho2:
         if exact:
-            raise start.infeasible(unreachable)
+            raise start.infeasible(unreachable, rank_decision=bool(rule.rounding))
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
-    excess = start.excess / rho2 / (1 + start.r)
+    excess, cut = start.excess / rho2 / (1 + start.r), 0.0
 
     def ended(outcome: Outcome) -> _Enclosed:
         return _Enclosed(c, low, high, np.array(r), np.array(z), np.array(y_error), outcome)
@@ -249,21 +186,21 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
     while excess > 0 and len(c) < start.limit:
         t = len(c)
         root, condition = _newton(rule.nodes, np.sum(z[t] ** 2, axis=1), rho2, excess)
-        rounding = condition * rule.rounding / root
+        rounding = condition * _response(d, z[t], np.append(c, root), rule.rounding)
         ends, missing = None, math.inf
-        if rounding <= tolerance:
+        if rounding <= min(tolerance, _LOST):
             ends, missing = _around(
                 rule, (root, condition), (low, high), rho2, tolerance - rounding
             )
         if ends is None and t > 0 and excess <= tolerance:
             return ended(Outcome.NEAR_COLLAPSE)
-        if rounding > tolerance:
+        if rounding > min(tolerance, _LOST):
             # the first c only falls from here on: Gauss's rule bounds it from above
             raise _OpenError(
                 f"rounding alone leaves c_{t}, near {root:.3g} with eigenvalues up to "
                 f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
                 f"feasible at all",
-                final=t == 0 and rounding > 16 * tolerance,
+                final=t == 0 and rounding > 16 * min(tolerance, _LOST),
             )
         if ends is None:
             raise _OpenError(
@@ -273,6 +210,11 @@ def _enclosed(rule: Quadrature, start: Start, tolerance: float, *, exact: bool) 
         low = np.append(low, ends[0] * (1 - rounding))
         high = np.append(high, ends[1] * (1 + rounding))
         residual = rule.tail @ (z[t] / (root + d))
+        cut += float(np.linalg.norm(residual)) / float(np.sqrt(rho2)) / start.r
+        if cut > labels:
+            raise _OpenError(
+                f"y_{t + 1} is not known to {labels:.1g}", missing=math.log(cut / labels)
+            )
         moved = float(np.sqrt(rho2)) * (high[t] / low[t] - 1)
         y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
         z.append(z[t] * (d / (root + d)))
@@ -304,6 +246,24 @@ def _newton(d: Array, weights: Array, rho2: float, excess: float) -> tuple[float
             return 1 / (inverse + step), energy / (inverse * slope)
 
 
+def _response(d: Array, z: Array, c: Array, size: float) -> float:
+    """Return by how much a perturbation of G of this size may move half the residual energy.
+
+    With R_t = c_t (c_t I + G)^{-1}, A_t = I - R_t and w_t = R_t y_t, of norm rho, a change E moves
+    y_{s+1} by R_s E w_s / c_s at fixed multipliers, whose own changes the enclosures have; and
+    w_t^T w_t / 2 by w_t^T R_t times E w_t / c_t, or times A_{t-1} ... A_{s+1} R_s E w_s / c_s. To
+    second order w_t moves by ||E|| rho times the sum of 1 / c_s at most, in all directions.
+    """
+    gradient = (c[-1] / (c[-1] + d)) ** 2 * z
+    rho = float(np.linalg.norm(c[-1] / (c[-1] + d) * z))
+    total = float(np.linalg.norm(gradient)) / c[-1]
+    for earlier in c[-2::-1]:
+        kept = earlier / (earlier + d)
+        total += float(np.linalg.norm(kept * gradient)) / earlier
+        gradient = gradient - kept * gradient
+    return float(size * total / rho + 2 * (size * np.sum(1 / c)) ** 2)
+
+
 def _around(
     rule: Quadrature,
     root: tuple[float, float],
@@ -331,17 +291,3 @@ def _around(
             return (float(ends[0]), float(ends[1])), missing
         width[short] *= 2
     return None, missing
-
-
-def _as_product(gram: Any) -> tuple[Callable[[Array], Array], int]:
-    if isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram):
-        operator = aslinearoperator(gram)
-        rows, columns = operator.shape
-        if rows != columns or rows == 0 or np.dtype(operator.dtype).kind not in "fiub":
-            raise InvalidInputError(
-                f"gram must be a square, real, non-empty operator, but has shape "
-                f"{operator.shape} and dtype {operator.dtype}. Pass products with G = k(x, x) / n."
-            )
-        return operator.matmat, rows
-    matrix = as_gram(gram, copy=False)
-    return functools.partial(symmetric_times, matrix), len(matrix)

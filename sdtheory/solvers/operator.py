@@ -32,7 +32,7 @@ from scipy.sparse.linalg import LinearOperator
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.linalg import scheduling
 from sdtheory.linalg.blas import times
-from sdtheory.validation import Array, InvalidInputError, as_inputs
+from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_epsilon
 
 #: Rows and columns of a tile: its temporaries stay in the cache.
 _TILE = 256
@@ -43,6 +43,7 @@ _COMPILED = 2000
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
+_UNIFORM = {1: 1 / 12, 2: 1 / 120}
 _SKLEARN = "sklearn.gaussian_process.kernels"
 
 
@@ -286,6 +287,15 @@ class KernelOperator(LinearOperator):
                 f"of a Green's function of sdtheory.kernels or of a scikit-learn kernel."
             )
         super().__init__(np.dtype(float), (len(self.x), len(self.x)))
+
+    @cached_property
+    def precision(self) -> float:
+        """Machine epsilon of the kernel's values; of sums, as large as they lose digits."""
+        ulp = float(machine_epsilon(self.kernel(self.x[:1], self.x[:1])))
+        if isinstance(self._product, Sums):
+            size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
+            ulp *= max(1.0, _UNIFORM[self._product.order] / size)
+        return ulp
 
     @cached_property
     def _product(self) -> Product:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,7 +38,6 @@ class Instance:
         rounds: int,
         *,
         outputs: bool = False,
-        run: Callable[..., Trajectory] = trajectory,
     ) -> Instance:
         """Run the recursion on a batch.
 
@@ -55,8 +53,6 @@ class Instance:
             Most rounds to run.
         outputs : bool, default=False
             Whether z has an output axis.
-        run : callable, optional
-            What runs the recursion: `trajectory` or its equal.
 
         Returns
         -------
@@ -70,7 +66,7 @@ class Instance:
         order = np.argsort(d, axis=-1, kind="stable")
         d = np.take_along_axis(d, order, axis=-1)
         labels = np.take_along_axis(labels, order[..., None], axis=-2)
-        return cls(run(d, labels, epsilon, rounds, outputs=True))
+        return cls(trajectory(d, labels, epsilon, rounds, outputs=True))
 
     @property
     def d(self) -> Any:

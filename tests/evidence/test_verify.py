@@ -1,6 +1,7 @@
 """`sdtheory verify`, and the functions behind it and behind `sdtheory explain`."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,6 @@ from sdtheory.evidence.floating import threshold
 from sdtheory.evidence.report import Status
 from sdtheory.evidence.verification import check, find, replay, verify
 from sdtheory.kernels import BrownianBridge, gram
-from sdtheory.linalg import scheduling
 from sdtheory.statements import STATEMENTS, Counterexample
 
 FEW = ("prop-step", "prop-active")
@@ -102,10 +102,7 @@ def test_a_cluster_gives_the_same_evidence(report):
 
 
 def test_without_dask_the_error_names_the_command(monkeypatch):
-    def missing(name):
-        raise ImportError(name)
-
-    monkeypatch.setattr(scheduling, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InvalidInputError, match=r"pip install 'sdtheory\[scale\]'"):
         verify(find(FEW), scheduler="tcp://nowhere:1", **SMALL)
 

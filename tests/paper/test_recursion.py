@@ -4,6 +4,8 @@ References: 60-digit linear algebra that never diagonalises G, and chained
 scikit-learn fits at the multipliers found.
 """
 
+import functools
+import math
 import pickle
 
 import mpmath
@@ -17,8 +19,8 @@ from sklearn.kernel_ridge import KernelRidge
 from sdtheory.datasets import load_example
 from sdtheory.kernels import PeriodicSobolev, SimplySupportedBeam, gram
 from sdtheory.recursion import trajectory
+from sdtheory.solvers import distill
 from sdtheory.solvers.chain import Outcome
-from sdtheory.solvers.eigh import distill_eigh
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -26,6 +28,9 @@ ULP = np.finfo(float).eps
 RNG = np.random.default_rng(11)
 X = np.sort(RNG.random(8))
 Y = np.sin(6 * X) + 0.3 * RNG.standard_normal(8)
+
+
+distill_eigh = functools.partial(distill, solver="eigh", tolerance=math.inf)
 
 
 @pytest.fixture

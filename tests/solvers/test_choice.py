@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import math
 import pickle
 from dataclasses import replace
 from fractions import Fraction
@@ -25,16 +26,16 @@ from sdtheory import (
     SimplySupportedBeam,
     Spectrum,
     distill,
-    distill_eigh,
     gram,
     multiplier,
+    solvers,
 )
-from sdtheory.solvers import dispatch
-from sdtheory.solvers.start import excess_of
+from sdtheory.solvers.chain import excess_of
 
 RNG = np.random.default_rng(3)
 X = RNG.random(60)
 Y = np.sin(6 * X) + 0.3 * RNG.standard_normal(60)
+distill_eigh = functools.partial(distill, solver="eigh", tolerance=math.inf)
 BRIDGE, BEAM, GAUSS = BrownianBridge(), SimplySupportedBeam(), RBF(0.2)
 
 
@@ -92,19 +93,35 @@ def test_the_route_follows_from_what_is_known(make, expected):
 
 def test_many_points_are_not_stored(monkeypatch):
     operator = KernelOperator(GAUSS, X)
-    monkeypatch.setattr(dispatch, "_CROSSING", 59)
+    monkeypatch.setattr(solvers, "CROSSING", 59)
     assert distill(operator, Y, 0.2).solver == "krylov"
     # a kernel of many sizeable eigenvalues, of which few products do not settle c
     rough = KernelOperator(Matern(0.5, nu=0.5), X)
-    monkeypatch.setattr(dispatch, "_TRIED", 5)
-    reduced = distill(rough, Y, 0.07, 1)
-    assert reduced.solver == "band"
+    monkeypatch.setattr(solvers, "_TRIED", 5)
+    monkeypatch.setattr(solvers, "_TRIED_STORED", 5)
+    stored = distill(rough, Y, 0.07, 1)
+    assert stored.solver == "eigh"
     dense = distill(gram(rough.kernel, X), Y, 0.07, 1)
-    assert_allclose(reduced.c, dense.c, rtol=1e-10)
-    monkeypatch.setattr(dispatch, "_STORED", 59)
+    assert_allclose(stored.c, dense.c, rtol=1e-12)
+    monkeypatch.setattr(solvers, "_STORED", 59)
     patient = distill(rough, Y, 0.07, 1)
     assert patient.solver == "krylov"
     assert_allclose(patient.c, dense.c, rtol=1e-8)
+
+
+def test_a_large_matrix_is_multiplied_until_its_labels_are_known(monkeypatch):
+    G = gram(GAUSS, X)
+    exact = distill(G, Y, 0.15, 3)
+    assert exact.solver == "eigh"
+    monkeypatch.setattr(solvers, "_REDUCED", 60)
+    own = distill(G, Y, 0.15, 3)
+    assert own.solver == "krylov"
+    assert np.max(np.linalg.norm(own.y - exact.y, axis=1)) <= 1e-8 * np.linalg.norm(Y)
+    # the control: where "krylov" is asked for, it stops at the multipliers
+    asked = distill(G, Y, 0.15, 3, solver="krylov", tolerance=1e-3)
+    assert np.max(np.linalg.norm(asked.y - exact.y, axis=1)) > 1e-8 * np.linalg.norm(Y)
+    assert asked.products < own.products
+    assert distill(G, Y, 0.15, 3, tolerance=math.inf).solver == "eigh"
 
 
 @pytest.mark.parametrize("kernel", [BRIDGE, BEAM])
@@ -114,8 +131,8 @@ def test_every_route_leads_to_one_chain_with_one_face(kernel, q):
     operator, G = KernelOperator(kernel, X), gram(kernel, X)
     epsilon = 0.12
     rows = gram(kernel, X, [0.1, 0.45, 0.8])
-    solvers = [name for name in dispatch.SOLVERS if name != "auto"]
-    chains = {name: distill(operator, y, epsilon, 4, solver=name) for name in solvers}
+    names = [name for name in solvers.SOLVERS if name != "auto"]
+    chains = {name: distill(operator, y, epsilon, 4, solver=name) for name in names}
     first = chains["spline"]
     assert first.n_rounds > 1
     for name, own in chains.items():

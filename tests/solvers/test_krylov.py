@@ -1,5 +1,6 @@
 """Quadrature from Lanczos against exact spectra, the dense solver, the splines and 50 digits."""
 
+import functools
 import tracemalloc
 
 import numpy as np
@@ -16,10 +17,12 @@ from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
 from sdtheory.linalg import lanczos as krylov
 from sdtheory.linalg.lanczos import Lanczos
 from sdtheory.recursion import trajectory
-from sdtheory.solvers import AccuracyError, distill_krylov, distill_spline
+from sdtheory.solvers import AccuracyError
 from sdtheory.solvers.chain import Outcome
 from sdtheory.solvers.operator import KernelOperator
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
+
+distill_krylov = functools.partial(distill, solver="krylov")
 
 
 def noisy(n, seed, noise=0.3):
@@ -151,7 +154,7 @@ def test_chain_of_the_dense_route(kernel, q, epsilon):
 def test_bounds_are_not_idle():
     x, y = noisy(250, 3)
     G = gram(BrownianBridge(), x)
-    exact = distill_spline(BrownianBridge(), x, y, 0.12)
+    exact = distill(KernelOperator(BrownianBridge(), x), y, 0.12, solver="spline")
     rough = distill_krylov(G, y, 0.12, tolerance=1e-3)
     error = np.abs(rough.c / exact.c - 1)
     assert np.max(error) > 1e-8
@@ -215,7 +218,7 @@ def test_many_points_without_storing_gram():
     own = distill_krylov(operator, y, 0.1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    exact = distill_spline(BrownianBridge(), x, y, 0.1)
+    exact = distill(KernelOperator(BrownianBridge(), x), y, 0.1, solver="spline")
     assert own.products <= 25
     assert own.n_rounds == exact.n_rounds == 3
     assert np.all(np.abs(own.c / exact.c - 1) <= own.c_error + exact.c_error)
