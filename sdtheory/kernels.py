@@ -17,7 +17,14 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array, InvalidInputError, as_inputs, as_number, as_real_array
+from sdtheory.validation import (
+    Array,
+    InvalidInputError,
+    as_inputs,
+    as_number,
+    as_real_array,
+    machine_epsilon,
+)
 
 #: Of a in a^2 - d^2/dx^2; beyond it and its reciprocal the operator leaves the float range.
 _SMALLEST_WEIGHT = 1e-100
@@ -289,6 +296,7 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
     Returns
     -------
     ndarray of shape (m, n)
+        In double precision, or the kernel's own where that is lower.
 
     Raises
     ------
@@ -309,8 +317,9 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
             f"Green's function of sdtheory.kernels or of a scikit-learn kernel."
         )
     expected = (len(rows), len(train))
+    found = kernel(rows, train)
     values = as_real_array(
-        kernel(rows, train),
+        found,
         "kernel(X, Y)",
         ndim=(2,),
         remedy=f"The kernel must return a matrix of shape {expected} of finite numbers here; "
@@ -321,4 +330,6 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
             f"kernel returned shape {values.shape} instead of {expected}. "
             f"It must evaluate all pairs of its two arguments' rows."
         )
-    return values / len(train)
+    # single precision stays visible, as solvers count its machine epsilon
+    single = machine_epsilon(found) > np.finfo(float).eps
+    return (values / len(train)).astype(np.asarray(found).dtype if single else float, copy=False)

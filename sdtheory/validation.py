@@ -31,21 +31,41 @@ class InfeasibleToleranceError(ValueError):
     smallest_feasible : float
         The mean squared residual that no function in the space can beat,
         ``||P_0 y||^2 / n``; every larger ``epsilon`` is feasible.
+    rank_decision : bool
+        Whether it rests on eigenvalues of the size of rounding, which count as
+        zero. A smaller epsilon may then be feasible.
     """
 
-    def __init__(self, epsilon: float, smallest_feasible: float) -> None:
+    def __init__(
+        self, epsilon: float, smallest_feasible: float, rank_decision: bool = False
+    ) -> None:
         self.epsilon = epsilon
         self.smallest_feasible = smallest_feasible
+        self.rank_decision = rank_decision
+        decided = (
+            " This is a rank decision: eigenvalues of gram that rounding cannot tell from zero "
+            "count as zero. If inputs are distinct but close, a smaller epsilon may be feasible, "
+            "and gram as stored does not show it; for BrownianBridge() and SimplySupportedBeam() "
+            "pass KernelOperator(kernel, x) as gram, which needs no such decision."
+        )
         super().__init__(
             f"epsilon = {epsilon:.6g} is infeasible: the labels have a component that no "
             f"function in this space can fit (repeated inputs, or points where the kernel "
             f"vanishes), and it alone leaves a mean squared residual of "
             f"{smallest_feasible:.6g}. Choose epsilon above {smallest_feasible:.6g}."
+            f"{decided if rank_decision else ''}"
         )
 
-    def __reduce__(self) -> tuple[type[InfeasibleToleranceError], tuple[float, float]]:
+    def __reduce__(self) -> tuple[type[InfeasibleToleranceError], tuple[float, float, bool]]:
         # so that it crosses process borders: the default passes the message alone
-        return type(self), (self.epsilon, self.smallest_feasible)
+        return type(self), (self.epsilon, self.smallest_feasible, self.rank_decision)
+
+
+def machine_epsilon(value: Any) -> float:
+    """Return the machine epsilon of what came in, at least that of double precision."""
+    dtype = np.dtype(getattr(value, "dtype", None) or np.asarray(value).dtype)
+    double = float(np.finfo(float).eps)
+    return max(double, float(np.finfo(dtype).eps)) if dtype.kind == "f" else double
 
 
 def as_real_array(
@@ -197,8 +217,8 @@ def as_rounds(rounds: Any, name: str = "rounds") -> int:
 def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
     """Return a square, symmetric float64 matrix.
 
-    An asymmetry of the size of rounding (8 machine epsilon times the largest
-    entry) is averaged out, as kernel code commonly leaves one; more is an
+    An asymmetry of the size of rounding (8 machine epsilon of the dtype passed, times
+    the largest entry) is averaged out, as kernel code commonly leaves one; more is an
     error. What is passed is never changed; without `copy`, and without an
     asymmetry, it may be what is returned, if it is contiguous in one order.
     """
@@ -228,7 +248,7 @@ def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
             below[...] = half + mirrored
             above[...] = below.T
     size = float(max(np.max(matrix), -np.min(matrix))) if asymmetry else 0.0
-    if asymmetry > 8 * np.finfo(float).eps * size:
+    if asymmetry > 8 * machine_epsilon(gram) * size:
         raise InvalidInputError(
             f"{name} is not symmetric: entries differ from their mirror images by up to "
             f"{asymmetry:.3g} (largest entry {size:.3g}). A Gram matrix is symmetric; check the "

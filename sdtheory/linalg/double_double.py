@@ -20,7 +20,7 @@ on Mathematical Software 46 (2020): pairs that are not normalised.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,3 +119,106 @@ def total(a: DoubleDouble) -> DoubleDouble:
             errors = np.concatenate([errors, low[..., -1:]], axis=-1)
         high, low = pairs, errors
     return _fast_two_sum(high[..., 0], low[..., 0])
+
+
+class Doubled:
+    """An array of double-doubles, with the operators that an array of floats has.
+
+    Code that is written for arrays runs in twice the precision on these. Indices
+    return views, and what is assigned to them is changed in place.
+
+    Parameters
+    ----------
+    high, low : ndarray
+        Normalised, of one shape; low is zero by default.
+    """
+
+    __slots__ = ("high", "low")
+    #: so that NumPy leaves operators with an array on their left to this class
+    __array_ufunc__ = None
+
+    def __init__(self, high: Any, low: Any = None) -> None:
+        self.high = np.asarray(high, dtype=float)
+        self.low = np.zeros(self.high.shape) if low is None else np.asarray(low, dtype=float)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.high.shape
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    def __float__(self) -> float:
+        return float(self.high + self.low)
+
+    def __getitem__(self, key: Any) -> Doubled:
+        return Doubled(self.high[key], self.low[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        value = _doubled(value)
+        self.high[key], self.low[key] = value.high, value.low
+
+    def __neg__(self) -> Doubled:
+        return Doubled(-self.high, -self.low)
+
+    def __add__(self, other: Any) -> Doubled:
+        return Doubled(*add(DoubleDouble(self.high, self.low), _pair(other)))
+
+    def __sub__(self, other: Any) -> Doubled:
+        return Doubled(*add(DoubleDouble(self.high, self.low), negative(_pair(other))))
+
+    def __rsub__(self, other: Any) -> Doubled:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Doubled:
+        return Doubled(*_fast_two_sum(*multiply(DoubleDouble(self.high, self.low), _pair(other))))
+
+    def __truediv__(self, other: Any) -> Doubled:
+        divisor = _pair(other)
+        found = divide(DoubleDouble(self.high, self.low), divisor, 1 / divisor.high)
+        return Doubled(*_fast_two_sum(*found))
+
+    def __rtruediv__(self, other: Any) -> Doubled:
+        return _doubled(other) / self
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def total(self, axis: int | None = None) -> Doubled:
+        """Return the sum of all entries, or over one axis."""
+        pair = (
+            a.ravel() if axis is None else np.moveaxis(a, axis, -1) for a in (self.high, self.low)
+        )
+        return Doubled(*total(DoubleDouble(*pair)))
+
+
+def _doubled(a: Any) -> Doubled:
+    return a if isinstance(a, Doubled) else Doubled(a)
+
+
+def _pair(a: Any) -> DoubleDouble:
+    a = _doubled(a)
+    return DoubleDouble(a.high, a.low)
+
+
+def high(a: Any) -> Array:
+    """Return an array rounded to floats."""
+    return a.high if isinstance(a, Doubled) else a
+
+
+def zeros(shape: tuple[int, ...], *, like: Any) -> Any:
+    """Return zeros of the kind of an array."""
+    return Doubled(np.zeros(shape)) if isinstance(like, Doubled) else np.zeros(shape)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Choose entries of two arrays of one kind."""
+    if isinstance(a, Doubled):
+        return Doubled(np.where(condition, a.high, b.high), np.where(condition, a.low, b.low))
+    return np.where(condition, a, b)
+
+
+def each(change: Any, a: Any) -> Any:
+    """Return what a linear change of places, without sums, makes of an array of either kind."""
+    return Doubled(change(a.high), change(a.low)) if isinstance(a, Doubled) else change(a)

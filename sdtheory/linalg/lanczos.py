@@ -45,10 +45,13 @@ from sdtheory.validation import Array, InvalidInputError
 
 (_syevd,) = (cast(Any, f) for f in get_lapack_funcs(("syevd",), dtype=np.dtype(float)))
 
-#: Ritz values up to this size, relative to the largest, are zero.
-_ROUNDING = 16 * float(np.finfo(float).eps)
-#: Q^T G Q further from symmetric than this, relative to its size, is no rounding.
-_ASYMMETRY = 1e-10
+#: Machine epsilons, times the norm of G, up to which Ritz values are zero.
+_ROUNDING = 16
+#: Q^T G Q further from symmetric than this, relative to the norm of G, is no rounding; in lower
+#: precision, so many machine epsilons.
+_ASYMMETRY, _ULPS = 1e-10, 64
+#: Random vectors that tell the norm of G.
+_PROBES = 3
 
 
 class Lanczos:
@@ -60,9 +63,14 @@ class Lanczos:
         Maps (n, p) to G times it.
     y : ndarray of shape (n, q)
         Labels, not all zero.
+    ulp : float, optional
+        Machine epsilon of the products, where that is not of floats.
 
     Attributes
     ----------
+    norm : float
+        Estimate of the Frobenius norm of G, known after the first product. It
+        sees all entries, also where the labels do not reach.
     T : ndarray of shape (k, k)
         ``Q^T G Q``.
     blocks : int
@@ -72,9 +80,16 @@ class Lanczos:
         products.
     """
 
-    def __init__(self, product: Callable[[Array], Array], y: Array) -> None:
+    def __init__(
+        self,
+        product: Callable[[Array], Array],
+        y: Array,
+        ulp: float = float(np.finfo(float).eps),
+    ) -> None:
         self._product = product
-        self._next, self._coupling = _orthonormal(y, 0.0)
+        self._ulp = ulp
+        self.norm = 0.0
+        self._next, self._coupling = _orthonormal(y, np.empty((len(y), 0)), 0.0)
         self._labels = self._coupling
         n, width = self._next.shape
         self._storage = np.empty((n, 8 * width), order="F")
@@ -111,7 +126,16 @@ class Lanczos:
         self._storage[:, start:stop] = block
         self._size, self._last = stop, block.shape[1]
 
-        rest = np.array(self._product(block), dtype=float).reshape(block.shape)
+        given = block
+        if start == 0:  # a few random vectors go through the first product
+            probes = np.random.default_rng(0).standard_normal((len(block), _PROBES))
+            given = np.concatenate([block, probes], axis=1)
+        rest = np.array(self._product(given), dtype=float).reshape(given.shape)
+        if start == 0:
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.norm = float(scipy.linalg.norm(rest[:, -_PROBES:], check_finite=False))
+            self.norm /= float(np.sqrt(_PROBES))
+            rest = rest[:, :-_PROBES]
         inner = times(self.basis.T, rest)
         if not np.all(np.isfinite(inner)):  # of which each entry is a sum over a column
             raise InvalidInputError(
@@ -131,19 +155,20 @@ class Lanczos:
         expected = np.zeros((start, block.shape[1]))
         if start:
             expected[start - self._coupling.shape[1] :] = self._coupling.T
-        size = float(np.max(np.abs(T)))
+        size = self.norm = max(self.norm, float(np.max(np.abs(T))))
         skew = max(_largest(inner[:start] - expected), _largest(own - own.T))
-        if skew > _ASYMMETRY * size:
+        if skew > max(_ASYMMETRY, _ULPS * self._ulp) * size:
             raise InvalidInputError(
                 f"gram is not symmetric: inner products u^T G v and v^T G u differ by {skew:.3g} "
                 f"(largest {size:.3g}). A Gram matrix is symmetric; check the product, and that "
-                f"it is computed in double precision."
+                f"its dtype is that in which it is computed."
             )
         self.skew = max(self.skew, skew)
         T[start:, start:] = (own + own.T) / 2
         self.T = T
         self.blocks += 1
-        self._next, self._coupling = _orthonormal(rest, _ROUNDING * size)
+        self._next, self._coupling = _orthonormal(rest, self.basis, _ROUNDING * self._ulp * size)
+        self.skew = max(self.skew, _largest(rest - times(self._next, self._coupling)))
 
     def quadrature(self) -> Quadrature:
         """Return both rules.
@@ -154,8 +179,9 @@ class Lanczos:
             If G is indefinite beyond rounding.
         """
         theta, U = _eigh(self.T)
-        size = float(np.max(np.abs(theta)))
-        accepted = len(self._storage) * float(np.finfo(float).eps) * size
+        size = max(self.norm, float(np.max(np.abs(theta))))
+        accepted = max(len(self._storage), _ROUNDING) * self._ulp * size
+        zero = _ROUNDING * self._ulp * size
         if theta[0] < -accepted:
             raise InvalidInputError(
                 f"gram is indefinite: it has an eigenvalue of at most {theta[0]:.6g} (largest "
@@ -164,7 +190,7 @@ class Lanczos:
             )
         # the block that makes T's Schur complement vanish
         tail = self._coupling @ U[self._size - self._last :]
-        corner = (tail / np.maximum(theta, _ROUNDING * size)) @ tail.T
+        corner = (tail / np.maximum(theta, zero)) @ tail.T
         width = len(corner)
         T = np.zeros((self._size + width,) * 2)
         T[: self._size, : self._size] = self.T
@@ -174,8 +200,8 @@ class Lanczos:
         nodes, V = _eigh(T)
         nodes[:width] = 0.0
         return Quadrature(
-            rounding=max(self.skew, float(np.finfo(float).eps) * size),
-            nodes=np.where(theta > _ROUNDING * size, theta, 0.0),
+            rounding=max(self.skew, (8 + np.sqrt(len(theta))) * self._ulp * size),
+            nodes=np.where(theta > zero, theta, 0.0),
             roots=U[: len(self._labels)].T @ self._labels,
             vectors=U,
             tail=tail,
@@ -201,7 +227,8 @@ class Quadrature:
         (c I + G) a = y at a = Q U zeta is ``-tail @ zeta``.
     radau_nodes, radau_roots : ndarray of shape (k + p,), (k + p, q)
     rounding : float
-        Estimate of the error of the products, in the norm of G.
+        Estimate of the error of the products, in the norm of G: what they showed, and as
+        many machine epsilons as an eigendecomposition of this size leaves, times its norm.
     """
 
     nodes: Array
@@ -261,15 +288,22 @@ def _eigh(a: Array) -> tuple[Array, Array]:
     return values, vectors
 
 
-def _orthonormal(block: Array, tolerance: float) -> tuple[Array, Array]:
-    """Return Q and B with block = Q B, without directions up to the tolerance in size."""
+def _orthonormal(block: Array, basis: Array, tolerance: float) -> tuple[Array, Array]:
+    """Return Q, orthogonal to the basis, and B with block = Q B up to the tolerance.
+
+    Directions of the size of rounding, once normalised, need not be orthogonal to the basis
+    any more: what falls to half on being projected again is rounding, and dropped.
+    """
     if block.shape[1] == 1:
         length = float(scipy.linalg.norm(block[:, 0]))
-        kept = int(length > tolerance)
-        return block[:, :kept] / (length or 1.0), np.full((kept, 1), length)
-    Q, sizes, B = scipy.linalg.svd(block, full_matrices=False)
-    kept = sizes > max(tolerance, float(np.finfo(float).eps) * sizes[0])
-    return Q[:, kept], sizes[kept, None] * B[kept]
+        Q = block[:, : int(length > tolerance)] / (length or 1.0)
+    else:
+        Q, sizes, _ = scipy.linalg.svd(block, full_matrices=False)
+        Q = Q[:, sizes > max(tolerance, float(np.finfo(float).eps) * sizes[0])]
+    if basis.shape[1] and Q.shape[1]:
+        Q = Q - times(basis, times(basis.T, Q))
+        Q = np.linalg.qr(Q[:, np.linalg.norm(Q, axis=0) > 1 / 2])[0]
+    return Q, times(Q.T, block)
 
 
 def _largest(a: Array) -> float:

@@ -11,8 +11,8 @@ r_2 = f''). Nothing here forms G, its inverse or a matrix of second
 differences.
 
 The knots are cut into P stretches of L, all of which are swept at once by
-`sdtheory.linalg.sweeps`, or, where Numba is installed and knots are many, with the
-same bits by `sdtheory.linalg.compiled_sweeps`. A stretch is a Kalman filter
+`sdtheory.linalg.sweeps`, in floats or in double-double arithmetic: the kind of
+the labels decides. A stretch is a Kalman filter
 *conditional on its first state*, so that variances start at zero and no
 diffuse prior is needed; it leaves X_end = A X + b + C r_end and
 r = A^T r_end + eta - J X, with C and J sums of positive semidefinite terms. A
@@ -30,28 +30,27 @@ of Bayesian smoothers", IEEE TAC 66 (2021) 299-306 (the composition rule).
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
-from types import ModuleType
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from sdtheory.linalg import sweeps
-from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, halley_step, middle
+from sdtheory.linalg.double_double import Doubled, each, high, two_sum, zeros
+from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed
 from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
-#: A relative step below this leaves an error of its square.
-_NEAR = 2.0**-24
+#: A relative step below this leaves an error of its square: in floats, and in double-doubles.
+_NEAR, _NEARER = 2.0**-24, 2.0**-49
 #: Knots that a first guess is made from, where there are many more.
 _THINNED = 5000
-#: Knots from which compiled sweeps repay the time that it takes to load them.
-_COMPILED = 100_000
+#: Most corrections of a solution in double-double arithmetic, and how small the last one is.
+_CORRECTIONS, _CORRECTED = 8, 2.0**-85
 
 
 @dataclass(frozen=True)
@@ -90,22 +89,33 @@ class Knots:
         """Number of inputs."""
         return len(self.index)
 
-    def average(self, y: Array) -> Array:
-        """Return the mean label at each knot, shape (k, q), of labels (n, q)."""
+    def average(self, y: Array) -> Doubled:
+        """Return the mean label at each knot, shape (k, q), of labels (n, q).
+
+        Its error is below 2^-100 of the largest label.
+        """
         inside = self.index >= 0
-        at = self.index[inside]
+        at, y = self.index[inside], y[inside]
         if len(at) == len(self.x):  # no repetition: a permutation
             means = np.empty((len(self.x), y.shape[1]))
-            means[at] = y[inside]
-            return means
-        sums = [np.bincount(at, column, minlength=len(self.x)) for column in y[inside].T]
-        return np.stack(sums, axis=1) / self.counts[:, None]
+            means[at] = y
+            return Doubled(means)
+        sums = zeros((len(self.x), y.shape[1]), like=Doubled(0.0))
+        unit = 2.0 ** np.frexp(np.max(np.abs(y), initial=0.0))[1]
+        for digits in (25, 50, None):  # sums of a few leading digits are exact
+            part = (
+                y if digits is None else np.round(y * (2.0**digits / unit)) * (unit / 2.0**digits)
+            )
+            y = y - part
+            columns = [np.bincount(at, column, minlength=len(self.x)) for column in part.T]
+            sums = sums + np.stack(columns, axis=1)
+        return sums / self.counts[:, None]
 
-    def spread(self, values: Array) -> Array:
+    def spread(self, values: Any) -> Any:
         """Return values at the knots, (k, q), as values at the inputs, (n, q); 0 at the ends."""
         if len(values) == 0:
-            return np.zeros((self.n, values.shape[1]))
-        return np.where(self.index[:, None] >= 0, values[self.index], 0.0)
+            return zeros((self.n, values.shape[1]), like=values)
+        return each(lambda a: np.where(self.index[:, None] >= 0, a[self.index], 0.0), values)
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ class Fit:
 
     Attributes
     ----------
-    values : ndarray of shape (k, q), or (L, q, P) as `Spline.cut` makes it
+    values : ndarray or Doubled of shape (k, q), or (L, q, P) as `Spline.cut` makes it
         ``G (c I + G)^{-1} y``, not a difference of y where that would cancel.
     residual : ndarray of the same shape
         ``c (c I + G)^{-1} y``, c times the dual vector, likewise.
@@ -123,9 +133,9 @@ class Fit:
         between knots.
     """
 
-    values: Array
-    residual: Array
-    curvature: Array
+    values: Any
+    residual: Any
+    curvature: Any
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,8 @@ class Spline:
         m in R(f) = int (f^(m))^2: 1 is the bridge, 2 the beam.
     length : int
         Knots in a stretch, L.
+    gap_errors : ndarray of shape (k + 1,), optional
+        What the distances are larger by than `gaps`, zero by default.
     """
 
     gaps: Array
@@ -151,12 +163,15 @@ class Spline:
     n: int
     order: int
     length: int
+    gap_errors: Array | None = None
 
     @classmethod
     def through(cls, knots: Knots, order: int) -> Spline:
         """Choose the length of the stretches from the number of knots."""
-        gaps = np.diff(np.concatenate([[0.0], knots.x, [1.0]]))
-        return cls(gaps, knots.counts, knots.n, order, max(2, math.isqrt(len(gaps)) // 3))
+        at = np.concatenate([[0.0], knots.x, [1.0]])
+        gaps, errors = two_sum(at[1:], -at[:-1])
+        length = max(2, math.isqrt(len(gaps)) // 3)
+        return cls(gaps, knots.counts, knots.n, order, length, errors)
 
     def mirrored(self) -> Spline:
         """Return the same spline swept from right to left in other stretches.
@@ -165,15 +180,19 @@ class Spline:
         estimates them.
         """
         length = self.length * 4 // 3 + 1
-        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length)
+        errors = None if self.gap_errors is None else self.gap_errors[::-1]
+        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length, errors)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(L, P): the knots, and a point without a label at x = 1, filled up to P L."""
         return self.length, -(-len(self.gaps) // self.length)
 
-    def cut(self, values: Array) -> Array:
+    def cut(self, values: Any) -> Any:
         """Reshape (k, ...) to (L, ..., P), padded with zeros."""
+        return each(self._cut, values)
+
+    def _cut(self, values: Array) -> Array:
         length, stretches = self.shape
         padded = np.zeros((stretches * length, *values.shape[1:]))
         padded[: len(values)] = values
@@ -195,46 +214,41 @@ class Spline:
         return self.cut(self.gaps)
 
     @cached_property
+    def _exact_gaps(self) -> Doubled:
+        return self.cut(Doubled(self.gaps, self.gap_errors))
+
+    @cached_property
     def simple(self) -> bool:
         """Whether no input is repeated."""
         return bool(np.all(self.counts == 1))
 
-    def inner(self, a: Array, b: Array) -> float:
+    def inner(self, a: Any, b: Any) -> Any:
         """Return the inner product of two cut arrays that counts every input."""
+        if isinstance(a, Doubled):
+            return (a * b if self.simple else a * b * self.weights).total()
         if self.simple:
             return float(np.sum(np.einsum("iqp,iqp->p", a, b)))
         return float(np.sum(np.einsum("ip,iqp,iqp->p", self.weights[:, 0], a, b)))
 
-    def resolvent(self, c: float) -> Resolvent:
-        """Factorise (c I + G) for right sides to come."""
+    def resolvent(self, c: float, *, precise: bool = False) -> Resolvent:
+        """Factorise (c I + G) for right sides to come, in floats or in double-doubles."""
         m = self.order
         length, stretches = self.shape
-        # lengths in units of `unit`, f^(m) in units of unit^-m
-        unit = float(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0))
+        # lengths in units of `unit`, f^(m) in units of unit^-m; a power of two, which is exact
+        unit = 2.0 ** round(math.log2(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0)))
+        like = self._exact_gaps if precise else self._gaps
+        scale = Doubled(unit ** (2 * m - 1)) / (Doubled(float(self.n)) * c)
         factors = Factors(
             unit,
-            self._gaps / unit,
-            self.weights[:, 0] * (unit ** (2 * m - 1) / (self.n * c)),
-            *np.empty((2, length, m, stretches)),
-            *np.empty((2, length, stretches)),
+            like * (1 / unit),
+            self.weights[:, 0] * (scale if precise else float(scale)),
+            *(zeros((length, m, stretches), like=like) for _ in range(2)),
+            *(zeros((length, stretches), like=like) for _ in range(2)),
         )
-        ends = _sweeps(length * stretches).factorise(factors)
-        return Resolvent(self, factors, _joining(*ends))
+        return Resolvent(self, factors, _joining(*sweeps.factorise(factors)))
 
 
-@cache
-def _compiled() -> ModuleType:
-    if importlib.util.find_spec("numba") is None:
-        return sweeps
-    return importlib.import_module("sdtheory.linalg.compiled_sweeps")
-
-
-def _sweeps(knots: int) -> ModuleType:
-    """Return the module that sweeps so many knots."""
-    return _compiled() if knots >= _COMPILED else sweeps
-
-
-def _joining(A: Array, C: Array, J: Array) -> Array:
+def _joining(A: Any, C: Any, J: Any) -> Any:
     """Return the banded matrix for the states and costates (X_k, r_k) where stretches meet.
 
     Rows: f = 0 and, for the beam, zero moment at x = 0; the two relations of
@@ -243,9 +257,9 @@ def _joining(A: Array, C: Array, J: Array) -> Array:
     m, _, stretches = A.shape
     size = 2 * m * (stretches + 1)
     band = 3 * m - 1
-    matrix = np.zeros((2 * band + 1, size))
+    matrix = zeros((2 * band + 1, size), like=A)
 
-    def put(row: int, column: int, values: Array | float, count: int = stretches) -> None:
+    def put(row: int, column: int, values: Any, count: int = stretches) -> None:
         # entry (row, column) of every block, 2m apart
         matrix[band + row - column, column : column + 2 * m * count : 2 * m] = values
 
@@ -264,6 +278,55 @@ def _joining(A: Array, C: Array, J: Array) -> Array:
     return matrix
 
 
+def _solve_banded(matrix: Any, right: Any, band: int) -> Any:
+    """Solve a banded system; in double-doubles by corrections, or by elimination."""
+
+    def rough(right: Array) -> Array:
+        return scipy.linalg.solve_banded((band, band), high(matrix), right, check_finite=False)
+
+    if not isinstance(matrix, Doubled):
+        return rough(right)
+    size = right.shape[0]
+    found, last = Doubled(rough(right.high)), math.inf
+    for _ in range(_CORRECTIONS):
+        rest = each(np.copy, right)
+        for k in range(-band, band + 1):  # entries k below the diagonal
+            rows = slice(max(k, 0), size + min(k, 0))
+            columns = slice(max(-k, 0), size - max(k, 0))
+            rest[rows] -= matrix[band + k, columns][:, None] * found[columns]
+        step = rough(high(rest))
+        if np.all(np.abs(step) <= _CORRECTED * np.abs(found.high)):
+            return found + step
+        change = float(np.max(np.abs(step)))
+        if not change < last / 2:
+            break
+        found, last = found + step, change
+    # sums of large terms that cancel, where elimination in order forms none
+    return _eliminated(matrix, each(np.copy, right), band)
+
+
+def _eliminated(matrix: Doubled, right: Doubled, band: int) -> Doubled:
+    """Solve a banded system by elimination with pivots, as LAPACK does it in floats."""
+    size = right.shape[0]
+    full = zeros((size, size), like=matrix)
+    for k in range(-band, band + 1):
+        columns = np.arange(max(-k, 0), size - max(k, 0))
+        full[columns + k, columns] = matrix[band + k, columns]
+    for k in range(size):
+        end, stop = min(k + band + 1, size), min(k + 2 * band + 1, size)
+        pivot = k + int(np.argmax(np.abs(full.high[k:end, k])))
+        for a in (full, right):
+            a[[k, pivot]] = a[[pivot, k]]
+        factors = full[k + 1 : end, k] / full[k, k]
+        full[k + 1 : end, k:stop] -= factors[:, None] * full[k : k + 1, k:stop]
+        right[k + 1 : end] -= factors[:, None] * right[k : k + 1]
+    for k in reversed(range(size)):
+        stop = min(k + 2 * band + 1, size)
+        known = full[k, k + 1 : stop][:, None] * right[k + 1 : stop]
+        right[k] = (right[k] - known.total(axis=0)) / full[k, k]
+    return right
+
+
 @dataclass(frozen=True)
 class Resolvent:
     """(c I + G)^{-1}, factorised.
@@ -273,40 +336,42 @@ class Resolvent:
     spline : Spline
     factors : Factors
         Of all stretches.
-    joining : ndarray
+    joining : ndarray or Doubled
         Banded matrix that joins them.
     """
 
     spline: Spline
     factors: Factors
-    joining: Array
+    joining: Any
 
     def fit(self, y: Array) -> Fit:
         """Smooth labels of shape (k, q) at the knots."""
         fit = self.sweep(self.spline.cut(y))
         return Fit(*(self.spline.join(a) for a in (fit.values, fit.residual, fit.curvature)))
 
-    def sweep(self, labels: Array) -> Fit:
+    def sweep(self, labels: Any) -> Fit:
         """Smooth labels of shape (L, q, P), zero where they are filled up."""
         m, (length, stretches), q = self.spline.order, self.spline.shape, labels.shape[1]
-        loops = _sweeps(length * stretches)
-        predicted = np.empty_like(labels)
-        b, eta = loops.forward(labels, self.factors, predicted)
+        predicted, *results = (zeros(labels.shape, like=labels) for _ in range(4))
+        b, eta = sweeps.forward(labels, self.factors, predicted)
 
         # (X_0, r_0, X_1, r_1, ...), ends included
-        right = np.zeros((2 * m * (stretches + 1), q))
-        blocks = np.concatenate([b, eta]).transpose(2, 0, 1)  # (P, 2m, q)
-        right[m:-m] = -blocks.reshape(-1, q)
-        band = 3 * m - 1
-        ends = scipy.linalg.solve_banded((band, band), self.joining, right, check_finite=False)
-        ends = ends.reshape(stretches + 1, 2 * m, q).transpose(1, 2, 0)
-        state = np.ascontiguousarray(ends[:m, :, :-1])
-        costate = np.ascontiguousarray(ends[m:, :, 1:])
+        right = zeros((2 * m * (stretches + 1), q), like=labels)
+        rows = zeros((stretches, 2 * m, q), like=labels)
+        for part, first in ((b, 0), (eta, m)):
+            rows[:, first : first + m] = each(lambda a: a.transpose(2, 0, 1), part)
+        right[m:-m] = -each(lambda a: a.reshape(-1, q), rows)
+        ends = _solve_banded(self.joining, right, 3 * m - 1)
+        ends = each(lambda a: a.reshape(stretches + 1, 2 * m, q).transpose(1, 2, 0), ends)
+        state = each(np.ascontiguousarray, ends[:m, :, :-1])
+        costate = each(np.ascontiguousarray, ends[m:, :, 1:])
 
-        values, residual = np.empty_like(labels), np.empty_like(labels)
-        curvature = np.empty_like(labels) if m == 2 else np.zeros(labels.shape)
-        results = values, residual, curvature
-        loops.backward((labels, predicted), (state, costate), self.factors, results)
+        sweeps.backward(
+            (labels, predicted),
+            (state, costate),
+            self.factors,
+            (results[0], results[1], results[2]),
+        )
         filled = len(self.spline.counts) - (stretches - 1) * length
         for a in results:
             a[filled:, :, -1] = 0.0
@@ -346,26 +411,26 @@ class Root:
         Cut.
     resolvent : Resolvent
         At c, but for the last step.
-    shrunk : ndarray of shape (L, q, P)
+    shrunk : ndarray or Doubled of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
     sensitivity : float
         Relative change of c per relative change of rho.
     error : float
-        Relative error of c that one machine epsilon in the residual energy
-        and the last step leave; not that of the fit.
+        Relative error of c that rounding of the residual energy and of c, and
+        the last step leave; not that of the fit.
     evaluations : int
     """
 
     c: float
     fit: Fit
     resolvent: Resolvent
-    shrunk: Array
+    shrunk: Any
     sensitivity: float
     error: float
     evaluations: int
 
 
-def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | None) -> Root:
+def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
     As in `sdtheory.multiplier`: Halley's method on 1/||w|| in mu = 1/c, and the
@@ -375,62 +440,57 @@ def solve(spline: Spline, y: Array, excess: float, slack: float, start: float | 
     Parameters
     ----------
     spline : Spline
-    y : ndarray of shape (L, q, P)
-        Labels at the knots, cut.
-    excess : float
+    y : ndarray or Doubled of shape (L, q, P)
+        Labels at the knots, cut. Their kind is that of all arithmetic.
+    excess : float or Doubled
         ||y||^2 - rho^2, positive.
-    slack : float
+    slack : float or Doubled
         rho^2 less the energy that no fit can reach, positive.
     start : float, optional
         First c to try.
     """
-    if start is None:
-        # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
-        mu = excess / slack / (1 + math.sqrt(1 + excess / slack)) / _trace(spline)
-    else:
-        mu = 1 / start
+    precise = isinstance(y, Doubled)
+    near, share = _NEARER if precise else _NEAR, float(excess / slack)
+    # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
+    first = share / (1 + math.sqrt(1 + share)) / _trace(spline)
+    mu = first if start is None else 1 / start
 
     def mismatch(fit: Fit) -> float:
         # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
-        if excess < slack:
+        if share < 1:
             lost = spline.inner(fit.values, y) + spline.inner(fit.values, fit.residual)
-            return (excess - lost) / slack
-        return spline.inner(fit.residual, fit.residual) / slack - 1
+            return float((excess - lost) / slack)
+        return float(spline.inner(fit.residual, fit.residual) / slack - 1)
 
-    low, high = 0.0, math.inf
-    for evaluations in range(1, MAX_EVALUATIONS + 1):
-        resolvent = spline.resolvent(1 / mu)
+    def evaluate(at: Array, _: Any) -> tuple[float, float, float, float]:
+        nonlocal last
+        resolvent = spline.resolvent(1 / float(at[0]), precise=precise)
         fit = resolvent.sweep(y)
         shrunk = resolvent.sweep(fit.residual)
         relative = mismatch(fit)
-        steepness = spline.inner(fit.residual, shrunk.values) / slack
-        curving = spline.inner(shrunk.values, shrunk.values) / slack
+        steepness = float(spline.inner(fit.residual, shrunk.values) / slack)
+        curving = float(spline.inner(shrunk.values, shrunk.values) / slack)
         if not (steepness > 0 and math.isfinite(relative)):
-            break
-        low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
-        step = float(halley_step(relative, 1 + relative, steepness, curving))
-        if abs(step) <= _NEAR:
-            # d fit / d log mu = shrunk: to first order, which leaves step^2
-            moved = Fit(
-                _plus(fit.values, step, shrunk.values),
-                _plus(fit.residual, -step, shrunk.values),
-                _plus(fit.curvature, step, shrunk.curvature),
-            )
-            rounding = float(np.finfo(float).eps) * min(excess / slack, 1.0)
-            error = rounding / steepness + step * step
-            c = 1 / (mu * (1 + step))
-            return Root(c, moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
-        following = mu * (1 + step)
-        if not low < following < high:
-            following = float(middle(low, high))
-        mu = following
-    raise NoRootError
+            raise NoRootError
+        last = resolvent, fit, shrunk, steepness
+        return relative, 1 + relative, steepness, curving
 
-
-def _plus(a: Array, step: float, b: Array) -> Array:
-    """Return a + step b, in the memory of a."""
-    a += step * b
-    return a
+    last: Any = None
+    found, steps, evaluations = bracketed(evaluate, np.array([mu]), near=near, most=MAX_EVALUATIONS)
+    c, step = 1 / float(found[0]), float(steps[0])
+    if not abs(step) <= near:
+        raise NoRootError
+    resolvent, fit, shrunk, steepness = last
+    # d fit / d log mu = shrunk: to first order, which leaves step^2
+    moved = Fit(
+        fit.values + step * shrunk.values,
+        fit.residual - step * shrunk.values,
+        fit.curvature + step * shrunk.curvature,
+    )
+    ulp = float(np.finfo(float).eps)
+    rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
+    error = rounding + 4 * ulp + step * step
+    return Root(c / (1 + step), moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
 
 
 def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:

@@ -1,16 +1,16 @@
 """Sweeps through all stretches of a spline at once, row by row of arrays (L, ..., P).
 
 What `sdtheory.linalg.smoother` is made of; its module docstring says what these compute.
-`sdtheory.linalg.compiled_sweeps` has the same functions, operation for operation.
+Arrays hold floats or, for twice the precision, are `sdtheory.linalg.double_double.Doubled`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sdtheory.validation import Array
+from sdtheory.linalg.double_double import high, where, zeros
 
 
 class Factors(NamedTuple):
@@ -31,30 +31,29 @@ class Factors(NamedTuple):
     """
 
     unit: float
-    gaps: Array
-    precision: Array
-    response: Array
-    covariance: Array
-    ratio: Array
-    gain: Array
+    gaps: Any
+    precision: Any
+    response: Any
+    covariance: Any
+    ratio: Any
+    gain: Any
 
 
-def factorise(factors: Factors) -> tuple[Array, Array, Array]:
+def factorise(factors: Factors) -> tuple[Any, Any, Any]:
     """Filter the covariances from left to right; return A, C and J, shape (m, m, P).
 
     All but the unit, gaps and precision of `factors` is overwritten.
     """
     m, stretches = factors.response.shape[1:]
-    A = np.zeros((m, m, stretches))
+    A, C, J = (zeros((m, m, stretches), like=factors.gaps) for _ in range(3))
     A[range(m), range(m)] = 1.0
-    C, J = np.zeros_like(A), np.zeros_like(A)
     for h, p, response, covariance, ratio, gain in zip(*factors[1:], strict=True):
         if m == 2:
             A[0] += h * A[1]
             C[0] += h * C[1]
             C[:, 0] += h * C[:, 1]
             half = h * h / 2
-            C[0, 0] += half * h * (2 / 3)
+            C[0, 0] += half * h * 2 / 3
             C[0, 1] += half
             C[1, 0] += half
         C[-1, -1] += h
@@ -66,20 +65,20 @@ def factorise(factors: Factors) -> tuple[Array, Array, Array]:
         A[1:] -= covariance[1:, None] * weighted
         A[0] *= ratio
         if m == 2:
-            C[1, 1] -= covariance[1] ** 2 * gain
+            C[1, 1] -= covariance[1] * covariance[1] * gain
         C[0] *= ratio
         C[1:, 0] = C[0, 1:]
     return A, C, J
 
 
-def forward(labels: Array, factors: Factors, predicted: Array) -> tuple[Array, Array]:
+def forward(labels: Any, factors: Factors, predicted: Any) -> tuple[Any, Any]:
     """Filter labels of shape (L, q, P) from left to right; return b and eta, shape (m, q, P).
 
     The predictions, of the shape of the labels, are overwritten.
     """
     _, q, stretches = labels.shape
     m = factors.response.shape[1]
-    b, eta = np.zeros((2, m, q, stretches))
+    b, eta = (zeros((m, q, stretches), like=labels) for _ in range(2))
     for i, (y, gain) in enumerate(zip(labels, factors.gain, strict=True)):
         if m == 2:
             b[0] += factors.gaps[i] * b[1]
@@ -91,10 +90,10 @@ def forward(labels: Array, factors: Factors, predicted: Array) -> tuple[Array, A
 
 
 def backward(
-    given: tuple[Array, Array],
-    ends: tuple[Array, Array],
+    given: tuple[Any, Any],
+    ends: tuple[Any, Any],
     factors: Factors,
-    results: tuple[Array, Array, Array],
+    results: tuple[Any, Any, Any],
 ) -> None:
     """Smooth from right to left.
 
@@ -121,10 +120,11 @@ def backward(
             future += covariance[j] * costate[j]
         w = factors.ratio[i] * (y - mean - future)
         jump = factors.precision[i] * w
-        # where little is left of a label, the difference is the more accurate of the two: the
-        # sums suffer from steep slopes between labels that are nearly interpolated
-        close = 2 * np.abs(w) <= np.abs(y)
-        values[i] = np.where(close, y - w, mean + future + covariance[0] * jump)
+        # the fit, as what is left of the label or as a sum: the terms' sizes tell which is the more
+        # accurate; the sum suffers from steep slopes between labels that are nearly interpolated
+        terms = mean, future, covariance[0] * jump
+        difference, total = (sum(np.abs(high(a)) for a in given) for given in ((y, w), terms))
+        values[i] = where(difference <= total, y - w, terms[0] + terms[1] + terms[2])
         residual[i] = w
         costate[0] += jump
         if m == 2:

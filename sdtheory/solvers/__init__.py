@@ -31,7 +31,14 @@ from sdtheory.solvers import eigh, krylov, spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
 from sdtheory.solvers.operator import KernelOperator
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, as_gram, as_number, as_rounds
+from sdtheory.validation import (
+    Array,
+    InvalidInputError,
+    as_gram,
+    as_number,
+    as_rounds,
+    machine_epsilon,
+)
 
 Solver = Literal["auto", "eigh", "krylov", "spline"]
 SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "krylov", "spline")
@@ -137,16 +144,23 @@ def distill(
         if name == "spline":
             return spline.solve(gram.kernel, gram.x, start, tolerance=reached)
         if name == "krylov":
-            return krylov.solve(given.gram, start, tolerance=reached, max_products=max_products)
+            return krylov.solve(
+                given.gram, start, ulp=given.ulp, tolerance=reached, max_products=max_products
+            )
         if name == "stored":
             return krylov.solve(
                 given.matrix(),
                 start,
+                ulp=given.ulp,
                 tolerance=known,
                 max_products=_TRIED_STORED,
                 labels=_LABELS,
             )
-        chain = eigh.solve(given.spectrum(), start)
+        if isinstance(gram, Spectrum):
+            chain = eigh.solve(gram, start)
+        else:
+            matrix = given.matrix()
+            chain = eigh.solve(Spectrum.of(matrix, given.ulp), start, matrix, given.ulp)
         _refuse_lost_digits(chain, known)
         return chain
 
@@ -161,23 +175,26 @@ def distill(
 class _Given:
     """What was passed as gram, checked; stored and diagonalised once, where a solver needs it."""
 
-    def __init__(self, gram: Any, n: int) -> None:
+    def __init__(self, gram: Any, n: int, ulp: float) -> None:
         self.gram, self.n = gram, n
+        #: machine epsilon of the entries
+        self.ulp = ulp
 
     @classmethod
     def checked(cls, gram: Any) -> _Given:
         if isinstance(gram, Spectrum):
-            return cls(gram, gram.n)
+            return cls(gram, gram.n, ULP)
         if not (isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram)):
             matrix = as_gram(gram, copy=False)
-            return cls(matrix, len(matrix))
+            return cls(matrix, len(matrix), machine_epsilon(gram))
         rows, columns = gram.shape
         if rows != columns or rows == 0 or np.dtype(gram.dtype).kind not in "fiub":
             raise InvalidInputError(
                 f"gram must be a square, real, non-empty operator, but has shape {gram.shape} "
                 f"and dtype {gram.dtype}. Pass products with G = k(x, x) / n."
             )
-        return cls(gram, rows)
+        ulp = gram.precision if isinstance(gram, KernelOperator) else machine_epsilon(gram)
+        return cls(gram, rows, ulp)
 
     def matrix(self) -> Array:
         """Return all entries of G."""
@@ -186,9 +203,6 @@ class _Given:
         elif scipy.sparse.issparse(self.gram):
             self.gram = as_gram(self.gram.toarray(), copy=False)
         return self.gram
-
-    def spectrum(self) -> Spectrum:
-        return self.gram if isinstance(self.gram, Spectrum) else Spectrum.of(self.matrix())
 
 
 def _as_tolerance(tolerance: Any, solver: str) -> float:

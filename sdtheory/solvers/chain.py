@@ -376,10 +376,10 @@ class Start:
             y_error=np.zeros(1) if solver == "krylov" else None,
         )
 
-    def infeasible(self, energy: float) -> InfeasibleToleranceError:
+    def infeasible(self, energy: float, *, rank_decision: bool = False) -> InfeasibleToleranceError:
         """Return the error for labels of which no fit reaches this energy."""
         smallest = float(np.ldexp(energy / len(self.labels), 2 * self.exponent))
-        return InfeasibleToleranceError(self.tolerance, smallest)
+        return InfeasibleToleranceError(self.tolerance, smallest, rank_decision)
 
 
 def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tuple[int, int]]:

@@ -15,14 +15,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sdtheory.linalg import double_double as dd
 from sdtheory.multiplier import SMALLEST
 from sdtheory.recursion import Trajectory, run
-from sdtheory.solvers.chain import PROBES, Chain, Outcome, Start, ending, root_mean_square
+from sdtheory.solvers.chain import PROBES, ULP, Chain, Outcome, Start, ending, root_mean_square
 from sdtheory.spectrum import Spectrum, backward_error
-from sdtheory.validation import Array
+from sdtheory.validation import Array, InfeasibleToleranceError
 
 #: Above this, an error to first order says nothing.
 _LOST = 0.1
+#: Above this, the eigensolver's part of an error is measured, in so many products at most.
+_CLOSER, _PRODUCTS = 1e-6, 64
+#: Rows that are multiplied at a time.
+_ROWS = 32
+#: Machine epsilons of sqrt(G_ii G_jj) that the entries of a Gram matrix may be off by.
+_ENTRIES = 4
 
 
 @dataclass(frozen=True)
@@ -42,13 +49,24 @@ class _Fits:
         return self.spectrum.from_eigenbasis(np.where(d > 0, z / (self.trajectory.c[t] + d), 0.0))
 
 
-def solve(spectrum: Spectrum, start: Start) -> Chain:
+def solve(spectrum: Spectrum, start: Start, matrix: Array | None = None, ulp: float = ULP) -> Chain:
     """Run the recursion in the eigenbasis of G.
+
+    `c_error` is an estimate to first order, not a bound; it is infinite where it
+    exceeds a tenth. It takes G to be uncertain by `Spectrum.error`, in the worst
+    direction, and the labels by rounding. Where that exceeds 1e-6 and the matrix is
+    at hand, residuals in double-double arithmetic measure the eigensolver's part
+    instead. The entries of G then count as rounded independently, by 4 machine
+    epsilon of their dtype.
 
     Parameters
     ----------
     spectrum : Spectrum
     start : Start
+    matrix : ndarray of shape (n, n), optional
+        What was diagonalised.
+    ulp : float
+        Machine epsilon of its entries.
 
     Raises
     ------
@@ -59,9 +77,18 @@ def solve(spectrum: Spectrum, start: Start) -> Chain:
     """
     z = spectrum.to_eigenbasis(start.given)
     columns = z if z.ndim == 2 else z[:, None]
-    path = run(spectrum.d, columns, np.array(start.tolerance), start.limit)
+    try:
+        path = run(spectrum.d, columns, np.array(start.tolerance), start.limit)
+    except InfeasibleToleranceError as error:
+        raise InfeasibleToleranceError(
+            error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
+        ) from None
     path = path if z.ndim == 2 else replace(path, z=path.z[..., 0])
     c_error, r_error = _rounding(path, spectrum.error)
+    cheap = len(path.c) * columns.shape[1] <= _PRODUCTS
+    if matrix is not None and cheap and np.any(c_error > _CLOSER):
+        rows = np.stack([start.given, *_Fits(spectrum, path).labels()])
+        c_error = np.minimum(c_error, _measured(path, spectrum, matrix, rows, ulp))
     near = np.flatnonzero(np.abs(path.r_minus_1) <= r_error).tolist()
     ended = ending(len(path.c), near, float(path.r_minus_1[-1]))
     return _chain(spectrum, path, start.given, c_error, ended)
@@ -112,6 +139,76 @@ def _chain(
     )
 
 
+def _measured(
+    path: Trajectory, spectrum: Spectrum, matrix: Array, rows: Array, ulp: float
+) -> Array:
+    r"""Return errors of c by the residuals that this chain leaves in G, to first order.
+
+    With a = alpha_t, w = c a, residual e = y_t - w - G a, labels that are off by dy_t, and R, A
+    and S as in `_rounding`, all but G itself is known:
+
+    .. math:: S\, d\log c = \tfrac12 (\rho^2 - \|w\|^2) - w^\top R\,(e + dy_t), \qquad
+              dy_{t+1} = (y_t - w - y_{t+1}) + dy_t - R\,(e + dy_t) - A w\, d\log c .
+
+    The rounding of G moves c like independent errors of its entries of `_ENTRIES` ulp in size,
+    whose effect is a norm; G^(1/2) bounds what they are relative to. Where c is not well above
+    the backward error, R is not known either, and neither is c.
+    """
+    n, d = spectrum.n, path.d
+    shift = int(np.frexp(d[-1])[1])
+    scale = int(np.frexp(np.sqrt(n) * np.sqrt(path.epsilon))[1])
+    matrix, d, c = (np.ldexp(a, -shift) for a in (matrix, d, path.c))
+    y = np.ldexp(rows, -scale).reshape(len(rows), n, -1)
+    rho2 = dd.two_prod(np.array(float(n)), np.array(np.ldexp(path.epsilon, -2 * scale)))
+    sizes = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))[:, None]
+    unit = _ENTRIES * ulp
+    rng = np.random.default_rng(0)
+    g, h = (spectrum.V @ (sizes * a) for a in rng.standard_normal((2, n, PROBES)))
+    moved, drawn = np.zeros(y[0].shape), np.zeros((PROBES, *y[0].shape))
+    errors = np.full(len(c), np.inf)
+    with np.errstate(all="ignore"):
+        for t, at in enumerate(c):
+            if not at > 2 * np.ldexp(spectrum.error, -shift) / (ulp / ULP):
+                break
+            kept, lost = (d / (at + d))[:, None], (at / (at + d))[:, None]
+            z = np.ldexp(path.z[t].reshape(n, -1), -scale)
+            w = z * lost  # in the eigenbasis
+            steepness = float(np.sum(w * w * kept))
+            gradient = w * lost / steepness
+            a = spectrum.V.T @ (w / at)
+            exact = dd.two_prod(np.array(at), a)
+            energy = dd.total(dd.multiply(*(dd.DoubleDouble(*(x.ravel() for x in exact)),) * 2))
+            short = dd.add(rho2, dd.negative(energy))
+            left = dd.add(dd.DoubleDouble(y[t], np.zeros_like(a)), dd.negative(exact))
+            residual = dd.add(left, dd.negative(_product(matrix, a)))
+            change = spectrum.V @ (residual.high + moved)
+            here = float(short.high) / 2 / steepness - float(np.sum(gradient * change))
+            # the same for the rounding of G: of this round, and of those before
+            ways = [np.linalg.norm(sizes * (spectrum.V.T @ x)) for x in (gradient, w)]
+            direct = unit / at * g.T[:, :, None] * (h.T @ w)[:, None]
+            before = np.sum(gradient * drawn, axis=(1, 2), keepdims=True)
+            drift = before - np.sum(gradient * direct, axis=(1, 2), keepdims=True)
+            errors[t] = 2 * abs(here) + 2 * root_mean_square(before) + ULP
+            errors[t] += unit / at * float(np.prod(ways))
+            # to second order w moves in all directions
+            second = unit / at * np.sqrt(n) * float(np.max(sizes)) ** 2
+            errors[t] += float(np.sum(w * w)) / steepness * second**2
+            drawn = kept * drawn + lost * direct + w * kept * drift
+            left = dd.add(left, dd.negative(dd.DoubleDouble(y[t + 1], np.zeros_like(a))))
+            moved = left.high + moved - spectrum.V.T @ (lost * change + kept * w * here)
+    return np.where(errors < _LOST, errors, np.inf)
+
+
+def _product(matrix: Array, columns: Array) -> dd.DoubleDouble:
+    """Return a matrix times columns, in double-double arithmetic."""
+    found = np.empty((2, *columns.shape))
+    for j, column in enumerate(columns.T):
+        for i in range(0, len(matrix), _ROWS):
+            sums = dd.total(dd.two_prod(matrix[i : i + _ROWS], column))
+            found[:, i : i + _ROWS, j] = sums
+    return dd.DoubleDouble(found[0], found[1])
+
+
 def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
     r"""Return the relative errors of c_t and the errors of r_t, to first order.
 
@@ -156,6 +253,8 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             here = np.sum(gradient * direct, axis=(1, 2), keepdims=True)
             largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
             largest += np.sum(gradient * np.abs(rank[0]) / c * w)
+            # to second order w moves in all directions
+            largest += np.sum(w * w) / steepness * (error / c) ** 2
             # a mean over so few probes may fall to half of the norm
             c_error.append(2 * root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)

@@ -16,6 +16,8 @@ from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Outcome, Start
 from sdtheory.validation import Array
 
 MAX_PRODUCTS = 500
+#: Above this, an effect of rounding to second order says nothing.
+_LOST = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ def solve(
     gram: Any,
     start: Start,
     *,
+    ulp: float,
     tolerance: float,
     max_products: int = MAX_PRODUCTS,
     labels: float = math.inf,
@@ -52,16 +55,19 @@ def solve(
     the noise, use another solver.
 
     `c_error` is half of the width of an enclosure by Gauss and Gauss-Radau
-    quadrature, proved for exact products, and an estimate of the effect of
-    their rounding: sensitivity / c times the asymmetry that the products
-    showed, at least machine epsilon * d_max. `y_error` comes from the
-    residuals of (c I + G).
+    quadrature, a bound for exact products, and an estimate of the effect of
+    their rounding. For the estimate G is moved by the asymmetry that the products
+    showed, at least by some machine epsilons of its dtype times its Frobenius
+    norm, in every round in the worst direction, to first order. `y_error` comes
+    from the residuals of (c I + G).
 
     Parameters
     ----------
     gram : ndarray of shape (n, n), sparse matrix or LinearOperator
         A matrix as `sdtheory.validation.as_gram` returns it.
     start : Start
+    ulp : float
+        Machine epsilon of the entries of G.
     tolerance : float
         Largest relative error of a multiplier.
     max_products : int, default=500
@@ -85,7 +91,7 @@ def solve(
         if isinstance(gram, np.ndarray)
         else aslinearoperator(gram).matmat
     )
-    run = Lanczos(product, start.labels)
+    run = Lanczos(product, start.labels, ulp)
     due = 3  # fewer hardly ever settle a chain
     before, missing = 0, math.inf
     while True:
@@ -168,7 +174,7 @@ def _enclosed(
     unreachable = float(np.sum(rule.roots[rule.nodes == 0] ** 2))
     if unreachable >= rho2:
         if exact:
-            raise start.infeasible(unreachable)
+            raise start.infeasible(unreachable, rank_decision=bool(rule.rounding))
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
@@ -180,21 +186,21 @@ def _enclosed(
     while excess > 0 and len(c) < start.limit:
         t = len(c)
         root, condition = _newton(rule.nodes, np.sum(z[t] ** 2, axis=1), rho2, excess)
-        rounding = condition * rule.rounding / root
+        rounding = condition * _response(d, z[t], np.append(c, root), rule.rounding)
         ends, missing = None, math.inf
-        if rounding <= tolerance:
+        if rounding <= min(tolerance, _LOST):
             ends, missing = _around(
                 rule, (root, condition), (low, high), rho2, tolerance - rounding
             )
         if ends is None and t > 0 and excess <= tolerance:
             return ended(Outcome.NEAR_COLLAPSE)
-        if rounding > tolerance:
+        if rounding > min(tolerance, _LOST):
             # the first c only falls from here on: Gauss's rule bounds it from above
             raise _OpenError(
                 f"rounding alone leaves c_{t}, near {root:.3g} with eigenvalues up to "
                 f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
                 f"feasible at all",
-                final=t == 0 and rounding > 16 * tolerance,
+                final=t == 0 and rounding > 16 * min(tolerance, _LOST),
             )
         if ends is None:
             raise _OpenError(
@@ -238,6 +244,24 @@ def _newton(d: Array, weights: Array, rho2: float, excess: float) -> tuple[float
         step = energy * (float(np.sqrt(energy / rho2)) - 1) / slope
         if not step > 1e-9 * inverse:  # converges quadratically
             return 1 / (inverse + step), energy / (inverse * slope)
+
+
+def _response(d: Array, z: Array, c: Array, size: float) -> float:
+    """Return by how much a perturbation of G of this size may move half the residual energy.
+
+    With R_t = c_t (c_t I + G)^{-1}, A_t = I - R_t and w_t = R_t y_t, of norm rho, a change E moves
+    y_{s+1} by R_s E w_s / c_s at fixed multipliers, whose own changes the enclosures have; and
+    w_t^T w_t / 2 by w_t^T R_t times E w_t / c_t, or times A_{t-1} ... A_{s+1} R_s E w_s / c_s. To
+    second order w_t moves by ||E|| rho times the sum of 1 / c_s at most, in all directions.
+    """
+    gradient = (c[-1] / (c[-1] + d)) ** 2 * z
+    rho = float(np.linalg.norm(c[-1] / (c[-1] + d) * z))
+    total = float(np.linalg.norm(gradient)) / c[-1]
+    for earlier in c[-2::-1]:
+        kept = earlier / (earlier + d)
+        total += float(np.linalg.norm(kept * gradient)) / earlier
+        gradient = gradient - kept * gradient
+    return float(size * total / rho + 2 * (size * np.sum(1 / c)) ** 2)
 
 
 def _around(

@@ -13,10 +13,8 @@ from numpy.testing import assert_allclose
 from sdtheory import distill, multiplier
 from sdtheory.datasets import load_example
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
-from sdtheory.linalg import smoother as spline
-from sdtheory.linalg import sweeps
 from sdtheory.linalg.smoother import Knots, Spline, evaluate
-from sdtheory.solvers import AccuracyError, KernelOperator
+from sdtheory.solvers import AccuracyError, KernelOperator, spline
 from sdtheory.solvers.chain import Outcome
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -66,17 +64,17 @@ def test_resolvent_is_the_dense_one(order, n, c):
     y = np.random.default_rng(n).standard_normal((n, 2))
     G = gram(KERNELS[order], x)
     alpha = np.linalg.solve(c * np.eye(n) + G, y)
-    spline = Spline.through(Knots.from_inputs(x), order)
+    own = Spline.through(Knots.from_inputs(x), order)
     # the dense solve's error
     tolerance = 100 * np.finfo(float).eps * (1 + G.max() * n / c)
-    fit = spline.resolvent(c).fit(y)
+    fit = own.resolvent(c).fit(y)
     assert relative(fit.residual, c * alpha) < tolerance
     assert relative(fit.values, G @ alpha) < 10 * tolerance
     x_new = np.linspace(0, 1, 13)
     expected = gram(KERNELS[order], x, x_new) @ alpha
     assert relative(evaluate(x, fit, x_new), expected) < 10 * tolerance
 
-    wrong = Spline(spline.gaps, spline.counts, n + 1, order, spline.length)
+    wrong = Spline(own.gaps, own.counts, n + 1, order, own.length)
     assert relative(wrong.resolvent(c).fit(y).values, G @ alpha) > 1e-5
     other = Spline.through(Knots.from_inputs(x), 3 - order)
     assert relative(other.resolvent(c).fit(y).values, G @ alpha) > 1e-3
@@ -90,10 +88,10 @@ def test_length_of_the_stretches_changes_rounding_only(order, length):
     chosen = Spline.through(knots, order)
     other = Spline(chosen.gaps, knots.counts, knots.n, order, length)
     for c in (1e2, 1e-3, 1e-8, 1e-20):
-        fits = [s.resolvent(c).fit(knots.average(y[:, None])) for s in (chosen, other)]
+        fits = [s.resolvent(c).fit(y[:, None][np.argsort(x)]) for s in (chosen, other)]
         for name in ("values", "residual"):
             assert relative(getattr(fits[0], name), getattr(fits[1], name)) < 1e-11
-        mirrored = chosen.mirrored().resolvent(c).fit(knots.average(y[:, None])[::-1])
+        mirrored = chosen.mirrored().resolvent(c).fit(y[:, None][np.argsort(x)][::-1])
         assert relative(mirrored.residual[::-1], fits[0].residual) < 1e-11
         assert np.any(mirrored.residual[::-1] != fits[0].residual)
 
@@ -110,32 +108,6 @@ def test_many_points_on_a_grid_against_the_sine_transform(order, c):
     fit = Spline.through(Knots.from_inputs(grid.x), order).resolvent(c).fit(y[:, None])
     assert relative(fit.residual[:, 0], w) < 3e-11
     assert relative(fit.values[:, 0], values) < 3e-12
-
-
-@ORDERS
-def test_compiled_sweeps_have_the_bits_of_the_others(order, monkeypatch):
-    compiled = pytest.importorskip("sdtheory.linalg.compiled_sweeps", exc_type=ImportError)
-    x, y = noisy(3000, 4)
-    x[1::10] = x[::10]
-    labels = np.stack([y, np.cos(9 * x)], axis=1)
-    chains = {}
-    for least in (0, math.inf):
-        monkeypatch.setattr(spline, "_COMPILED", least)
-        assert spline._sweeps(len(x)) is (sweeps if least else compiled)
-        chains[least] = distill_spline(KERNELS[order], x, labels, 0.15, 3)
-    own, other = chains.values()
-    assert own.n_rounds == 3
-    for name in ("c", "c_error", "r", "y", "sensitivity"):
-        assert np.array_equal(getattr(own, name), getattr(other, name))
-    new = np.linspace(0, 1, 40)
-    assert np.array_equal(own.predict(new, 2), other.predict(new, 2))
-
-    # bits that other stretches do not have
-    monkeypatch.setattr(Spline, "through", lambda *given: through(*given).mirrored().mirrored())
-    assert np.any(distill_spline(KERNELS[order], x, labels, 0.15, 3).y != own.y)
-
-
-through = Spline.through
 
 
 def reinsch(x, y, c):
@@ -187,7 +159,7 @@ def test_chain_to_fifty_digits(order, x):
     y = np.stack([np.sin(6 * np.array(x)), np.cos(3 * np.array(x))], axis=1)
     y += 0.2 * np.random.default_rng(5).standard_normal(y.shape)
     knots = Knots.from_inputs(np.array(x))
-    floor = float(np.sum((y - knots.spread(knots.average(y))) ** 2)) / 6
+    floor = float(np.sum((y - knots.spread(knots.average(y).high)) ** 2)) / 6
     energy = float(np.sum(y**2)) / 6
     for share in (0.3, 0.02, 1e-3):
         epsilon = floor + share * (energy - floor)
@@ -230,7 +202,7 @@ def test_no_wrong_digit_passes_silently(seed):
         return
     c, _ = chain(CHAINS[order], x, y, epsilon, 5)
     assert len(c) == found.n_rounds
-    assert np.all(np.abs(found.c / c - 1) <= 30 * found.c_error)
+    assert np.all(np.abs(found.c / c - 1) <= found.c_error)
     assert np.all(found.c_error <= 1e-8)
 
 
@@ -249,18 +221,23 @@ def test_inputs_at_rounding_distance(order, near, epsilon):
     assert_allclose(found.y, rows, rtol=0, atol=1e-8)
 
 
-def test_errors_of_clusters_are_seen():
+def test_clusters_keep_their_digits_where_floats_lose_them(monkeypatch):
     x = [0.2, 0.2000001, 0.2000002, 0.7, 0.70001, 0.999999]
     y = np.random.default_rng(5).standard_normal((6, 1))
     epsilon = float(np.mean(y * y)) / 5
-    with pytest.raises(AccuracyError, match="distances differ"):
-        distill_spline(KERNELS[2], x, y, epsilon)
     c, _ = chain(beam, x, y, epsilon, 4)
+    found = distill_spline(KERNELS[2], x, y, epsilon, 4)
+    assert len(c) == found.n_rounds
+    assert np.all(np.abs(found.c / c - 1) <= found.c_error)
+    assert np.max(found.c_error) < 1e-13
+    # the same chain in floats alone, as for many points
+    monkeypatch.setattr(spline, "_DOUBLED", 0)
+    with pytest.raises(AccuracyError, match="distances differ"):
+        distill_spline(KERNELS[2], x, y, epsilon, 4)
     loose = distill_spline(KERNELS[2], x, y, epsilon, 4, tolerance=0.5)
     error = np.abs(loose.c / c - 1)
-    assert len(c) == loose.n_rounds
     assert np.max(error) > 1e-8  # so that the refusal was right
-    assert np.all(error <= 30 * loose.c_error)
+    assert np.all(error <= loose.c_error)
 
 
 def test_dense_route_loses_what_this_one_keeps():
@@ -318,9 +295,7 @@ def test_multipliers_of_many_points(order, epsilon):
         exact = multiplier.solve(grid.d, z, epsilon)
         assert abs(c / exact.c - 1) < 1e-11
         # the sine transform has rounding errors of its own, amplified alike
-        assert (
-            abs(c / exact.c - 1) < 30 * own.c_error[t] + 10 * exact.r * exact.sensitivity * 2.0**-52
-        )
+        assert abs(c / exact.c - 1) < own.c_error[t] + 10 * exact.r * exact.sensitivity * 2.0**-52
         assert abs(own.sensitivity[t] / exact.sensitivity - 1) < 1e-5
         z = z * (grid.d / (exact.c + grid.d))
     assert own.n_rounds >= 1
