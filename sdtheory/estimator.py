@@ -8,7 +8,6 @@ one before.
 from __future__ import annotations
 
 import difflib
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +20,6 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
@@ -332,14 +330,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         n = len(inputs)
         kernel = self.kernel
         if isinstance(kernel, str):
-            gamma = (self.kernel_params or {"gamma": self.gamma}).get("gamma")
-            gamma = 1 / inputs.shape[1] if gamma is None else float(gamma)
-            if kernel in GREENS_FUNCTIONS:
-                kernel = kernel_by_name(kernel)
-            elif kernel == "rbf" and gamma > 0:
-                kernel = RBF(1 / math.sqrt(2 * gamma))  # its products are compiled
-            else:
-                kernel = self.kernel_matrix
+            known = kernel in GREENS_FUNCTIONS
+            kernel = kernel_by_name(kernel) if known else self.kernel_matrix
         asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
         self.epsilon_ = float(self.epsilon)
         self._check_length(1 if asked is None else asked, labels)

@@ -1,4 +1,4 @@
-"""One chapter's page, made in seconds beside pages that have not run; and what runs again on edits."""
+"""One chapter's page, made in seconds beside pages that have not run; reruns on edits."""
 
 import subprocess
 import sys
