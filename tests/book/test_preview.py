@@ -1,4 +1,4 @@
-"""One chapter's page, made in seconds beside pages that have not run; reruns on edits."""
+"""One chapter's page, beside pages that have not run; and what runs again when it is edited."""
 
 import subprocess
 import sys
