@@ -1,42 +1,69 @@
 # Two commands do everything: `make book` and `make test`.
+
+# what the reader's shell says to Python is not for the book
+unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONSTARTUP PYTHONWARNINGS
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LINKED := $(VENV)/.linked
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench lab notebooks lock clean
+.PHONY: help book fresh chapter preview reproduce test check lint hooks bench lab notebooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Python 3.11 or newer is needed, but $(PYTHON) is %d.%d. Use make PYTHON=python3.12, for example." % v[:2])'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-book: $(READY) ## run all chapters and checks, build _build/html
+# the packages stay as they are when only pyproject.toml changes
+$(LINKED): $(READY) pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(LINKED)
+
+book: $(LINKED) ## run the chapters that changed and all their checks, build _build/html
 	$(BIN)/python -m sdtheory.book.build --jobs $(JOBS)
 
-lint: $(READY) ## ruff and basedpyright
+fresh: $(LINKED) ## the same, and run every chapter, changed or not
+	$(BIN)/python -m sdtheory.book.build --jobs $(JOBS) --fresh
+
+chapter: $(LINKED) ## run one chapter and make its page: make chapter NAME=rounds
+	$(BIN)/python -m sdtheory.book.preview $(NAME)
+
+preview: $(LINKED) ## the pages as you write, on localhost: make preview [NAME=rounds]
+	$(BIN)/python -m sdtheory.book.preview --serve $(NAME)
+
+reproduce: $(LINKED) ## run every chapter anew and compare each claim with the last build's
+	$(BIN)/sdtheory reproduce --jobs $(JOBS)
+
+lint: $(LINKED) ## ruff and basedpyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
-test: $(READY) lint ## lint, type-check and run the tests (with the built pages, if there are any)
+check: $(LINKED) lint ## what to run before every commit: lint, and the tests that take no time
+	$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile -m "not slow and not book and not browser" $(FAST)
+
+hooks: $(LINKED) ## let git run lint before every commit
+	$(BIN)/pre-commit install
+
+test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages, if there are any)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
-bench: $(READY) ## time all routes against their baselines, 20 minutes; the chapter on scale reads the result
+bench: $(LINKED) ## time all routes against their baselines, 20 minutes; the chapter on scale reads the result
 	$(BIN)/python -m benchmarks
 
-lab: notebooks ## open the chapters in JupyterLab
-	cd notebooks && ../$(BIN)/jupyter lab
+lab: $(LINKED) ## open the chapters in JupyterLab; what you save there is in book/NAME.md
+	JUPYTER_CONFIG_DIR=$(VENV)/etc/jupyter $(BIN)/jupytext-config set-default-viewer markdown
+	cd book && ../$(BIN)/jupyter lab
 
-notebooks: $(READY) ## write the chapters as plain notebooks, not executed
+notebooks: $(LINKED) ## write the chapters as plain notebooks, not executed
 	$(BIN)/python -m sdtheory notebooks --output notebooks
 
 lock: $(READY) ## rewrite requirements.txt from pyproject.toml

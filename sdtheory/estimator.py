@@ -11,42 +11,63 @@ import difflib
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
-from sdtheory.solvers import Chain, distill
-from sdtheory.solvers.eigh import with_multipliers
+from sdtheory.solvers import (
+    CROSSING,
+    KNOWN,
+    SOLVERS,
+    Chain,
+    KernelOperator,
+    distill,
+    eigh,
+    refuse_lost_digits,
+)
+from sdtheory.solvers.chain import ULP, Start
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
     InvalidInputError,
     as_epsilon,
+    as_gram,
     as_number,
     as_real_array,
+    inexact,
+    machine_epsilon,
 )
 
+#: Kernels of `sklearn.metrics.pairwise` that take sparse inputs.
+_OF_SPARSE = ("rbf", "linear", "poly", "polynomial", "sigmoid", "cosine", "laplacian")
 _UNITS = ("relative", "absolute", "noise")
 _CRITERIA = ("gcv", "loo")
 #: Error of a kernel's own values in machine epsilons: squared distances by
 #: ||x||^2 - 2 x x' + ||x'||^2 lose digits, and leave eigenvalues of that size below zero.
 _KERNEL_ULPS = 100
+#: Share of the largest eigenvalue up to which a direction counts as out of reach.
+_REACHED_FROM = 1e-10
 #: Labels, kernel values and multipliers lie between the reciprocal of this and this, so that no
 #: intermediate result leaves the range of floats.
 _LARGEST = 1e100
 #: Numbers that the fits of one chain may hold (2^26 are 512 MiB).
 _LARGEST_CHAIN = 2**26
+#: Kernel values that `predict` holds at a time (32 MiB).
+_BATCH = 2**22
 #: Ridges tried for the noise level, relative to the largest eigenvalue.
 _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
@@ -71,6 +92,8 @@ class _KernelChain(BaseEstimator):
         c: float | Sequence[float] | None = None,
         rounds: int | str | None = 1,
         criterion: str = "gcv",
+        fit_intercept: bool = False,
+        solver: str = "auto",
     ) -> None:
         self.kernel = kernel
         self.gamma = gamma
@@ -82,12 +105,19 @@ class _KernelChain(BaseEstimator):
         self.c = c
         self.rounds = rounds
         self.criterion = criterion
+        self.fit_intercept = fit_intercept
+        self.solver = solver
 
     def __sklearn_tags__(self) -> Any:
         """Declare that a precomputed kernel is indexed on both axes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        tags.input_tags.sparse = self._takes_sparse()
         return tags
+
+    def _takes_sparse(self) -> bool:
+        """Return whether the kernel is one of scikit-learn's that take sparse inputs."""
+        return isinstance(self.kernel, str) and self.kernel in _OF_SPARSE
 
 
 class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
@@ -112,8 +142,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         What `epsilon` multiplies. "relative": the mean square of the labels that
         the kernel can reach, on top of the part that no function can fit, so
         that every epsilon in (0, 1) has a non-trivial fit, unless rounding
-        hides it behind that part; directions with eigenvalues up to 100 n
-        machine epsilon of the largest count as unreachable. "absolute": 1.
+        hides it behind that part; directions with eigenvalues up to 1e-10 of the
+        largest count as unreachable, as rounding hides multipliers of their
+        size. "absolute": 1.
         "noise": the noise variance, estimated by the ridge of smallest
         generalised cross-validation (epsilon = 1 is then Morozov's principle).
     c : float or sequence of float, optional
@@ -127,6 +158,17 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         eigenbasis. "loo" is the error of the whole chain rerun without each
         point, with the multipliers held fixed. Either counts points, not
         weights.
+    fit_intercept : bool, default=False
+        Whether to fit the labels' distance to their (weighted) mean, and to add
+        the mean to every prediction. `epsilon` and `criterion` then speak of
+        that distance. Without it the fits shrink towards zero, wherever the
+        labels lie.
+    solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
+        As in `sdtheory.distill`. "eigh" diagonalises the kernel matrix, as
+        weights, ``rounds="auto"``, `c` and every unit of epsilon but "absolute"
+        need. Where none of these is asked for, "auto" leaves the choice to
+        `sdtheory.distill` for more than 1500 points, which never stores the
+        matrix if products with it suffice; `solver_` is its choice.
 
     Attributes
     ----------
@@ -135,10 +177,19 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         `predict` is the zero function.
     multipliers_ : ndarray of shape (T,)
         Ridge multiplier of each round.
+    c_error_ : ndarray of shape (T,)
+        Relative error of each multiplier, as in `sdtheory.Chain`: an estimate
+        for the worst rounding of the kernel matrix. At most 1e-3, else the fit
+        is refused; zero where `c` is given.
+    intercept_ : float or ndarray of shape (q,)
+        Mean of the labels where `fit_intercept`, else zero.
     shrinkage_ : ndarray of shape (T, n)
         Diagonals of B_t; eigenvalues ascending.
     eigenvalues_ : ndarray of shape (n,)
-        Eigenvalues of G, ascending.
+        Eigenvalues of G, ascending. This, `shrinkage_` and `criterion_` are
+        empty if `solver_` is not "eigh".
+    solver_ : str
+        The solver that made the chain.
     dual_coef_ : ndarray of shape (n,) or (n, q)
         ``predict(X) = K(X, X_fit_) @ dual_coef_``.
     X_fit_ : ndarray of shape (n, p)
@@ -149,7 +200,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Whether the fit is the zero function, or the next one would be.
     criterion_ : ndarray of shape (rounds tried,)
         Value of the criterion by round; longer than `multipliers_` where
-        ``rounds="auto"`` left the chain early.
+        ``rounds="auto"`` left the chain early. Rounds whose multiplier rounding
+        hides are not tried.
+    tried_multipliers_, tried_loss_ : ndarray of shape (rounds tried,)
+        Multiplier and training loss of every round tried.
     training_loss_ : ndarray of shape (T,)
         Mean squared distance of each round's fitted values to the labels,
         summed over outputs.
@@ -160,6 +214,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         If an argument is unusable; the message names it and the remedy.
     InfeasibleToleranceError
         If no function meets the tolerance.
+    AccuracyError
+        If rounding leaves a multiplier an error above 1e-3, as
+        `sdtheory.distill` does.
 
     References
     ----------
@@ -182,8 +239,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
         Parameters
         ----------
-        X : array_like of shape (n, p), or (n, n) with a precomputed kernel
-            Training inputs, or the kernel between them (without the 1/n).
+        X : array_like or sparse matrix of shape (n, p), or (n, n) with a precomputed kernel
+            Training inputs, or the kernel between them (without the 1/n). Sparse
+            where `kernel` names one of scikit-learn's that takes it.
         y : array_like of shape (n,) or (n, q)
             Labels.
         sample_weight : array_like of shape (n,), optional
@@ -195,57 +253,155 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         -------
         SelfDistilledKernelRidge
         """
-        multipliers = self._check_parameters()
+        multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
-        n = len(inputs)
+        ulp = machine_epsilon(X) if self._precomputed() else ULP
         weights = _weights(sample_weight, inputs)
         used = weights > 0
         # in the coordinates sqrt(w) y the weighted problem is the unweighted one
         weights = weights[used] / np.max(weights)
         root, total = np.sqrt(weights), float(np.sum(weights))
-        try:
-            matrix = self._kernel_matrix(inputs, inputs)[np.ix_(used, used)]
-            spectrum = self._diagonalised(root[:, None] * matrix * root / total)
-        except MemoryError as error:
-            raise InvalidInputError(
-                f"X has {n} points: their kernel matrix and its eigenvectors need "
-                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
-            ) from error
+        self.intercept_ = np.zeros(labels.shape[1:])
+        if self.fit_intercept:
+            self.intercept_ = weights @ labels[used] / total
+        labels = labels - self.intercept_
+        self.intercept_ = self.intercept_[()]
         scaled = (labels[used].T * root).T
 
-        if multipliers is None:
-            self.epsilon_ = self._tolerance(spectrum, scaled, total)
-            chain = self._solve(spectrum, scaled, total)
+        if self._needs_eigenbasis(inputs, weights, multipliers):
+            chain, shrinkage, eigenvalues = self._in_eigenbasis(
+                inputs, scaled, (used, root, total, ulp), multipliers
+            )
         else:
-            self.epsilon_ = float("nan")
-            self._check_length(len(multipliers), scaled)
-            chain = with_multipliers(spectrum, scaled, multipliers)
-
-        lost = _lost(chain)
-        loss = _loss(lost, chain.z[0], total)
-        if self.criterion == "gcv":
-            self.criterion_ = loss / np.mean(lost, axis=1) ** 2
-        else:
-            self.criterion_ = _leave_one_out(chain, lost, total)
+            chain, shrinkage, eigenvalues = self._by_distill(inputs, scaled)
+        if multipliers is None and chain.n_rounds:
+            self._warn_of_the_mean(labels[used], weights)
         chosen = chain.n_rounds
         if self.rounds == "auto" and chosen:
             chosen = int(np.argmin(self.criterion_)) + 1
+        self.solver_ = chain.solver
+        if chain.solver == "eigh":
+            refuse_lost_digits(chain, KNOWN, chosen)
         # a chain that is left early has not collapsed
         self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
         for t in range(chosen):
             self._duals[t][used] = (chain.dual(t).T * root).T / total
 
-        self.X_fit_ = np.array(inputs)
-        self.eigenvalues_ = spectrum.d
+        self.X_fit_ = inputs.copy()
+        self.eigenvalues_ = eigenvalues
         self.multipliers_ = chain.c[:chosen]
-        self.shrinkage_ = chain.B[:chosen]
+        self.c_error_ = chain.c_error[:chosen]
+        self.shrinkage_ = shrinkage[:chosen]
         self.n_rounds_ = chosen
-        self.training_loss_ = loss[:chosen]
+        self.training_loss_ = self.tried_loss_[:chosen]
         low, high = chain.n_rounds_range
         self._finish(labels, low if low != high else None)
         return self
+
+    def _needs_eigenbasis(self, inputs: Any, weights: Array, multipliers: Array | None) -> bool:
+        """Return whether the matrix must be diagonalised; refuse a solver that cannot do it."""
+        reasons = [
+            reason
+            for reason, holds in (
+                ("c", multipliers is not None),
+                ('rounds="auto"', self.rounds == "auto"),
+                (f'epsilon_unit="{self.epsilon_unit}"', self.epsilon_unit != "absolute"),
+                ("sample_weight", len(weights) < inputs.shape[0] or np.ptp(weights) > 0),
+                ('kernel="precomputed"', self._precomputed()),
+                ("sparse X", scipy.sparse.issparse(inputs)),
+            )
+            if holds
+        ]
+        if self.solver not in ("auto", "eigh") and reasons:
+            raise InvalidInputError(
+                f"solver={self.solver!r} cannot be had with {reasons[0]}, which needs the "
+                f'eigenvectors of the kernel matrix. Pass solver="eigh", or leave it out.'
+            )
+        few = self.solver == "auto" and inputs.shape[0] <= CROSSING
+        return bool(reasons) or few or self.solver == "eigh"
+
+    def _by_distill(self, inputs: Array, labels: Array) -> tuple[Chain, Array, Array]:
+        """Return the chain of the solver asked for or chosen, and no eigenbasis."""
+        n = len(inputs)
+        kernel = self.kernel
+        if isinstance(kernel, str):
+            gamma = (self.kernel_params or {"gamma": self.gamma}).get("gamma")
+            gamma = 1 / inputs.shape[1] if gamma is None else float(gamma)
+            if kernel in GREENS_FUNCTIONS:
+                kernel = kernel_by_name(kernel)
+            elif kernel == "rbf" and gamma > 0:
+                kernel = RBF(1 / math.sqrt(2 * gamma))  # its products are compiled
+            else:
+                kernel = self.kernel_matrix
+        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        self.epsilon_ = float(self.epsilon)
+        self._check_length(1 if asked is None else asked, labels)
+        if not np.any(labels):
+            chain = distill(np.eye(n), labels, 1.0)
+        else:
+            chain = distill(
+                KernelOperator(kernel, inputs), labels, self.epsilon_, asked,
+                solver=cast(Any, self.solver),
+            )  # fmt: skip
+        self._check_length(chain.n_rounds, labels)
+        axes = tuple(range(1, chain.y.ndim))
+        square = (chain.y[1:] - chain.y[0]) ** 2
+        self.tried_loss_ = np.sum(square, axis=axes) / n
+        self.tried_multipliers_, self.criterion_ = chain.c, np.empty(0)
+        return chain, np.empty((chain.n_rounds, 0)), np.empty(0)
+
+    def _in_eigenbasis(
+        self,
+        inputs: Any,
+        scaled: Array,
+        weighting: tuple[Any, Array, float, float],
+        multipliers: Array | None,
+    ) -> tuple[Chain, Array, Array]:
+        """Return the chain, the diagonals of B_t and the eigenvalues; judge every round."""
+        n = inputs.shape[0]
+        used, root, total, ulp = weighting
+        try:
+            matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
+            spectrum, matrix = self._diagonalised(root[:, None] * matrix * root / total, ulp)
+        except MemoryError as error:
+            raise InvalidInputError(
+                f"X has {n} points: their kernel matrix and its eigenvectors need "
+                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
+            ) from error
+        if multipliers is None:
+            self.epsilon_ = self._tolerance(spectrum, scaled, total)
+            chain = self._solve(spectrum, scaled, total, matrix, ulp)
+        else:
+            self.epsilon_ = float("nan")
+            self._check_length(len(multipliers), scaled)
+            chain = eigh.with_multipliers(spectrum, scaled, multipliers)
+        known = chain.n_rounds
+        if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
+            known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
+        lost = _lost(chain)
+        loss = _loss(lost, chain.z[0], total)
+        if self.criterion == "gcv":
+            tried = loss / np.mean(lost, axis=1) ** 2
+        else:
+            tried = _leave_one_out(chain, lost, total)
+        self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
+        self.tried_multipliers_ = chain.c[:known]
+        return chain, chain.B, spectrum.d
+
+    def _warn_of_the_mean(self, labels: Array, weights: Array) -> None:
+        """Warn where the labels' mean, which takes no fit, is nearer to them."""
+        distance = (labels - np.average(labels, axis=0, weights=weights)).reshape(len(labels), -1)
+        variance = float(np.average(np.sum(distance**2, axis=1), weights=weights))
+        if 0 < variance < (1 - 1e-9) * self.epsilon_ and not self.fit_intercept:
+            warnings.warn(
+                f"the tolerance {self.epsilon_:.6g} is above the variance of the labels, "
+                f"{variance:.6g}: their mean, a constant, is nearer to them. Pass "
+                f"fit_intercept=True, or a smaller epsilon.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _finish(self, labels: Array, low: int | None) -> None:
         """Set the dual coefficients, and warn where they are zero or ill defined."""
@@ -278,7 +434,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         -------
         ndarray of shape (m,) or (m, q)
         """
-        return _evaluated(self._rows(X), self.dual_coef_)
+        check_is_fitted(self)
+        return next(self._evaluated(X, [self.dual_coef_]))
 
     def staged_predict(self, X: ArrayLike) -> Iterator[Array]:
         """Evaluate the fit of every round, from the first on.
@@ -291,9 +448,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         ------
         ndarray of shape (m,) or (m, q)
         """
-        rows = self._rows(X)
-        for dual in self._duals:
-            yield _evaluated(rows, cast(Array, dual))
+        check_is_fitted(self)
+        yield from self._evaluated(X, self._duals)
 
     def spectrum(self) -> Spectrum:
         """Return the eigendecomposition of G at the training inputs, without weights.
@@ -303,16 +459,42 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Spectrum
         """
         check_is_fitted(self)
-        return self._diagonalised(self._kernel_matrix(self.X_fit_, self.X_fit_) / len(self.X_fit_))
+        matrix = self.kernel_matrix(self.X_fit_, self.X_fit_) / self.X_fit_.shape[0]
+        return self._diagonalised(matrix)[0]
 
-    def _rows(self, X: ArrayLike) -> Array:
-        check_is_fitted(self)
-        return self._kernel_matrix(_validated(self, X, reset=False), self.X_fit_)
+    def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
+        """Yield the fit of each of these coefficients; few rows of kernel values are held."""
+        inputs = _validated(self, X, reset=False)
+        m = inputs.shape[0]
+        values = np.empty((len(duals), m, *self.dual_coef_.shape[1:]))
+        step = max(1, _BATCH // self.X_fit_.shape[0])
+        for start in range(0, m, step):
+            rows = self.kernel_matrix(inputs[start : start + step], self.X_fit_)
+            with np.errstate(all="ignore"):
+                for t, dual in enumerate(duals):
+                    values[t, start : start + step] = rows @ dual + self.intercept_
+        if not np.all(np.isfinite(values)):
+            raise InvalidInputError(
+                "X: the prediction overflows, as the kernel is too large there. Predict nearer to "
+                "the training inputs."
+            )
+        yield from values
 
-    def _kernel_matrix(self, X: Any, X_fit: Any) -> Array:
-        """Return kernel values between new and training inputs."""
+    def kernel_matrix(self, X: Any, X_fit: Any) -> Array:
+        """Return kernel values between new and training inputs, shape (m, n).
+
+        Parameters
+        ----------
+        X : ndarray of shape (m, p)
+        X_fit : ndarray of shape (n, p)
+
+        Raises
+        ------
+        InvalidInputError
+            If they cannot be evaluated, or are not finite numbers.
+        """
         name = "X" if self._precomputed() else "kernel"
-        expected = (len(X), len(X_fit))
+        expected = (X.shape[0], X_fit.shape[0])
         with np.errstate(all="ignore"):  # what is not finite is reported below
             values = as_real_array(
                 self._kernel_values(X, X_fit),
@@ -346,7 +528,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             "coef0": self.coef0,
         }
         try:
-            if kernel == "rbf":
+            if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
                 # scikit-learn expands ||x - x'||^2, which cancels far from the origin
                 gamma = parameters.get("gamma")
                 gamma = 1 / X.shape[1] if gamma is None else gamma
@@ -360,7 +542,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _precomputed(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel == "precomputed"
 
-    def _diagonalised(self, G: Array) -> Spectrum:
+    def _diagonalised(self, G: Array, ulp: float = ULP) -> tuple[Spectrum, Array | None]:
+        """Return the eigendecomposition, and the matrix if its digits are as good as its dtype."""
         name = "X" if self._precomputed() else "kernel"
         size = float(np.max(np.abs(G)))
         if size and not 1 / _LARGEST <= size <= _LARGEST:
@@ -370,15 +553,36 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"tolerance, the fits do not change."
             )
         try:
-            return Spectrum.from_gram(G, tolerance=_KERNEL_ULPS * len(G) * np.finfo(float).eps)
+            matrix = as_gram(G)
+            try:
+                return Spectrum.of(matrix, ulp), matrix
+            except InvalidInputError:
+                # eigenvalues below zero show that the kernel itself has lost digits
+                inexact = _KERNEL_ULPS * len(G) * ulp
+                spectrum = Spectrum.of(matrix, ulp, inexact)
+                return replace(spectrum, error=inexact * float(spectrum.d[-1])), None
         except InvalidInputError as error:
             raise InvalidInputError(f"{name} gives an unusable Gram matrix: {error}") from error
 
-    def _check_parameters(self) -> Array | None:
-        """Refuse unusable parameters; return explicit multipliers."""
+    def check_parameters(self) -> Array | None:
+        """Refuse unusable parameters.
+
+        Returns
+        -------
+        ndarray or None
+            The multipliers, where `c` gives them.
+        """
         self._check_kernel()
         as_epsilon(self.epsilon)
-        for name, allowed in (("epsilon_unit", _UNITS), ("criterion", _CRITERIA)):
+        if not isinstance(self.fit_intercept, bool | np.bool_):
+            raise InvalidInputError(
+                f"fit_intercept must be True or False, but is {self.fit_intercept!r}."
+            )
+        for name, allowed in (
+            ("epsilon_unit", _UNITS),
+            ("criterion", _CRITERIA),
+            ("solver", SOLVERS),
+        ):
             value = getattr(self, name)
             if not (isinstance(value, str) and value in allowed):
                 raise InvalidInputError(
@@ -451,8 +655,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             return float(self.epsilon)
         if self.epsilon_unit == "noise":
             return float(self.epsilon) * _noise_variance(spectrum, scaled, total)
-        unreachable = spectrum.unreachable(scaled) * spectrum.n / total
-        reachable = float(np.sum(spectrum.to_eigenbasis(scaled)[spectrum.d > 0] ** 2) / total)
+        unreachable, reachable = split_energy(spectrum, scaled)
+        unreachable, reachable = (e * spectrum.n / total for e in (unreachable, reachable))
         if np.any(scaled) and not reachable:
             raise InvalidInputError(
                 "kernel: no function of its space fits any part of the labels (it vanishes at the "
@@ -461,7 +665,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             )
         return unreachable + float(self.epsilon) * reachable
 
-    def _solve(self, spectrum: Spectrum, scaled: Array, total: float) -> Chain:
+    def _solve(
+        self, spectrum: Spectrum, scaled: Array, total: float, matrix: Array | None, ulp: float
+    ) -> Chain:
         """Return the chain at the tolerance, with its errors reported and none refused."""
         if not np.any(scaled):
             return distill(spectrum, scaled, 1.0)  # trivial at any tolerance
@@ -479,14 +685,30 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
         limit = None if asked is None else min(asked, most)
         try:
-            chain = distill(spectrum, scaled, tolerance, limit, tolerance=math.inf)
+            start = Start.checked(scaled, spectrum.n, tolerance, limit)
+            chain = eigh.solve(spectrum, start, matrix, ulp)
         except InfeasibleToleranceError as error:
             raise InfeasibleToleranceError(
-                self.epsilon_, error.smallest_feasible * spectrum.n / total
+                self.epsilon_,
+                error.smallest_feasible * spectrum.n / total,
+                rank_decision=error.rank_decision,
             ) from error
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
         return chain
+
+
+def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
+    """Return the mean square of the labels that is out of the kernel's reach, and the rest.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    y : ndarray of shape (n,) or (n, q)
+    """
+    energy = spectrum.to_eigenbasis(y).reshape(spectrum.n, -1) ** 2 / spectrum.n
+    reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
+    return float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
 
 
 def _lost(chain: Chain) -> Array:
@@ -544,19 +766,49 @@ def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
     for name, value in (("X", X), *(("y", labels) for labels in y)):
         if np.ma.is_masked(value):
             raise InvalidInputError(f"{name} has masked entries. Fill or drop them first.")
+        if name == "X" or options.get("y_numeric"):
+            _refuse_casts(value, name)
+    formats = ("csr", "csc") if estimator._takes_sparse() else False
     try:
         with np.errstate(all="ignore"):  # what overflows is reported as infinite
-            return validate_data(estimator, X, *y, dtype=np.float64, **options)
+            return validate_data(
+                estimator, X, *y, dtype=np.float64, accept_sparse=formats, **options
+            )
     except (TypeError, ValueError, OverflowError) as error:
-        raise _UnusableDataError(f"{_culprit(X, options)}: {error}") from error
+        raise _UnusableDataError(f"{_culprit(X, formats, options)}: {error}") from error
 
 
-def _culprit(X: Any, options: dict[str, Any]) -> str:
+def _refuse_casts(value: Any, name: str) -> None:
+    """Refuse what a cast to floats would change in silence: times, and integers beyond 2^53."""
+    frame = hasattr(value, "iloc") and np.ndim(value) == 2
+    for part in (value.iloc[:, k] for k in range(value.shape[1])) if frame else (value,):
+        try:
+            array = np.asarray(part)
+            kind = getattr(getattr(part, "dtype", None), "kind", array.dtype.kind)
+            times = kind == "O" and any(
+                isinstance(v, np.datetime64 | np.timedelta64) for v in array.flat
+            )
+            large = kind in "iuO" and not times and np.any(inexact(array, array.astype(float)))
+        except (TypeError, ValueError, OverflowError):
+            continue  # scikit-learn says what is wrong
+        if times or kind in "Mm":
+            raise _UnusableDataError(
+                f"{name} holds times. Convert them to numbers in a unit of your choice, for "
+                f'example (t - t[0]) / np.timedelta64(1, "h"), and fill or drop what is missing.'
+            )
+        if large:
+            raise _UnusableDataError(
+                f"{name} holds integers that do not fit a float. Subtract a constant, or scale "
+                f"them."
+            )
+
+
+def _culprit(X: Any, formats: Any, options: dict[str, Any]) -> str:
     if options.get("reset") is False:
         return "X"
     try:
         with np.errstate(all="ignore"):
-            check_array(X, dtype=cast(Any, np.float64))
+            check_array(X, accept_sparse=formats, dtype=cast(Any, np.float64))
     except (TypeError, ValueError, OverflowError):
         return "X"
     return "y"
@@ -586,17 +838,6 @@ def _weights(sample_weight: Any, X: Any) -> Array:
     if not np.any(weights):
         raise InvalidInputError("sample_weight is zero for every point. Give some weight.")
     return weights
-
-
-def _evaluated(rows: Array, dual: Array) -> Array:
-    with np.errstate(all="ignore"):
-        values = rows @ dual
-    if not np.all(np.isfinite(values)):
-        raise InvalidInputError(
-            "X: the prediction overflows, as the kernel is too large there. Predict nearer to the "
-            "training inputs."
-        )
-    return values
 
 
 def _noise_variance(spectrum: Spectrum, scaled: Array, total: float) -> float:
@@ -655,6 +896,8 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         try:
             with np.errstate(all="ignore"):
                 check_classification_targets(classes)
+            if np.any(np.not_equal(classes, classes)):
+                raise ValueError("labels are missing (NaN or NaT). Fill or drop them.")
             self.classes_ = np.unique(classes)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"y cannot be used as class labels: {error}") from error

@@ -1,13 +1,20 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and never over what the reader still needs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sdtheory.validation import InvalidInputError
+
+#: Characters of the name that a partial file keeps: a name has at most 255 bytes.
+_KEPT = 40
 
 
 @contextmanager
@@ -18,27 +25,96 @@ def replacing(path: Path) -> Iterator[Path]:
     ----------
     path : Path
         A file that is there keeps its content until then, and for good if the
-        block raises or is interrupted.
+        block raises or is interrupted; it keeps its mode in any case. A link is
+        followed. What is no regular file, a named pipe or a device, gets the
+        content written into it.
 
     Yields
     ------
     Path
-        In the same folder.
+        Of an empty file.
 
     Raises
     ------
     InvalidInputError
         If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        os.replace(partial, path)
+        with _piped(path) if _is_special(path) else _swapped(path.resolve()) as partial:
+            yield partial
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be written ({error.strerror or error}). Name a file in a folder that "
             f"exists and that you may write to."
         ) from error
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Refuse, before any work, files that cannot be written, or that are an input or named twice.
+
+    Parameters
+    ----------
+    outputs, inputs : mapping of str to Path or None
+        By option, as the reader knows it. None and the path ``-`` are no files.
+
+    Raises
+    ------
+    InvalidInputError
+        The message names the options.
+    """
+    seen = {name: path for name, path in inputs.items() if path is not None}
+    for name, path in outputs.items():
+        if path is None or str(path) == "-":
+            continue
+        if path.is_dir() or not path.resolve().parent.is_dir():
+            what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise InvalidInputError(f"{name} {path}: {what}. Name a file in a folder that exists.")
+        for other, known in seen.items():
+            if _same(path, known):
+                raise InvalidInputError(
+                    f"{name} {path} is also {other}. Name another file: it would be lost."
+                )
+        seen[name] = path
+
+
+def _same(a: Path, b: Path) -> bool:
+    if a.exists() and b.exists():
+        return a.samefile(b)
+    return a.resolve() == b.resolve()
+
+
+def _is_special(path: Path) -> bool:
+    # the standard streams, among others: behind /dev/stdout there may be any file
+    return path.absolute().parts[:2] == (os.sep, "dev") or (path.exists() and not path.is_file())
+
+
+@contextmanager
+def _piped(path: Path) -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole"
+        whole.touch()
+        yield whole
+        with whole.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+
+
+@contextmanager
+def _swapped(path: Path) -> Iterator[Path]:
+    before = path.stat() if path.exists() else None
+    if before is not None and not os.access(path, os.W_OK):
+        raise PermissionError(0, "it is write-protected")
+    partial = path.with_name(f".{path.name[:_KEPT]}.{secrets.token_hex(8)}.partial")
+    try:
+        # private until it has the mode of the file that it replaces
+        mode = 0o666 if before is None else 0o600
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        yield partial
+        if before is not None:
+            if hasattr(os, "chown"):
+                with suppress(PermissionError):  # only the superuser gives files away
+                    os.chown(partial, before.st_uid, before.st_gid)
+            partial.chmod(stat.S_IMODE(before.st_mode))
+        os.replace(partial, path)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

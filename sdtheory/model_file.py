@@ -1,15 +1,20 @@
 """Fitted models as files that hold data only.
 
 A model file is a NumPy archive (npz) of numeric arrays and one JSON text. It
-is read without pickle, so that opening one runs no code; a file that was
-altered, or written by an unknown version, is refused. The checksum guards
-against damage, not against forgery.
+is read without pickle, so that opening one runs no code, and only if it is what
+`save` writes: these members and no others, each as long as its header says,
+with these types and shapes. All of that is known before an array is read, so
+that no file takes more memory than its own size. The checksum guards against
+damage, not against forgery.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,22 +29,30 @@ from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 FORMAT = "sdtheory model"
-VERSION = 1
+VERSION = 2
 
 _MANIFEST, _DIGEST = "manifest", "sha256"
-#: What a fitted estimator consists of, beside its parameters.
-_ARRAYS = (
-    "X_fit_",
-    "_duals",
-    "criterion_",
-    "dual_coef_",
-    "eigenvalues_",
-    "multipliers_",
-    "shrinkage_",
-    "training_loss_",
-)
-_NUMBERS = ("collapsed_", "epsilon_", "n_features_in_", "n_rounds_")
-_OWN = ("shift", "scale", "centre")
+#: What a fitted estimator consists of, beside its parameters, and the axes of each array: points,
+#: inputs, outputs (which labels in one column lack), rounds and rounds tried.
+_ARRAYS = {
+    "X_fit_": ("n", "p"),
+    "_duals": ("T", "n", "q"),
+    "criterion_": ("judged",),
+    "dual_coef_": ("n", "q"),
+    "eigenvalues_": ("rank",),
+    "c_error_": ("T",),
+    "intercept_": ("q",),
+    "multipliers_": ("T",),
+    "shrinkage_": ("T", "rank"),
+    "training_loss_": ("T",),
+    "tried_loss_": ("tried",),
+    "tried_multipliers_": ("tried",),
+}
+_NUMBERS = {"collapsed_": bool, "epsilon_": float, "n_features_in_": int, "n_rounds_": int,
+            "solver_": str}  # fmt: skip
+_OWN = {"shift": ("p",), "scale": ("p",)}
+_AXES = _ARRAYS | _OWN
+_WORDS = ("format", "version", "parameters", "fitted", "inputs", "targets")
 
 
 @dataclass(frozen=True)
@@ -49,15 +62,13 @@ class Model:
     Attributes
     ----------
     estimator : SelfDistilledKernelRidge
-        Fitted on ``(x - shift) / scale`` and ``y - centre``.
+        Fitted on ``(x - shift) / scale``.
     inputs : tuple of str
         Names of the p input columns.
     targets : tuple of str
         Names of the q label columns.
     shift, scale : ndarray of shape (p,)
         Of the inputs.
-    centre : ndarray of shape (q,)
-        Of the labels.
     """
 
     estimator: SelfDistilledKernelRidge
@@ -65,7 +76,6 @@ class Model:
     targets: tuple[str, ...]
     shift: Array
     scale: Array
-    centre: Array
 
     def predict(self, x: ArrayLike) -> Array:
         """Evaluate the fit.
@@ -79,7 +89,7 @@ class Model:
         -------
         ndarray of shape (m, q)
         """
-        return self.estimator.predict(self._scaled(x)).reshape(-1, len(self.centre)) + self.centre
+        return self.estimator.predict(self._scaled(x)).reshape(-1, len(self.targets))
 
     def staged_predict(self, x: ArrayLike) -> Array:
         """Evaluate the fit of every round.
@@ -92,10 +102,10 @@ class Model:
         -------
         ndarray of shape (T, m, q)
         """
-        q = len(self.centre)
+        q = len(self.targets)
         scaled = self._scaled(x)
         stages = [f.reshape(-1, q) for f in self.estimator.staged_predict(scaled)]
-        return np.array(stages).reshape(-1, len(scaled), q) + self.centre
+        return np.array(stages).reshape(-1, len(scaled), q)
 
     def _scaled(self, x: ArrayLike) -> Array:
         values = as_real_array(x, "x", ndim=(2,))
@@ -130,6 +140,11 @@ def save(model: Model, path: Path) -> None:
             f"{estimator!r}. Fit it, or write another kind with joblib (a pickle: load it only "
             f"where you trust its origin)."
         )
+    if not isinstance(estimator.X_fit_, np.ndarray):
+        raise InvalidInputError(
+            "a model file holds no sparse inputs. Fit on a dense matrix, or write the estimator "
+            "with joblib."
+        )
     manifest = {
         "format": FORMAT,
         "version": VERSION,
@@ -138,10 +153,11 @@ def save(model: Model, path: Path) -> None:
         "inputs": list(model.inputs),
         "targets": list(model.targets),
     }
-    arrays = {name: np.asarray(getattr(estimator, name)) for name in _ARRAYS}
-    arrays |= {name: np.asarray(getattr(model, name)) for name in _OWN}
+    arrays = {name: np.asarray(getattr(estimator, name), "<f8") for name in _ARRAYS}
+    arrays |= {name: np.asarray(getattr(model, name), "<f8") for name in _OWN}
+    digest = _digest(arrays, manifest)
     arrays[_MANIFEST] = np.frombuffer(json.dumps(manifest, allow_nan=False).encode(), np.uint8)
-    arrays[_DIGEST] = _digest(arrays)
+    arrays[_DIGEST] = digest
     with replacing(path) as partial, partial.open("wb") as target:
         np.savez(target, **arrays)  # pyright: ignore[reportArgumentType]
 
@@ -164,65 +180,104 @@ def load(path: Path) -> Model:
         If the file cannot be read, is no model, was altered, or was written
         by an unknown version.
     """
-    arrays = _read(path)
-    digest = arrays.pop(_DIGEST, None)
-    manifest = _manifest(path, arrays)
-    if digest is None or not np.array_equal(digest, _digest(arrays)):
-        raise InvalidInputError(
-            f"{path} was altered or damaged: its checksum does not match its content. Fit the "
-            f"model again, or take another copy of the file."
-        )
-    parameters = {k: _parameter(k, v) for k, v in manifest["parameters"].items()}
-    estimator = SelfDistilledKernelRidge(**parameters)
-    for name in _NUMBERS:
-        value = manifest["fitted"][name]
-        setattr(estimator, name, float("nan") if value is None else value)
-    for name in _ARRAYS:
-        setattr(estimator, name, arrays[name])
-    return Model(
-        estimator,
-        tuple(manifest["inputs"]),
-        tuple(manifest["targets"]),
-        *(arrays[name] for name in _OWN),
-    )
-
-
-def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as source, np.load(source, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as source:
+            size = source.seek(0, os.SEEK_END)
+            with zipfile.ZipFile(source) as archive:
+                return _read(archive, size)
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be read ({error.strerror or error}). Name a file that `sdtheory fit "
             f"--save` wrote."
         ) from error
-    except Exception as error:  # whatever zip, zlib and npy make of arbitrary bytes
+    except Exception as error:  # whatever zip, npy and JSON make of arbitrary bytes
         raise InvalidInputError(
-            f"{path} is not a model file, or is damaged ({error}). Name a file that `sdtheory fit "
-            f"--save` wrote."
+            f"{path} is not a model file, or was altered or damaged: {error}. Name a file that "
+            f"`sdtheory fit --save` wrote, take another copy of it, or fit the model again."
         ) from error
 
 
-def _manifest(path: Path, arrays: dict[str, Any]) -> dict[str, Any]:
-    try:
-        manifest = json.loads(arrays[_MANIFEST].tobytes())
-        found = manifest["format"], manifest["version"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInputError(
-            f"{path} is not a model file, or is damaged: it has no manifest. Name a file that "
-            f"`sdtheory fit --save` wrote."
-        ) from error
+def _read(archive: zipfile.ZipFile, size: int) -> Model:
+    """Read the model, once it is known that its parts are few and no larger than the file."""
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > size or any(m.compress_type for m in members):
+        raise InvalidInputError("its members are compressed, or overlap")
+    manifest = json.loads(_array(archive, _MANIFEST, np.dtype("u1")).tobytes())
+    found = manifest["format"], manifest["version"]
     if found != (FORMAT, VERSION):
         raise InvalidInputError(
-            f"{path} is of format {found[0]!r}, version {found[1]!r}, but this library reads "
-            f"{FORMAT!r}, version {VERSION}. Upgrade sdtheory, or fit the model again."
+            f"it is of format {found[0]!r}, version {found[1]!r}, but this library reads "
+            f"{FORMAT!r}, version {VERSION}"
         )
-    return manifest
+    names = sorted(member.filename for member in members)
+    expected = sorted(f"{name}.npy" for name in (*_AXES, _MANIFEST, _DIGEST))
+    if names != expected:
+        raise InvalidInputError(f"its members are {names}, not {expected}")
+    arrays = {name: _array(archive, name, np.dtype("<f8")) for name in _AXES}
+    digest = _array(archive, _DIGEST, np.dtype("u1"))
+    if not np.array_equal(digest, _digest(arrays, manifest)):
+        raise InvalidInputError("its checksum does not match its content")
+    return _model(arrays, manifest)
 
 
-def _digest(arrays: dict[str, Any]) -> Any:
-    """Return the SHA-256 of names, types, shapes and contents."""
-    state = hashlib.sha256()
+def _array(archive: zipfile.ZipFile, name: str, kind: np.dtype) -> Any:
+    """Read an array of known type, if its member is as long as its header says."""
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as content:
+        if np.lib.format.read_magic(content) != (1, 0):
+            raise InvalidInputError(f"{name} is of another version of NPY")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(content)
+        length = content.tell() + math.prod(shape) * kind.itemsize
+        if dtype != kind or length != member.file_size:
+            raise InvalidInputError(
+                f"{name} should hold {kind} in {member.file_size} bytes, but holds {dtype} of "
+                f"shape {shape}"
+            )
+        content.seek(0)
+        return np.lib.format.read_array(content)
+
+
+def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
+    """Put the parts together, if they fit together."""
+    words, numbers = manifest["parameters"], manifest["fitted"]
+    estimator = SelfDistilledKernelRidge()
+    if set(manifest) != set(_WORDS) or set(words) != set(estimator.get_params(deep=False)):
+        raise InvalidInputError("its manifest has other keys than a model's")
+    estimator.set_params(**{name: _parameter(name, value) for name, value in words.items()})
+    estimator.check_parameters()
+    sizes = {"p": len(manifest["inputs"])}
+    if set(numbers) != set(_NUMBERS):
+        raise InvalidInputError("its numbers are not those of a model")
+    for name, kind in _NUMBERS.items():
+        value = numbers[name]
+        if type(value) is not kind and not (kind is float and value is None):
+            raise InvalidInputError(f"{name} is {value!r}")
+        setattr(estimator, name, float("nan") if value is None else value)
+    for name in ("inputs", "targets"):
+        if not all(isinstance(word, str) for word in manifest[name]):
+            raise InvalidInputError(f"{name} are {manifest[name]!r}")
+    for name, axes in _AXES.items():
+        shape = arrays[name].shape
+        # labels in one column have no axis of outputs
+        named = axes[: len(shape)] if axes[-1] == "q" else axes
+        if len(named) != len(shape) or not np.all(np.isfinite(arrays[name])):
+            raise InvalidInputError(f"{name} has shape {shape}, or is not finite")
+        pairs = zip(named, shape, strict=True)
+        if not all(sizes.setdefault(axis, length) == length for axis, length in pairs):
+            raise InvalidInputError(f"{name} has shape {shape}, which does not fit the others")
+    if (sizes["T"], sizes["p"]) != (estimator.n_rounds_, estimator.n_features_in_) or (
+        sizes.get("q", 1) != len(manifest["targets"])
+    ):
+        raise InvalidInputError("its numbers and its arrays do not fit together")
+    for name in _ARRAYS:
+        setattr(estimator, name, arrays[name])
+    own = (arrays[name] for name in _OWN)
+    return Model(estimator, tuple(manifest["inputs"]), tuple(manifest["targets"]), *own)
+
+
+def _digest(arrays: dict[str, Any], manifest: dict[str, Any]) -> Any:
+    """Return the SHA-256 of the manifest, and of names, types, shapes and contents."""
+    state = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name]
         state.update(f"{name}\n{array.dtype.str}\n{array.shape}\n".encode())
@@ -235,9 +290,11 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, GreensFunction):
         for known, kind in GREENS_FUNCTIONS.items():
             if type(value) is kind:
-                return {"green": known, **asdict(value)}
+                return {"green": known, **{k: _plain(k, v) for k, v in asdict(value).items()}}
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
+    if isinstance(value, dict):
+        value = {k: _plain(f"{name}[{k!r}]", v) for k, v in value.items()}
     if isinstance(value, float) and np.isnan(value):
         return None
     try:

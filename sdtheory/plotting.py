@@ -1,13 +1,14 @@
 """Plots of a distillation: fits, diagonals of B_t and losses by round.
 
-Each function draws into given axes and returns nothing. Rounds have the same
+Each function draws into given axes and returns nothing; what cannot be drawn as
+it is meant, it refuses. Rounds have the same
 colour and line style in every plot, from a colour-blind-safe sequence that
 stays ordered in grey print.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,12 +20,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from sdtheory.validation import Array, InvalidInputError
+from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array, as_rounds
 
 _DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = "osD^vP"
 # of the colour map, so that lines keep a contrast of about 3:1 with a white page
 _LIGHTEST = 0.6
+#: Points at which a curve is evaluated.
+_GRID = 300
 #: Colour of data and of reference lines.
 INK = "0.25"
 
@@ -43,6 +46,8 @@ def canvas(
     **layout
         Passed to `matplotlib.pyplot.subplots`.
     """
+    as_rounds(rows, "rows")
+    as_rounds(columns, "columns")
     with sns.axes_style("ticks"), sns.plotting_context("notebook", font_scale=0.9):
         figure, axes = plt.subplots(
             rows,
@@ -59,6 +64,8 @@ def canvas(
 
 def round_style(t: int, rounds: int) -> dict[str, object]:
     """Return colour, line style and marker of round t among ``rounds``."""
+    if not isinstance(t, int | np.integer) or t < 0:
+        raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
     colour = plt.get_cmap("viridis")(_LIGHTEST * t / max(rounds - 1, 1))
     return {
         "color": colour,
@@ -69,7 +76,8 @@ def round_style(t: int, rounds: int) -> dict[str, object]:
 
 def draw_data(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
     """Draw labelled points."""
-    axes.plot(np.ravel(x), np.ravel(y), "o", color=INK, markersize=6, label="data", zorder=3)
+    at = _values(x, "x")
+    axes.plot(at, _values(y, "y", like=at), "o", color=INK, markersize=6, label="data", zorder=3)
 
 
 def draw_fits(axes: Axes, x: ArrayLike, fits: Sequence[ArrayLike]) -> None:
@@ -83,9 +91,11 @@ def draw_fits(axes: Axes, x: ArrayLike, fits: Sequence[ArrayLike]) -> None:
     fits : sequence of array_like of shape (m,)
         One for each round.
     """
+    at = _values(x, "x")
     for t, fit in enumerate(fits):
         style = round_style(t, len(fits)) | {"marker": ""}
-        axes.plot(np.ravel(x), np.ravel(fit), label=f"round {t}", linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+        heights = _values(fit, f"fits[{t}]", like=at)
+        axes.plot(at, heights, label=f"round {t}", linewidth=2, **style)  # pyright: ignore[reportArgumentType]
 
 
 def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
@@ -100,8 +110,14 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
     drawn : array_like of int
         Rounds to draw.
     """
+    B, rounds = as_real_array(B, "B", ndim=(2,)), np.ravel(drawn)
+    if len(rounds) > len(panels) or not np.all(np.isin(rounds, np.arange(len(B)))):
+        raise InvalidInputError(
+            f"drawn must name at most {len(panels)} of the rounds 0 to {len(B) - 1}, one for each "
+            f"panel, but is {rounds.tolist()}."
+        )
     number = np.arange(1, B.shape[1] + 1)
-    for t, panel in zip(np.asarray(drawn), panels, strict=False):
+    for t, panel in zip(rounds, panels, strict=False):
         colour = round_style(t, len(B))["color"]
         panel.bar(number, B[t, ::-1], color=colour, edgecolor=INK, linewidth=0.5)  # pyright: ignore[reportArgumentType]
         panel.set_title(f"round {t}", fontsize="medium")
@@ -123,7 +139,7 @@ def draw_by_round(
     series, of : int
         Which of how many such series, for the style.
     """
-    heights = np.asarray(values, dtype=float)
+    heights = _values(values, "values", gaps=True) if np.size(values) else np.zeros(0)
     t = np.arange(len(heights))
     style = round_style(series, of)
     axes.plot(t, heights, label=label, linewidth=2, markersize=6, **style)  # pyright: ignore[reportArgumentType]
@@ -164,12 +180,12 @@ def draw_band(
         Share of the repetitions inside the band, which runs between
         quantiles; the rest lies half above and half below.
     """
-    values = np.asarray(samples, dtype=float)
+    at, values = _samples(x, samples, level, gaps=True)
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
     style = round_style(series, of)
-    axes.fill_between(np.ravel(x), low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
-    axes.plot(np.ravel(x), np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+    axes.fill_between(at, low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
+    axes.plot(at, np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
 
 
 def draw_mean(
@@ -195,18 +211,40 @@ def draw_mean(
         Which of how many such series, for the style.
     level : float
     """
-    values = np.asarray(samples, dtype=float)
+    at, values = _samples(x, samples, level)
     half = np.zeros(values.shape[1])
     if len(values) > 1:
         half = stats.sem(values, axis=0) * stats.t.ppf((1 + level) / 2, len(values) - 1)
     style: dict[str, Any] = round_style(series, of)
-    axes.errorbar(
-        np.ravel(x), values.mean(axis=0), yerr=half, label=label, capsize=2, markersize=4, **style
-    )
+    axes.errorbar(at, values.mean(axis=0), yerr=half, label=label, capsize=2, markersize=4, **style)
+
+
+def _values(value: Any, name: str, *, like: Array | None = None, gaps: bool = False) -> Array:
+    """Return a row of numbers, as many as there are of x; NaN only where gaps may be."""
+    array = np.asarray(value)
+    missing = np.isnan(array) if gaps and array.dtype.kind == "f" else False
+    numbers = as_real_array(np.where(missing, 0.0, array) if gaps else array, name, ndim=(1, 2))
+    if like is not None and numbers.size != like.size:
+        raise InvalidInputError(
+            f"{name} has {numbers.size} value(s), but x has {like.size}. Pass one for each."
+        )
+    return np.ravel(np.where(missing, np.nan, numbers))
+
+
+def _samples(x: Any, samples: Any, level: Any, *, gaps: bool = False) -> tuple[Array, Array]:
+    at = _values(x, "x")
+    if np.ndim(samples) != 2 or np.shape(samples)[1] != at.size:
+        raise InvalidInputError(
+            f"samples has shape {np.shape(samples)}, but x has {at.size} value(s). Pass one row "
+            f"for each repetition, with one column for each value of x."
+        )
+    if not 0 < as_number(level, "level") < 1:
+        raise InvalidInputError(f"level must lie between 0 and 1, but is {level!r}.")
+    return at, _values(samples, "samples", gaps=gaps).reshape(np.shape(samples))
 
 
 class DistillationDisplay:
-    """A fitted chain in three panels: multipliers, B_t over the spectrum, path of the loss.
+    """A fitted chain in panels: multipliers, B_t over the spectrum, path of the loss, and the data.
 
     Made by `from_estimator`; in scikit-learn's Display style, the figure and
     its axes are attributes after `plot`.
@@ -224,11 +262,15 @@ class DistillationDisplay:
     criterion : ndarray of shape (rounds tried,)
         By which a round may have been chosen.
     criterion_name : str
+    data : tuple of ndarray, optional
+        Inputs of shape (n, p), labels of shape (n,), and a callable that returns
+        the fit of every round at such inputs. With them there is a panel more:
+        the fits over the data where p = 1, else the last fit against the labels.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
-    axes_ : ndarray of matplotlib Axes, shape (3,)
+    axes_ : ndarray of matplotlib Axes, shape (3,) or (4,)
     """
 
     def __init__(
@@ -240,6 +282,7 @@ class DistillationDisplay:
         training_loss: Array,
         criterion: Array,
         criterion_name: str,
+        data: tuple[Array, Array, Callable[[Array], Any]] | None = None,
     ) -> None:
         self.multipliers = multipliers
         self.eigenvalues = eigenvalues
@@ -247,10 +290,16 @@ class DistillationDisplay:
         self.training_loss = training_loss
         self.criterion = criterion
         self.criterion_name = criterion_name
+        self.data = data
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, axes: Sequence[Axes] | None = None
+        cls,
+        estimator: Any,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        axes: Sequence[Axes] | None = None,
     ) -> DistillationDisplay:
         """Draw a fitted `SelfDistilledKernelRidge`, or the regression of a classifier.
 
@@ -258,8 +307,12 @@ class DistillationDisplay:
         ----------
         estimator : SelfDistilledKernelRidge or SelfDistilledKernelRidgeClassifier
             Fitted.
-        axes : sequence of three matplotlib Axes, optional
-            Where to draw; a new figure by default.
+        X : array_like of shape (n, p), optional
+            Inputs, to draw the data as well.
+        y : array_like of shape (n,), optional
+            Labels at X.
+        axes : sequence of matplotlib Axes, optional
+            Where to draw, three, or four with data; a new figure by default.
 
         Returns
         -------
@@ -268,8 +321,15 @@ class DistillationDisplay:
         Raises
         ------
         InvalidInputError
-            If the estimator is not a fitted one of these.
+            If the estimator is not a fitted one of these, or X and y do not fit
+            together.
         """
+        data = None
+        if X is not None and y is not None:
+            inputs, labels = as_real_array(X, "X", ndim=(2,)), as_real_array(y, "y", ndim=(1,))
+            if len(inputs) != len(labels):
+                raise InvalidInputError(f"X has {len(inputs)} row(s), but y has {len(labels)}.")
+            data = inputs, labels, estimator.staged_predict
         fitted = getattr(estimator, "regressor_", estimator)
         if not hasattr(fitted, "multipliers_"):
             raise InvalidInputError(
@@ -283,6 +343,7 @@ class DistillationDisplay:
             training_loss=fitted.training_loss_,
             criterion=fitted.criterion_,
             criterion_name={"gcv": "GCV", "loo": "leave-one-out"}[fitted.criterion],
+            data=data,
         )
         return display.plot(axes=axes)
 
@@ -291,23 +352,28 @@ class DistillationDisplay:
 
         Parameters
         ----------
-        axes : sequence of three matplotlib Axes, optional
+        axes : sequence of matplotlib Axes, optional
+            Three, or four with data.
 
         Returns
         -------
         DistillationDisplay
         """
+        count = 3 if self.data is None else 4
+        panels: list[Any]
         if axes is None:
-            self.figure_, grid = canvas(1, 3, height=3.2)
-            panels = list(grid[0])
+            self.figure_, grid = canvas(1, 3, height=3.2) if count == 3 else canvas(2, 2)
+            panels = list(grid.flat)
         else:
             panels = list(axes)
-            if len(panels) != 3:
-                raise InvalidInputError(f"axes must be three, but are {len(panels)}.")
+            if len(panels) != count:
+                raise InvalidInputError(f"axes must be {count}, but are {len(panels)}.")
             figure = panels[0].get_figure()
             assert isinstance(figure, Figure)
             self.figure_ = figure
         self.axes_ = np.array(panels)
+        if self.data is not None:
+            self._draw_fits(panels.pop(0), *self.data)
         rounds = len(self.multipliers)
         draw_by_round(panels[0], self.multipliers, "$c_t$")
         panels[0].set(xlabel="round $t$", ylabel="multiplier")
@@ -328,6 +394,23 @@ class DistillationDisplay:
         if rounds:
             panels[0].set_yscale("log")
             panels[2].axvline(rounds - 1, color=INK, linewidth=1, linestyle=":")
-        for panel in (panels[0], panels[2]):
-            panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        for panel, values in ((panels[0], self.multipliers), (panels[2], self.criterion)):
+            if len(values) > 6:
+                panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            panel.set_xlim(-0.5, max(len(values) - 0.5, 0.5))
         return self
+
+    def _draw_fits(self, panel: Axes, X: Array, y: Array, fits: Callable[[Array], Any]) -> None:
+        if X.shape[1] == 1:
+            grid = np.linspace(X.min(), X.max(), _GRID)
+            draw_data(panel, X, y)
+            draw_fits(panel, grid, list(fits(grid[:, None])))
+            panel.set(xlabel="input", ylabel="label")
+        else:
+            ends = [y.min(), y.max()]
+            panel.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
+            for fit in list(fits(X))[-1:]:
+                panel.plot(y, fit, "o", color=INK, markersize=4, alpha=0.6)
+            panel.set(xlabel="label", ylabel="last fit")
+        if X.shape[1] == 1 and len(self.multipliers) <= 6:
+            panel.legend(frameon=False, fontsize="small")

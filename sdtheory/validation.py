@@ -6,6 +6,7 @@ Nothing here computes a result. Each function returns its argument as a
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+#: From here on, a float does not hold every integer.
+EXACT = 2.0**53
 #: Labels up to this size, over sqrt(n q), have a sum of squares that does not overflow.
 _LARGEST_LABEL = 2.0**511
 #: Rows and columns of a tile that the cache holds twice.
@@ -114,6 +117,12 @@ def as_real_array(
     try:
         if array.dtype.kind not in "biufO":
             raise TypeError
+        if array.dtype.kind == "O" and not all(
+            v is None or isinstance(v, Real) for v in array.flat
+        ):
+            # a text or a time would be converted in silence
+            raise TypeError
+        given = array
         with np.errstate(over="ignore"):  # an infinity is reported below
             array = array.astype(np.float64, copy=copy)
     except (TypeError, ValueError, OverflowError) as error:
@@ -121,6 +130,12 @@ def as_real_array(
             f"{name} must hold real numbers that fit a float, but has dtype {array.dtype}. "
             f"{remedy or 'Convert it to floats first.'}"
         ) from error
+    if np.any(rounded := inexact(given, array)):
+        where = ", ".join(str(i) for i in np.argwhere(rounded)[0])
+        raise InvalidInputError(
+            f"{name} holds integers that do not fit a float, the first at index ({where}). "
+            f"{remedy or 'Subtract a constant, or scale them.'}"
+        )
     if array.ndim not in ndim:
         allowed = f"{ndim[0]} to {ndim[-1]}" if len(ndim) > 2 else " or ".join(map(str, ndim))
         raise InvalidInputError(
@@ -142,6 +157,17 @@ def as_real_array(
             f"{remedy or 'Remove or impute them.'}"
         )
     return array
+
+
+def inexact(given: Any, floats: Array) -> Any:
+    """Return which entries are integers that their floats do not hold."""
+    values = np.asarray(given)
+    if values.dtype.kind not in "iuO":
+        return np.array(False)
+    large = np.asarray(np.abs(floats) >= EXACT)
+    pairs = zip(values[large].tolist(), floats[large].tolist(), strict=True)
+    large[large] = [isinstance(a, int) and a != b for a, b in pairs]
+    return large
 
 
 def as_inputs(x: ArrayLike, name: str = "x") -> Array:

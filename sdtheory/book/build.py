@@ -3,29 +3,56 @@
 The pages are made from exactly the notebooks that papermill ran. A chapter
 that raises, a check that fails, a broken reference or a figure without alt text
 fails the build; a build that fails or is interrupted leaves no pages.
+
+A chapter whose code, executed functions, data and packages are as they were
+is not run again (`sdtheory.book.cache`); ``--fresh`` runs everything.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
+import json
 import multiprocessing
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
 from html.parser import HTMLParser
+from multiprocessing import connection, parent_process
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
 
 import nbformat
+from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from sdtheory.book.display import FIGURE_METADATA
-from sdtheory.book.notebooks import Chapter, ChapterFailedError, execute, find_book, list_chapters
+from sdtheory.book import manifest
+from sdtheory.book.cache import Cache, Surroundings, cells, installed
+from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA
+from sdtheory.book.kernel import clean
+from sdtheory.book.notebooks import (
+    Chapter,
+    ChapterFailedError,
+    chapter_by_name,
+    execute,
+    find_book,
+    list_chapters,
+)
+from sdtheory.book.pages import mend_site
+from sdtheory.evidence.fingerprint import digest
+from sdtheory.files import replacing
 from sdtheory.validation import InvalidInputError
 
 
@@ -33,18 +60,56 @@ class BuildError(Exception):
     """The book cannot be published; the message says why."""
 
 
-def run_chapter(chapter: Chapter, target: Path) -> float:
+#: Seconds that a cell may take, by default.
+TIMEOUT = 1800.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """How chapters are run.
+
+    Attributes
+    ----------
+    notebooks : Path
+        Folder of executed notebooks.
+    kept : Path
+        Folder of what may be used again.
+    jobs : int
+        Chapters at a time.
+    timeout : float
+        Seconds that a cell may take.
+    """
+
+    notebooks: Path
+    kept: Path
+    jobs: int = 2
+    timeout: float = TIMEOUT
+
+    @property
+    def cache(self) -> Cache:
+        """Runs that may be used again."""
+        return Cache(self.kept / "chapters")
+
+    @property
+    def evidence(self) -> Path:
+        """Folder of evidence that may be used again."""
+        return self.kept / "evidence"
+
+
+def run_chapter(
+    chapter: Chapter, target: Path, record: Path, evidence: Path, timeout: float
+) -> float:
     """Execute one chapter; return the seconds it took."""
     start = time.perf_counter()
     try:
-        execute(chapter, target)
+        execute(chapter, target, timeout=timeout, record=record, evidence=evidence)
     except ChapterFailedError as error:
         raise BuildError(f"{error}\nThe notebook up to that cell: {error.notebook}") from None
     return time.perf_counter() - start
 
 
-def run_chapters(chapters: list[Chapter], folder: Path, jobs: int) -> None:
-    """Execute the chapters, several at a time, and print what each took.
+def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
+    """Bring the chapters' notebooks up to date, several at a time, and print what each took.
 
     A chapter that fails does not stop the others, so that one build reports
     all of them.
@@ -54,22 +119,36 @@ def run_chapters(chapters: list[Chapter], folder: Path, jobs: int) -> None:
     BuildError
         If any chapter failed.
     """
+    stale = [chapter for chapter in chapters if run.cache.changes(chapter, now) != []]
+    for chapter in chapters:
+        if chapter not in stale:
+            print(f"  {chapter.name:<20} unchanged")
     context = multiprocessing.get_context("spawn")
     failures = []
     with (
-        ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool,
-        tqdm(total=len(chapters), desc="chapters", unit="chapter", disable=None) as bar,
+        TemporaryDirectory(prefix="sdtheory-") as records,
+        ProcessPoolExecutor(run.jobs, mp_context=context, initializer=_end_with_parent) as pool,
+        tqdm(total=len(stale), desc="chapters", unit="chapter", disable=None) as bar,
     ):
         futures = {
-            pool.submit(run_chapter, chapter, folder / f"{chapter.name}.ipynb"): chapter.name
-            for chapter in chapters
+            pool.submit(
+                run_chapter,
+                chapter,
+                run.notebooks / f"{chapter.name}.ipynb",
+                Path(records) / f"{chapter.name}.json",
+                run.evidence,
+                run.timeout,
+            ): (chapter, chapter.notebook())
+            for chapter in stale
         }
         try:
             for future in as_completed(futures):
+                chapter, source = futures[future]
                 try:
-                    bar.write(f"  {futures[future]:<20}{future.result():7.1f} s")
+                    bar.write(f"  {chapter.name:<20}{future.result():7.1f} s")
+                    keep(chapter, source, run, Path(records) / f"{chapter.name}.json", now)
                 except BuildError as error:
-                    bar.write(f"  {futures[future]:<20} FAILED")
+                    bar.write(f"  {chapter.name:<20} FAILED")
                     failures.append(str(error))
                 except BrokenProcessPool:
                     raise BuildError(
@@ -87,13 +166,35 @@ def run_chapters(chapters: list[Chapter], folder: Path, jobs: int) -> None:
         raise BuildError("\n\n".join(failures))
 
 
+def keep(chapter: Chapter, source: NotebookNode, run: Run, record: Path, now: Surroundings) -> None:
+    """Keep the run of a chapter in the cache, if all that it depended on was recorded.
+
+    Raises
+    ------
+    BuildError
+        If the chapter or the library was edited meanwhile.
+    """
+    executed = nbformat.read(run.notebooks / f"{chapter.name}.ipynb", as_version=4)
+    if cells(executed) != cells(source) or not now.holds():
+        raise BuildError(f"{chapter.name} or the library was edited while it ran. Build again.")
+    if record.exists():
+        found = now.dependencies(json.loads(record.read_text(encoding="utf-8")))
+    else:
+        # the kernel was killed after its last cell
+        found = {"unknown": "the kernel left no record"}
+    run.cache.store(chapter, source, executed, found)
+
+
 def publishable(notebook: NotebookNode, name: str) -> list[str]:
     """Prepare an executed notebook for its page; return what forbids publishing it.
 
-    Figures get the caption, label and alt text that their code computed;
-    metadata that changes from run to run is removed.
+    Figures get the caption, label and alt text that their code computed, and
+    with tables the cell that made them; metadata that changes from run to run
+    is removed.
     """
     problems = []
+    parameters = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    given = ", ".join(_ASSIGNED.findall("\n".join(parameters)))
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
@@ -105,6 +206,10 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             problems.append(f"{where} replaces the parameters. The book shows their defaults.")
         figures = []
         for output in cell.outputs:
+            claim = output.get("metadata", {}).pop(CLAIM_METADATA, {})
+            if claim.get("kind") == "table":
+                made = f" {_made_by(cell.execution_count, given)}</caption>"
+                output.data["text/html"] = output.data["text/html"].replace("</caption>", made, 1)
             if output.output_type == "stream" and output.name == "stderr":
                 problems.append(f"{where} wrote to stderr: {output.text.strip()}")
             if not any(mime.startswith("image/") for mime in output.get("data", {})):
@@ -120,10 +225,22 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             problems.append(f"{where} shows {len(figures)} figures. Show one in each cell.")
         for figure in figures[:1]:
             cell.metadata["mystnb"] = {
-                "figure": {"name": figure["label"], "caption": figure["caption"]},
+                "figure": {
+                    "name": figure["label"],
+                    "caption": f"{figure['caption']} {_made_by(cell.execution_count, given)}",
+                },
                 "image": {"alt": figure["alt"]},
             }
     return problems
+
+
+#: An assignment in the cell of the parameters, without its comment.
+_ASSIGNED = re.compile(r"^(\w+ = (?:\"[^\"]*\"|[^#\n]*[^#\s]))", re.MULTILINE)
+
+
+def _made_by(cell: int, parameters: str) -> str:
+    words = f"Made by code cell {cell}" + (f" with {parameters}" if parameters else "")
+    return f'<small class="made-by">{html.escape(words)}.</small>'
 
 
 class _Images(HTMLParser):
@@ -147,29 +264,51 @@ def images_without_alt(page: Path) -> list[str]:
     return parser.without_alt
 
 
-def make_stage(root: Path, chapters: list[Chapter], notebooks: Path, stage: Path) -> None:
-    """Lay out what Sphinx reads: configuration, text pages and executed notebooks."""
+def make_stage(root: Path, chapters: list[Chapter], run: Run, stage: Path) -> None:
+    """Lay out what Sphinx reads: configuration, text pages and executed notebooks.
+
+    A file that is there already with the same content keeps its time, by which
+    Sphinx knows what changed.
+    """
     problems = []
-    book = stage / chapters[0].path.parent.name
-    book.mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(root / name, stage / name)
-    for path in chapters[0].path.parent.iterdir():
-        if path.suffix == ".bib":
-            shutil.copy(path, book / path.name)
-        elif path.is_dir() and path.name == "assets":
-            shutil.copytree(path, book / path.name)
+    wanted = dict(plain_files(root, chapters))
     for chapter in chapters:
+        name = f"{chapter.path.parent.name}/{chapter.path.name}"
         if not chapter.executable:
-            shutil.copy(chapter.path, book / chapter.path.name)
+            wanted[name] = chapter.path.read_bytes()
             continue
-        path = notebooks / f"{chapter.name}.ipynb"
-        notebook = nbformat.read(path, as_version=4)
+        notebook = run.cache.notebook(chapter)
+        if notebook is None:
+            raise BuildError(f"{chapter.name} was edited while the others ran. Build again.")
         problems += publishable(notebook, chapter.name)
-        nbformat.write(notebook, book / path.name)
-        nbformat.write(notebook, path)
+        wanted[name.removesuffix(".md") + ".ipynb"] = nbformat.writes(notebook).encode()
+        nbformat.write(notebook, run.notebooks / f"{chapter.name}.ipynb")
     if problems:
         raise BuildError("\n".join(problems))
+    lay_out(stage, wanted)
+
+
+def plain_files(root: Path, chapters: list[Chapter]) -> Iterator[tuple[str, bytes]]:
+    """Yield what the pages need besides the chapters, by its place in the stage."""
+    folder = chapters[0].path.parent
+    for name in ("_config.yml", "_toc.yml"):
+        yield name, (root / name).read_bytes()
+    folders = [folder / "assets", folder / "explorables"]
+    for path in [*folder.glob("*.bib"), *(p for place in folders for p in place.rglob("*"))]:
+        if path.is_file():
+            yield f"{folder.name}/{path.relative_to(folder).as_posix()}", path.read_bytes()
+
+
+def lay_out(stage: Path, wanted: Mapping[str, bytes]) -> None:
+    """Make a folder hold exactly these files; write only those that differ."""
+    for path in [p for p in stage.rglob("*") if p.is_file()]:
+        if path.relative_to(stage).as_posix() not in wanted:
+            path.unlink()
+    for name, content in wanted.items():
+        path = stage / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -182,70 +321,243 @@ def _name_place(match: re.Match[str]) -> str:
     return f"{match[1]}, cell {cell}, line {line}:" if cell else f"{match[1]}:"
 
 
-def make_pages(stage: Path, target: Path) -> None:
-    """Run Jupyter Book on the stage; any warning is an error."""
+#: Jupyter Book reads what changed and writes all pages: what is on one page can show on another.
+_SPHINX = """
+import functools
+from jupyter_book import sphinx
+sphinx.build_sphinx = functools.partial(sphinx.build_sphinx, force_all={everything})
+from jupyter_book.cli.main import main
+main()
+"""
+
+
+def run_sphinx(stage: Path, target: Path, *, everything: bool = True) -> list[str]:
+    """Run Jupyter Book on the stage; return its warnings.
+
+    Parameters
+    ----------
+    stage, target : Path
+    everything : bool, default=True
+        Whether to write all pages, and not only those that changed.
+
+    Raises
+    ------
+    BuildError
+        If it fails.
+    """
     done = subprocess.run(
         [
-            *(sys.executable, "-c", "from jupyter_book.cli.main import main; main()"),
-            *("build", "-W", "--keep-going", "--all", str(stage), "--path-output", str(target)),
+            *(sys.executable, "-c", _SPHINX.format(everything=everything)),
+            *("build", "-W", "--keep-going", str(stage), "--path-output", str(target)),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
+        env=clean() | {"PYTHONUTF8": "1"},
     )
-    if done.returncode:
-        lines = _COLOUR.sub("", done.stdout).splitlines()
-        telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-30:]
-        placed = (_PLACE.sub(_name_place, line) for line in telling)
-        raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(placed))
+    if not done.returncode:
+        return []
+    lines = _COLOUR.sub("", done.stdout).splitlines()
+    telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    if not telling:
+        raise BuildError("Jupyter Book failed:\n  " + "\n  ".join(lines[-30:]))
+    return [_PLACE.sub(_name_place, line) for line in telling]
+
+
+def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
+    """Make the pages of a stage, using what is known of pages that did not change.
+
+    Parameters
+    ----------
+    stage : Path
+    folder : Path
+        Holds the pages and what Sphinx knows of them.
+    now : Surroundings
+        Whose library the reference pages show.
+
+    Returns
+    -------
+    Path
+        The folder of the pages.
+
+    Raises
+    ------
+    BuildError
+        If Jupyter Book warns, or an image has no alt text; what was known is then forgotten.
+    """
+    mark, site = folder / "made.json", folder / "_build" / "html"
+    files = {p.relative_to(stage).as_posix(): p for p in sorted(stage.rglob("*")) if p.is_file()}
+    content = {name: digest(path.read_bytes()) for name, path in files.items()}
+    chapters = {name for name in files if name.endswith((".md", ".ipynb"))}
+    # these show on every page
+    common = digest(
+        json.dumps([sorted(chapters), {k: v for k, v in content.items() if k not in chapters}]),
+        now.texts(),
+        now.value("pipeline"),
+        json.dumps(installed()),
+    )
+    try:
+        known = json.loads(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if known == {"common": common, "content": content} and site.is_dir():
+        return site
+    mark.unlink(missing_ok=True)
+    if known.get("common") != common:
+        remove(folder)
+    remove(site)
+    warnings = run_sphinx(stage, folder)
+    if warnings:
+        raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(warnings))
+    mend_site(site)
     problems = [
         f"{page.name} shows {source} without alt text"
-        for page in sorted((target / "_build" / "html").rglob("*.html"))
+        for page in sorted(site.rglob("*.html"))
         for source in images_without_alt(page)
     ]
     if problems:
         raise BuildError("\n".join(problems))
+    with replacing(mark) as partial:
+        partial.write_text(json.dumps({"common": common, "content": content}), encoding="utf-8")
+    return site
 
 
-def build(root: Path, output: Path, jobs: int) -> Path:
+def remove(folder: Path) -> None:
+    """Remove a folder, if it is there.
+
+    Raises
+    ------
+    BuildError
+        If it is a link, which leads to files that are not the build's.
+    """
+    if folder.is_symlink():
+        raise BuildError(f"{folder} is a link. Remove it, or build elsewhere with --output.")
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Keep other builds out of a folder until the block ends.
+
+    Raises
+    ------
+    BuildError
+        If another build is at work there.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(output / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise BuildError(
+            f"another build is at work in {output}. Wait until it ends, or pass another --output."
+        ) from None
+
+
+def build(
+    root: Path, output: Path, *, jobs: int = 2, timeout: float = TIMEOUT, fresh: bool = False
+) -> Path:
     """Build the book in ``root`` into ``output/html`` and return that folder.
+
+    Parameters
+    ----------
+    root, output : Path
+    jobs : int, default=2
+        Chapters at a time.
+    timeout : float, optional
+        Seconds that a cell may take.
+    fresh : bool, default=False
+        Whether to run every chapter and to make every page, whatever is known.
 
     Raises
     ------
     BuildError
         If the book cannot be published; ``output/html`` does not exist then.
     """
-    html, stage, pages = output / "html", output / "stage", output / "pages"
-    notebooks = output / "notebooks"
-    for folder in (html, stage, pages, notebooks):
-        shutil.rmtree(folder, ignore_errors=True)
+    site, cache, claims = output / "html", output / "cache", output / "manifest.json"
+    run = Run(output / "notebooks", cache, jobs, timeout)
+    claims.unlink(missing_ok=True)
+    for folder in (site, run.notebooks, *([cache] if fresh else [])):
+        remove(folder)
     chapters = list(list_chapters(root).values())
     running = [chapter for chapter in chapters if chapter.executable]
     for chapter in running:
         chapter.parameters()
+    now = Surroundings(root)
     started = time.perf_counter()
-    run_chapters(running, notebooks, jobs)
+    run_chapters(running, run, now)
     executed = time.perf_counter()
     print(f"{'ran the chapters':<22}{executed - started:7.1f} s")
-    try:
-        make_stage(root, chapters, notebooks, stage)
-        make_pages(stage, pages)
-        (pages / "_build" / "html").rename(html)
-    finally:
-        for folder in (stage, pages):
-            shutil.rmtree(folder, ignore_errors=True)
+    stage = cache / "pages" / "stage"
+    run.notebooks.mkdir(exist_ok=True)
+    make_stage(root, chapters, run, stage)
+    pages = make_pages(stage, cache / "pages" / "made", now)
+    partial = output / ".html.partial"
+    remove(partial)
+    shutil.copytree(pages, partial)
+    text = json.dumps(manifest.make(root, running, run.cache), allow_nan=False)
+    (partial / claims.name).write_text(text, encoding="utf-8")
+    with replacing(claims) as written:
+        written.write_text(text, encoding="utf-8")
+    partial.rename(site)
     print(f"{'made the pages':<22}{time.perf_counter() - executed:7.1f} s")
-    return html
+    return site
 
 
-def _interrupt(number: int, frame: object) -> None:
+def rerun(root: Path, names: list[str], output: Path, *, jobs: int) -> dict[str, Any]:
+    """Run chapters anew, make no pages, and return the manifest of these runs.
+
+    Parameters
+    ----------
+    root : Path
+    names : list of str
+        Chapters.
+    output : Path
+        Folder of the runs; what is known there is not used.
+    jobs : int
+        Chapters at a time.
+
+    Raises
+    ------
+    BuildError
+        If a chapter fails.
+    """
+    run = Run(output / "notebooks", output / "cache", jobs)
+    chapters = [chapter_by_name(root, name) for name in names]
+    with alone(output):
+        for folder in (run.notebooks, run.kept):
+            remove(folder)
+        run_chapters(chapters, run, Surroundings(root))
+        return manifest.make(root, chapters, run.cache)
+
+
+def interrupt(number: int, frame: object) -> None:
+    """Treat a signal to end as the reader's interruption."""
     raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, however it went.
+
+    A worker that waits for work would else wait for ever when its parent is killed.
+    """
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: Any) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])  # pyright: ignore[reportOptionalMemberAccess]
+    parser = argparse.ArgumentParser(description="Build the book.")
     parser.add_argument(
         "--book",
         type=Path,
@@ -253,21 +565,40 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, help="default: _build in that folder")
     parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default 2)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT,
+        help=f"seconds that a cell may take (default {TIMEOUT:g})",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="run every chapter, also one that did not change"
+    )
     arguments = parser.parse_args()
     if arguments.jobs < 1:
         parser.error(f"--jobs is {arguments.jobs}. Run at least 1 chapter at a time.")
+    if not arguments.timeout > 0:
+        parser.error(f"--timeout is {arguments.timeout:g}. Give a cell more than 0 seconds.")
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
         root = find_book(arguments.book)
-        html = build(root, arguments.output or root / "_build", arguments.jobs)
-    except (BuildError, InvalidInputError) as error:
+        output = arguments.output or root / "_build"
+        with alone(output):
+            site = build(
+                root,
+                output,
+                jobs=arguments.jobs,
+                timeout=arguments.timeout,
+                fresh=arguments.fresh,
+            )
+    except (BuildError, InvalidInputError, OSError) as error:
         print(f"\nThe book was not built.\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. The book was not built.", file=sys.stderr)
         return 130
-    print(f"The book: {html / 'index.html'}")
+    print(f"The book: {site / 'index.html'}")
     return 0
 
 

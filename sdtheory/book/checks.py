@@ -66,6 +66,16 @@ class Check:
             return "FAILS"
         return "holds" if self.holds else "CONTROL NOT CAUGHT"
 
+    def claim(self) -> dict[str, str | float | None]:
+        """Return the row for the manifest; its accuracy is the violation allowed."""
+        numbers = {
+            "violation": self.defect,
+            "allowed": self.tolerance,
+            "if broken": self.control,
+        }
+        finite = {k: v if v is not None and np.isfinite(v) else None for k, v in numbers.items()}
+        return {"kind": "check", "name": self.name, "verdict": self.verdict, **finite}
+
     def cells(self) -> tuple[str, ...]:
         """Return the row's cells: claim, verdict, violation, allowed, if broken, how."""
         if self.defect is None:
@@ -222,6 +232,7 @@ class Checks:
             ),
             rows=[row.cells() for row in self.rows],
             caption="Checks of this chapter, computed at the parameters above",
+            checks=[row.claim() for row in self.rows],
         )
         failed = [row for row in self.rows if not row.holds]
         if failed:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure
 
@@ -18,6 +20,10 @@ from sdtheory.validation import InvalidInputError
 
 #: Key of an output's metadata under which a figure's label, caption and alt text stand.
 FIGURE_METADATA = "sdtheory_figure"
+#: Key under which stands what an output claims, for the manifest.
+CLAIM_METADATA = "sdtheory_claim"
+#: Accuracy of what a figure shows, relative to the largest number of its series.
+FIGURE_ACCURACY = 1e-6
 #: A column with a cell longer than this holds words, which wrap; the others do not.
 _WORDS = 24
 
@@ -28,7 +34,7 @@ def _required(text: str, name: str, what: str) -> str:
     return text
 
 
-def figure(fig: Figure, *, label: str, caption: str, alt: str) -> None:
+def figure(fig: Figure, *, label: str, caption: str, alt: str, varies: str = "") -> None:
     """Show a figure as SVG and close it.
 
     Parameters
@@ -40,6 +46,8 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str) -> None:
         What the figure claims; may hold MyST markup and ``$TeX$``.
     alt : str
         What the figure shows, in plain words, for those who cannot see it.
+    varies : str, optional
+        Why its data differ between runs by nature, such as times.
 
     Raises
     ------
@@ -55,6 +63,13 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str) -> None:
             "alt repeats caption. The caption says what the figure claims; describe in alt what it "
             "shows."
         )
+    claim = {
+        "kind": "figure",
+        "name": label,
+        "series": drawn(fig),
+        "accuracy": FIGURE_ACCURACY,
+        "varies": varies,
+    }
     target = io.StringIO()
     with plt.rc_context({"svg.hashsalt": label, "svg.fonttype": "path"}):
         fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
@@ -62,15 +77,48 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str) -> None:
     display(
         {"image/svg+xml": target.getvalue(), "text/plain": alt},
         raw=True,
-        metadata={FIGURE_METADATA: {"label": label, "caption": caption, "alt": alt}},
+        metadata={
+            FIGURE_METADATA: {"label": label, "caption": caption, "alt": alt},
+            CLAIM_METADATA: claim,
+        },
     )
+
+
+def drawn(fig: Figure) -> dict[str, list[float | None]]:
+    """Return the numbers behind a figure, read from its axes, by kind and place.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure
+    """
+    found: dict[str, Any] = {}
+    for number, axes in enumerate(fig.axes):
+        for k, line in enumerate(axes.lines):
+            found[f"axes {number}, line {k}, x"] = line.get_xdata(orig=False)
+            found[f"axes {number}, line {k}, y"] = line.get_ydata(orig=False)
+        for k, group in enumerate(axes.collections):
+            found[f"axes {number}, collection {k}, places"] = group.get_offsets()
+            for i, path in enumerate(group.get_paths()):
+                found[f"axes {number}, collection {k}, path {i}"] = path.vertices
+            found[f"axes {number}, collection {k}, values"] = group.get_array()
+        for k, patch in enumerate(axes.patches):
+            corners = patch.get_patch_transform().transform(patch.get_path().vertices)
+            found[f"axes {number}, patch {k}"] = corners
+        for k, image in enumerate(axes.images):
+            found[f"axes {number}, image {k}"] = image.get_array()
+    return {
+        name: [None if not np.isfinite(v) else float(v) for v in np.ma.filled(flat, np.nan)]
+        for name, values in found.items()
+        if values is not None
+        and (flat := np.ma.asarray(np.ma.masked_invalid(np.asarray(values, float))).ravel()).size
+    }
 
 
 #: Outputs of this kind are pasted and not shown.
 _PASTED = "application/papermill.record/"
 
 
-def glue(name: str, text: str) -> None:
+def glue(name: str, text: str, *, varies: str = "") -> None:
     """Make a computed text available to the prose as ``{glue:text}`name```.
 
     Parameters
@@ -79,6 +127,8 @@ def glue(name: str, text: str) -> None:
         Unique within the page.
     text : str
         The number, formatted.
+    varies : str, optional
+        Why it differs between runs by nature, such as seconds.
 
     Raises
     ------
@@ -97,7 +147,10 @@ def glue(name: str, text: str) -> None:
     display(
         {"text/plain": text, f"{_PASTED}text/plain": repr(text)},
         raw=True,
-        metadata={"scrapbook": {"name": name, "mime_prefix": _PASTED}},
+        metadata={
+            "scrapbook": {"name": name, "mime_prefix": _PASTED},
+            CLAIM_METADATA: {"kind": "number", "name": name, "text": text, "varies": varies},
+        },
     )
 
 
@@ -127,14 +180,15 @@ def html_table(
     """
     marks = [' class="words"' if long else "" for long in words or [False] * len(headers)]
     head = "".join(
-        f'<th scope="col"{mark}>{html.escape(header)}</th>'
+        f'<th scope="col"{mark}>{html.escape(header)}</th>' if header else f"<td{mark}></td>"
         for header, mark in zip(headers, marks, strict=True)
     )
     body = []
     for row in rows:
         (first, mark), *others = zip(row, marks, strict=True)
         cells = "".join(f"<td{mark}>{cell}</td>" for cell, mark in others)
-        body.append(f'<tr><th scope="row"{mark}>{first}</th>{cells}</tr>')
+        start = f'<th scope="row"{mark}>{first}</th>' if first else f"<td{mark}></td>"
+        body.append(f"<tr>{start}{cells}</tr>")
     return (
         '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption, quote=True)}"><table>'
@@ -143,7 +197,14 @@ def html_table(
     )
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> None:
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    caption: str,
+    *,
+    varies: str = "",
+    checks: Sequence[Mapping[str, Any]] = (),
+) -> None:
     r"""Show a table.
 
     Cells are plain text, in which TeX stands between ``\(`` and ``\)``.
@@ -156,6 +217,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
         Each as long as the headers.
     caption : str
         What the table claims.
+    varies : str, optional
+        Why its cells differ between runs by nature, such as dates.
+    checks : sequence of mapping, optional
+        The rows as claims of their own, each with a name and an accuracy.
 
     Raises
     ------
@@ -183,4 +248,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
     escaped = [[html.escape(cell) for cell in row] for row in body]
     layout = html_table(headers, escaped, caption, words=long)
     plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])
-    display({"text/html": layout, "text/plain": plain}, raw=True)
+    claim = {"kind": "table", "name": caption, "varies": varies}
+    claim |= {"checks": list(checks)} if checks else {"text": plain}
+    display({"text/html": layout, "text/plain": plain}, raw=True, metadata={CLAIM_METADATA: claim})

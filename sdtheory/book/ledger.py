@@ -142,7 +142,7 @@ def overview(ledger: list[Entry]) -> str:
             "–" if s is None else f"{s.worst:.1e}",
             "–" if s is None else f"{s.tightest:.1e}",
             "–" if found is None else f"{found.best:.1e} in {found.evaluations:,}",
-            "–" if p is None else f"{p.cores} core(s), {p.seconds:.1f} s",
+            "–" if p is None else f"{p.cores} core(s)",
             ("–" if c is None else f"{c.decided} points, {c.bits} bits")
             + ("" if b is None else f"; box {b.proved:.0%}"),
         ]

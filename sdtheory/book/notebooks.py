@@ -6,7 +6,6 @@ import ast
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,25 +14,17 @@ import jupytext
 import nbformat
 import papermill
 import yaml
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
+from sdtheory.book.kernel import EVIDENCE, isolated
 from sdtheory.validation import InvalidInputError
 
 Value = bool | int | float | str
 
 #: What nbclient says of a kernel that did not start, as opposed to one that died at work.
 _NO_START = ("Kernel died before replying to kernel_info", "Kernel didn't respond in")
-#: Makes two runs alike: no date of today in figures, one order of sets of strings, one order of
-#: sums. A single thread also keeps chapters that run side by side out of each other's way.
-_KERNEL_ENVIRONMENT = {
-    "SOURCE_DATE_EPOCH": "0",
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-}
 
 
 class ChapterFailedError(RuntimeError):
@@ -48,6 +39,12 @@ class ChapterFailedError(RuntimeError):
     def __init__(self, message: str, notebook: Path) -> None:
         self.notebook = notebook
         super().__init__(message)
+
+
+def evidence_folder() -> Path | None:
+    """Return the folder of evidence that this run may use again; None outside of builds."""
+    folder = os.environ.get(EVIDENCE)
+    return None if folder is None else Path(folder)
 
 
 @dataclass(frozen=True)
@@ -278,26 +275,15 @@ def chapter_by_name(root: Path, name: str) -> Chapter:
     return chapters[name]
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def execute(
     chapter: Chapter,
     target: Path,
     parameters: Mapping[str, Value] | None = None,
     *,
     progress: bool = False,
+    timeout: float | None = None,
+    record: Path | None = None,
+    evidence: Path | None = None,
 ) -> None:
     """Run a chapter through papermill in a kernel of its own.
 
@@ -310,12 +296,18 @@ def execute(
         Values that replace the defaults.
     progress : bool, default=False
         Whether to show papermill's progress bar.
+    timeout : float, optional
+        Seconds that a cell may take.
+    record : Path, optional
+        Where the kernel writes what the chapter depended on.
+    evidence : Path, optional
+        Folder of evidence that the chapter may use again.
 
     Raises
     ------
     ChapterFailedError
-        If a cell raised, or the kernel died. The notebook up to there is kept
-        beside the target, with ``failed`` in its name.
+        If a cell raised or took too long, or the kernel died. The notebook up
+        to there is kept beside the target, with ``failed`` in its name.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     failed = target.with_suffix(".failed.ipynb")
@@ -323,12 +315,12 @@ def execute(
         stale.unlink(missing_ok=True)
     with (
         TemporaryDirectory(prefix=".run-", dir=target.parent) as folder,
-        _environment(_KERNEL_ENVIRONMENT),
+        isolated(Path(folder), record=record, evidence=evidence),
     ):
         source, partial = Path(folder) / "source.ipynb", Path(folder) / "partial.ipynb"
         nbformat.write(chapter.notebook(), source)
         try:
-            _run(chapter, source, partial, parameters or {}, progress)
+            _run(chapter, source, partial, parameters or {}, progress=progress, timeout=timeout)
         except PapermillExecutionError as error:
             partial.replace(failed)
             raise ChapterFailedError(
@@ -341,6 +333,14 @@ def execute(
             raise ChapterFailedError(
                 f"{chapter.path.name}: the kernel died. Did a cell end the process, or take more "
                 f"memory than there is?",
+                failed,
+            ) from None
+        except CellTimeoutError:
+            cell = _last_started(partial)
+            partial.replace(failed)
+            raise ChapterFailedError(
+                f"{chapter.locate(cell.source)}: this cell took more than {timeout:g} seconds. "
+                f"Does it end? Pass --timeout to give it more.",
                 failed,
             ) from None
         # papermill takes exit() for success
@@ -357,8 +357,21 @@ def execute(
         partial.replace(target)
 
 
+def _last_started(notebook: Path) -> NotebookNode:
+    """Return the cell at which papermill stopped."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    started = [c for c in cells if c.metadata.get("papermill", {}).get("start_time")]
+    return started[-1]
+
+
 def _run(
-    chapter: Chapter, source: Path, partial: Path, parameters: Mapping[str, Value], progress: bool
+    chapter: Chapter,
+    source: Path,
+    partial: Path,
+    parameters: Mapping[str, Value],
+    *,
+    progress: bool,
+    timeout: float | None,
 ) -> None:
     for attempt in (1, 2):
         try:
@@ -370,8 +383,7 @@ def _run(
                 cwd=chapter.path.parent,
                 progress_bar=progress,
                 log_output=False,
-                # its warning about TCP on the local machine would go to every reader
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+                execution_timeout=timeout,
             )
         except RuntimeError as error:
             started = not any(message in str(error) for message in _NO_START)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from sdtheory.validation import InvalidInputError
 
 _EXAMPLES = """\
 examples:
-  sdtheory explain DATA.csv --target y --kernel beam --epsilon 0.045 --rounds all
+  sdtheory explain DATA.csv --target y
+  sdtheory explain DATA.csv --target y --kernel beam --rescale unit --epsilon 5% --all
   sdtheory explain DATA.csv --target y --sample 100 --json -
 
-Each line: a statement of the registry (`sdtheory verify --list`), whether it holds here, its worst
-scaled margin (0 is tight), and what it says; or the hypothesis that these data lack. With many rows
-this takes long: pass --sample.
+First a summary; with --all, a line for each statement of the registry (`sdtheory verify --list`):
+whether it holds here, its worst scaled margin (0 is tight), and what it says; or the hypothesis
+that these data lack. The chain runs to its collapse, or for --rounds. With many rows this takes
+long: pass --sample.
 
 exit codes: 0 done, 1 a statement fails here, 2 wrong usage or input, 130 interrupted
 """
@@ -34,6 +37,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_options(parser)
+    parser.set_defaults(rounds="all")
+    parser.add_argument("--all", action="store_true", help="every statement, not only a summary")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="the same as JSON; - for stdout instead"
     )
@@ -49,24 +54,57 @@ def _run(arguments: argparse.Namespace) -> int:
             f"pip install 'sdtheory[certify]'."
         ) from error
     training.check_outputs(arguments, "json")
-    model = training.estimator(arguments)
+    settings = training.settings(arguments)
     data = training.load(arguments)
+    model = training.estimator(settings)
     training.fit(model, data)
     check = verification.check(
-        gram=model.spectrum(), y=data.y, epsilon=model.epsilon_, rounds=model.n_rounds_ or None
+        gram=model.spectrum(),
+        y=data.y - model.intercept_,
+        epsilon=model.epsilon_,
+        rounds=model.n_rounds_ or None,
     )
     if str(arguments.json) == "-":
         print(json.dumps(_numbers(check), indent=1, allow_nan=False))
     else:
-        print(check)
+        print(_summary(check, arguments.rounds))
+        if arguments.all:
+            print(f"\n{check}")
     if arguments.json is not None and str(arguments.json) != "-":
-        from sdtheory.files import replacing
-
-        with replacing(arguments.json) as partial:
-            text = json.dumps(_numbers(check), indent=1, allow_nan=False)
-            partial.write_text(text + "\n", encoding="utf-8")
+        training.write_json(arguments.json, _numbers(check))
         print(f"wrote {arguments.json}")
     return int(not check.good)
+
+
+def _summary(check: Any, asked: str) -> str:
+    """Return the regime, what applies, and the tightest and the loosest statement here."""
+    i = check.instance
+    n, rank, rounds = i.n, int((i.d[0] > 0).sum()), int(i.alive[0].sum())
+    rows = [row for row in check.rows if not row.statement.refuted]
+    applying = sorted((row for row in rows if row.applies), key=lambda row: row.margin)
+    failing = [row.statement.id for row in applying if "hold" not in str(row.verdict).lower()]
+    lacking = Counter(words for row in rows for words in row.lacking)
+    how = "to their collapse" if asked == "all" else f"for --rounds {asked}"
+    lines = [
+        f"{n} points; G has rank {rank} and condition number {float(i.kappa[0]):.4g}.",
+        f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows; "
+        f"followed {how}, they have {rounds} non-trivial fit(s).",
+        f"{len(applying)} of {len(rows)} statements apply here, and "
+        + (
+            f"{len(failing)} do not hold: {', '.join(failing)}." if failing else "all of them hold."
+        ),
+    ]
+    strict = [row for row in applying if row.margin > 0]
+    for name, row in (("Tightest", strict[0]), ("Loosest", strict[-1])) if strict else ():
+        lines.append(
+            f"{name}: {row.statement.id}, scaled margin {row.margin:.2g}"
+            + (f" ({row.where})" if row.where else "")
+            + f": {row.statement.slogan}"
+        )
+    lines += [
+        f"Missing for {count} statement(s): {words}." for words, count in lacking.most_common(3)
+    ]
+    return "\n".join([*lines, "Every statement: --all."])
 
 
 def _numbers(check: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ examples:
   sdtheory fit DATA.csv --target y
   sdtheory fit DATA.csv --target y --kernel beam --epsilon 0.045 --rounds auto \\
       --plot out.svg --save model.npz
-  sdtheory fit DATA.csv --target y --rescale standard --centre --epsilon noise --criterion loo
+  sdtheory fit DATA.csv --target y --epsilon noise --criterion loo
   sdtheory fit DATA.npy --target 3 --inputs 0 1 --rounds 2 --json -
 
 The first line of a CSV file names its columns; those of an .npy file are called 0, 1, ... A model
@@ -51,8 +52,14 @@ def _run(arguments: argparse.Namespace) -> int:
     training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
     training.check_suffix(arguments.save, "--save", (".npz", ".joblib"))
     training.check_outputs(arguments, "plot", "save", "json")
-    model = training.estimator(arguments)
-    data = training.load(arguments)
+    settings = training.settings(arguments)
+    matrix = (
+        settings["epsilon_unit"] != "absolute"
+        or settings["rounds"] == "auto"
+        or settings["solver"] == "eigh"
+    )
+    data = training.load(arguments, training.MOST_ROWS if matrix else training.MOST_PRODUCTS)
+    model = training.estimator(settings)
     notes = training.fit(model, data)
     numbers = _numbers(arguments, model, data, notes)
     if str(arguments.json) == "-":
@@ -62,7 +69,8 @@ def _run(arguments: argparse.Namespace) -> int:
         for note in notes:
             print(f"sdtheory: note: {note}", file=sys.stderr)
     said = sys.stderr if str(arguments.json) == "-" else sys.stdout
-    for path, write in ((arguments.plot, _plot), (arguments.save, _save), (arguments.json, _json)):
+    # the picture last: it may fail where the numbers do not
+    for path, write in ((arguments.save, _save), (arguments.json, _json), (arguments.plot, _plot)):
         if path is not None and str(path) != "-":
             write(path, model, data, numbers)
             print(f"wrote {path}", file=said)
@@ -70,25 +78,29 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[str]) -> Any:
-    fitted = zip(model.multipliers_, model.training_loss_, model.shrinkage_, strict=True)
+    tried = zip_longest(model.tried_multipliers_, model.tried_loss_, model.criterion_.tolist())
     rounds = [
-        {"round": t, "multiplier": float(c), "loss": float(loss), "trace": float(np.sum(B))}
-        for t, (c, loss, B) in enumerate(fitted)
+        {"round": t, "multiplier": float(c), "loss": float(loss), arguments.criterion: value}
+        for t, (c, loss, value) in enumerate(tried)
     ]
+    for row, B, error in zip(rounds, model.shrinkage_, model.c_error_, strict=False):
+        row |= {"trace": float(np.sum(B)) if B.size else None, "error of multiplier": float(error)}
     return {
         "data": str(arguments.data),
         "rows": len(data.x),
         "inputs": data.inputs,
         "targets": data.targets,
         "kernel": arguments.kernel,
-        "rank": int(np.count_nonzero(model.eigenvalues_)),
+        "solver": model.solver_,
+        "rank": int(np.count_nonzero(model.eigenvalues_)) if model.solver_ == "eigh" else None,
         "epsilon": model.epsilon_,
         "rounds asked for": arguments.rounds,
         "rounds fitted": model.n_rounds_,
         "collapsed": bool(model.collapsed_),
         "zero": not np.any(model.dual_coef_),
         "criterion": arguments.criterion,
-        "criterion by round": model.criterion_.tolist(),
+        "rescaled": data.rescaled,
+        "intercept": np.asarray(model.intercept_).tolist(),
         "rounds": rounds,
         "notes": notes,
     }
@@ -98,45 +110,58 @@ def _words(numbers: Any) -> str:
     lines = [
         f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
         f"target: {', '.join(numbers['targets'])}",
-        f"kernel {numbers['kernel']}: {numbers['rank']} non-zero eigenvalue(s) of "
-        f"{numbers['rows']}; epsilon = {numbers['epsilon']:.6g}",
-        "",
-        f"{'round':>5} {'multiplier':>12} {'loss':>12} {'trace of B':>12} "
-        f"{numbers['criterion']:>12}",
+        f"kernel {numbers['kernel']}: "
+        + (
+            f"solver {numbers['solver']}"
+            if numbers["rank"] is None
+            else f"{numbers['rank']} non-zero eigenvalue(s) of {numbers['rows']}"
+        )
+        + f"; epsilon = {numbers['epsilon']:.6g}",
     ]
-    for row, criterion in zip(numbers["rounds"], numbers["criterion by round"], strict=False):
+    if numbers["rescaled"] != "none":
+        onto = {"unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}[numbers["rescaled"]]
+        lines.append(f"inputs rescaled {onto} (--rescale none keeps them)")
+    if np.any(numbers["intercept"]):
+        lines.append("labels fitted about their mean (--no-intercept fits them as they are)")
+    how, kept = numbers["criterion"], numbers["rounds fitted"]
+    lines += ["", f"{'round':>5} {'multiplier':>12} {'loss':>12} {how:>12}"]
+    for row in numbers["rounds"]:
+        mark = " <- kept" if row["round"] == kept - 1 else ""
         lines.append(
             f"{row['round']:>5} {row['multiplier']:>12.5g} {row['loss']:>12.5g} "
-            f"{row['trace']:>12.5g} {criterion:>12.5g}"
+            + (f"{'-':>12}" if row[how] is None else f"{row[how]:>12.5g}")
+            + mark
         )
-    kept, tried = numbers["rounds fitted"], len(numbers["criterion by round"])
     lines.append("")
     if numbers["zero"]:
         lines.append("The fit is the zero function.")
     elif numbers["rounds asked for"] == "auto":
-        how = numbers["criterion"]
-        advice = "do not self-distil" if kept == 1 else f"{kept} rounds, of {tried} tried"
-        lines.append(f"Smallest {how} at round {kept - 1}: {advice}.")
+        tried = len(numbers["rounds"])
+        lines.append(
+            f"{how} is smallest after {kept} of {tried} round(s), at this one tolerance. Whether "
+            f"more rounds than one pay, `sdtheory trial` says."
+        )
     else:
         lines.append(f"{kept} round(s) fitted.")
+    error = max((row.get("error of multiplier", 0.0) for row in numbers["rounds"]), default=0.0)
+    if error > 1e-6:
+        lines.append(f"Rounding leaves multipliers a relative error of up to {error:.1g}.")
     if numbers["collapsed"] and not numbers["zero"]:
         lines.append(f"The next round, {kept}, would be the zero function.")
     return "\n".join(lines)
 
 
-def _plot(path: Path, model: Any, _data: Any, _numbers: Any) -> None:
-    from sdtheory.files import replacing
+def _plot(path: Path, model: Any, data: Any, _numbers: Any) -> None:
     from sdtheory.plotting import DistillationDisplay
 
-    figure = DistillationDisplay.from_estimator(model).figure_
-    with replacing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:].lower())
+    shown = (data.x, data.y) if data.y.ndim == 1 else ()
+    training.write_plot(path, lambda: DistillationDisplay.from_estimator(model, *shown).figure_)
 
 
 def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:
     from sdtheory import model_file
 
-    whole = model_file.Model(model, data.inputs, data.targets, data.shift, data.scale, data.centre)
+    whole = model_file.Model(model, data.inputs, data.targets, data.shift, data.scale)
     if path.suffix.lower() == ".npz":
         model_file.save(whole, path)
         return
@@ -154,7 +179,4 @@ def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:
 
 
 def _json(path: Path, _model: Any, _data: Any, numbers: Any) -> None:
-    from sdtheory.files import replacing
-
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    training.write_json(path, numbers)

@@ -130,7 +130,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(_chain_words(result))
     print(f"wrote {arguments.output}")
     if arguments.plot is not None:
-        _plot(arguments.plot, result)
+        training.write_plot(arguments.plot, lambda: _figure(result))
         print(f"wrote {arguments.plot}")
     return 0
 
@@ -201,9 +201,8 @@ def _comparison_words(result: Any) -> str:
     return "\n".join(lines)
 
 
-def _plot(path: Path, result: Any) -> None:
+def _figure(result: Any) -> Any:
     from sdtheory.experiments.results import by_seed, methods
-    from sdtheory.files import replacing
     from sdtheory.plotting import canvas, draw_mean
 
     if result["kind"] == "chain":
@@ -228,5 +227,4 @@ def _plot(path: Path, result: Any) -> None:
             panel.set_xticklabels([f"{value:.3g}" for value in values], rotation=60)
         axes[0, 0].set_ylabel("accuracy")
         axes[0, 0].legend(frameon=False, fontsize="small")
-    with replacing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:].lower())
+    return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,24 @@ def _run(arguments: argparse.Namespace) -> int:
     import nbformat
 
     from sdtheory.book import notebooks as chapters
+    from sdtheory.files import replacing
 
     root = chapters.find_book(arguments.book)
     folder = arguments.output or root / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    for chapter in chapters.list_chapters(root).values():
-        if not chapter.executable:
-            continue
-        target = folder / f"{chapter.name}.ipynb"
+    wanted = {
+        f"{chapter.name}.ipynb": nbformat.writes(chapter.notebook())
+        for chapter in chapters.list_chapters(root).values()
+        if chapter.executable
+    }
+    # the notebooks draw in the book's style
+    wanted["matplotlibrc"] = (root / "book" / "matplotlibrc").read_text(encoding="utf-8")
+    for name, text in wanted.items():
+        target = folder / name
         if target.exists() and not arguments.force:
             print(f"kept   {target} (already there; --force replaces it)")
             continue
-        nbformat.write(chapter.notebook(), target)
+        with replacing(target) as partial:
+            partial.write_text(text, encoding="utf-8")
         print(f"wrote  {target}")
-    # the notebooks draw in the book's style
-    shutil.copy(root / "book" / "matplotlibrc", folder)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
     check_outputs(arguments, "output")
     model = _load(arguments.model, trusted=arguments.trust_pickle)
 
-    def choose(columns: tuple[str, ...]) -> tuple[str, ...]:
+    def choose(columns: tuple[str, ...], _index: tuple[str, ...]) -> tuple[str, ...]:
         tables.match(model.inputs, columns, "DATA")
         return model.inputs
 
@@ -66,11 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
         header = [f"{target} round {t}" for t in rounds for target in model.targets]
     batches = _predictions(model, data.values, every=arguments.every_round)
     if arguments.output is None:
-        try:
-            _write(sys.stdout, header, batches)
-        except BrokenPipeError:
-            # the reader, such as head, has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write(sys.stdout, header, batches)
         return 0
     from sdtheory.files import replacing
 

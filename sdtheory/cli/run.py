@@ -22,6 +22,9 @@ exit codes: 0 all checks hold, 1 a check failed or the chapter raised, 2 wrong
 usage or input, 130 interrupted
 """
 
+#: Of the repository, where the library is installed from one in editable mode.
+CHECKOUT = Path(__file__).parents[2]
+
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
@@ -54,7 +57,12 @@ def add_parser(subparsers: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from sdtheory.book import notebooks as chapters
 
-    root = chapters.find_book(arguments.book)
+    try:
+        root = chapters.find_book(arguments.book)
+    except InvalidInputError:
+        if arguments.book is not None or not (CHECKOUT / "_toc.yml").is_file():
+            raise
+        root = CHECKOUT
     if arguments.chapter is not None:
         chosen = [chapters.chapter_by_name(root, arguments.chapter)]
     else:
@@ -70,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
             f"no chapter is named. Choose one of: {', '.join(c.name for c in chosen)}."
         )
     (chapter,) = chosen
-    given = chapter.parse(arguments.parameter)
+    given = chapter.parse([(name, value.strip()) for name, value in arguments.parameter])
     folder = arguments.output or root / "_build" / "runs"
     name = "-".join([chapter.name, *(f"{key}={value}" for key, value in sorted(given.items()))])
     # a value may hold what a file name may not

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import json
 import math
 import warnings
 from array import array
@@ -16,14 +17,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sdtheory.validation import Array, InvalidInputError
+from sdtheory.validation import EXACT, Array, InvalidInputError, inexact
 
-#: Given the names of all columns, returns those wanted.
-Choice = Callable[[tuple[str, ...]], Sequence[str]]
+#: Given the names of all columns, and of those that pandas wrote as the rows' index, returns those
+#: wanted.
+Choice = Callable[[tuple[str, ...], tuple[str, ...]], Sequence[str]]
 
 _DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 _SHOWN = 20
 _LINES_PER_STEP = 50_000
+#: What pandas calls the index in a CSV file, which it writes first, and on reading it back.
+_INDEX = ("", "Unnamed: 0")
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def read(
         CSV with a header line in UTF-8 (.csv, .tsv, .txt), a two-dimensional
         array (.npy, whose columns are called 0, 1, ...), or Parquet.
     choose : callable
-        Given all columns' names, returns those wanted.
+        Given all columns' names, and those of an index by pandas, returns those
+        wanted.
     delimiter : str, optional
         Between the cells of a CSV file; by default a comma, in .tsv a tab.
     most_rows : int, optional
@@ -76,23 +81,20 @@ def read(
         raise InvalidInputError(f"--delimiter must be one character, but is {delimiter!r}.")
     try:
         if suffix == ".npy":
-            table = _read_npy(path, choose)
-        elif suffix in (".parquet", ".pq"):
-            table = _read_parquet(path, choose)
-        elif suffix in _DELIMITERS:
+            return _read_npy(path, choose, most_rows)
+        if suffix in (".parquet", ".pq"):
+            return _read_parquet(path, choose, most_rows)
+        if suffix in _DELIMITERS:
             return _read_csv(path, choose, delimiter or _DELIMITERS[suffix], most_rows)
-        else:
-            raise InvalidInputError(
-                f"{path}: the suffix {suffix!r} does not tell the format. Name a .csv, .tsv, .txt, "
-                f".npy or .parquet file."
-            )
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be read ({error.strerror or error}). Name a file that exists and that "
             f"you may read."
         ) from error
-    _check_count(path, len(table.values), most_rows)
-    return table
+    raise InvalidInputError(
+        f"{path}: the suffix {suffix!r} does not tell the format. Name a .csv, .tsv, .txt, .npy or "
+        f".parquet file."
+    )
 
 
 def match(names: Sequence[str], columns: Sequence[str], option: str) -> None:
@@ -139,13 +141,14 @@ def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None)
         try:
             header = tuple(name.strip() for name in next(reader, ()))
             _check_header(path, header, delimiter)
-            chosen = tuple(choose(header))
+            index = header[:1] if header[0] in _INDEX else ()
+            chosen = tuple(choose(header, index))
             places = [(header.index(name), name) for name in chosen]
             numbers = array("d")
             for row in _rows(path, reader, len(header), delimiter):
                 for k, name in places:
                     value = _number(row[k])
-                    if value is None or not math.isfinite(value):
+                    if value is None or not math.isfinite(value) or _rounded(row[k], value):
                         raise InvalidInputError(
                             f"{path}, line {reader.line_num}, column {name!r}: {_unusable(row[k])}"
                         )
@@ -204,10 +207,18 @@ def _number(cell: str) -> float | None:
         return None
 
 
+def _rounded(cell: str, value: float) -> bool:
+    """Return whether a float cannot hold this integer."""
+    return abs(value) >= EXACT and cell.strip().lstrip("+-").isdecimal() and int(cell) != value
+
+
 def _unusable(cell: str) -> str:
     if not cell.strip():
         return "the cell is empty. Fill it, or drop the line."
-    if _number(cell) is not None:
+    value = _number(cell)
+    if value is not None:
+        if math.isfinite(value):
+            return f"a float cannot hold all digits of {cell}. Subtract a constant, or scale it."
         return f"{cell!r} is not finite. Replace it, or drop the line."
     hint = " Write decimals with a point." if _number(cell.replace(",", ".", 1)) is not None else ""
     return (
@@ -226,7 +237,7 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> str:
     )
 
 
-def _read_npy(path: Path, choose: Choice) -> Table:
+def _read_npy(path: Path, choose: Choice, most_rows: int | None) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers by old versions
@@ -243,13 +254,15 @@ def _read_npy(path: Path, choose: Choice) -> Table:
             f"Save np.column_stack of inputs and labels."
         )
     columns = tuple(map(str, range(values.shape[1])))
-    chosen = tuple(choose(columns))
-    return _finite(path, chosen, values[:, [columns.index(name) for name in chosen]])
+    chosen = tuple(choose(columns, ()))
+    _check_count(path, len(values), most_rows)
+    picked = [_finite(path, name, values[:, columns.index(name)]) for name in chosen]
+    return Table(chosen, np.column_stack(picked))
 
 
-def _read_parquet(path: Path, choose: Choice) -> Table:
+def _read_parquet(path: Path, choose: Choice, most_rows: int | None) -> Table:
     try:
-        from pyarrow import ArrowException, parquet  # pyright: ignore[reportMissingImports]
+        from pyarrow import ArrowException, parquet, types  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InvalidInputError(
             f"{path}: Parquet needs pyarrow, which is not installed: pip install pyarrow. Or "
@@ -257,29 +270,47 @@ def _read_parquet(path: Path, choose: Choice) -> Table:
         ) from None
     try:
         with parquet.ParquetFile(path) as file:
-            chosen = tuple(choose(tuple(file.schema_arrow.names)))
+            schema = file.schema_arrow
+            of_pandas = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+            # a mere range of rows is described, not stored
+            index = [name for name in of_pandas.get("index_columns", []) if isinstance(name, str)]
+            chosen = tuple(choose(tuple(schema.names), tuple(index)))
+            _check_count(path, file.metadata.num_rows, most_rows)
             table = file.read(columns=list(chosen))
-        columns = [table.column(name).to_numpy().astype(float) for name in chosen]
+        columns = []
+        for name in chosen:
+            column = table.column(name)
+            kind = column.type
+            if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+                raise InvalidInputError(
+                    f"{path}, column {name!r} holds {kind}, not numbers. Convert it to numbers in "
+                    f"a unit of your choice, or leave the column out with --inputs."
+                )
+            if column.null_count:
+                row = column.is_null().to_numpy().argmax()
+                raise InvalidInputError(
+                    f"{path}, row {row}, column {name!r}: the value is missing. Fill it, or drop "
+                    f"the row."
+                )
+            columns.append(_finite(path, name, column.to_numpy()))
+    except InvalidInputError:
+        raise
     except (ArrowException, TypeError, ValueError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError(
-            f"{path} is not a Parquet file with numbers in these columns ({error})."
-        ) from error
-    return _finite(path, chosen, np.column_stack(columns))
+        raise InvalidInputError(f"{path} is not a Parquet file of columns ({error}).") from error
+    return Table(chosen, np.column_stack(columns))
 
 
-def _finite(path: Path, columns: tuple[str, ...], values: Any) -> Table:
+def _finite(path: Path, name: str, values: Any) -> Array:
     with np.errstate(over="ignore"):
-        numbers = np.array(values, dtype=float)
-    bad = np.argwhere(~np.isfinite(numbers))
-    if len(bad):
-        row, column = bad[0]
-        raise InvalidInputError(
-            f"{path}, row {row}, column {columns[column]!r}: {numbers[row, column]} is not finite. "
-            f"Replace it, or drop the row."
-        )
-    return Table(columns, numbers)
+        numbers = np.asarray(values).astype(float)
+    for bad, reason in (
+        (~np.isfinite(numbers), "is not finite. Replace it, or drop the row."),
+        (inexact(values, numbers), "does not fit a float. Subtract a constant, or scale it."),
+    ):
+        if np.any(bad):
+            row = int(np.argmax(bad))
+            raise InvalidInputError(f"{path}, row {row}, column {name!r}: {values[row]} {reason}")
+    return numbers
 
 
 @contextmanager

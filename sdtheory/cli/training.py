@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sdtheory import files
 from sdtheory.cli import tables
+from sdtheory.kernels import GREENS_FUNCTIONS
 from sdtheory.validation import Array, InvalidInputError
 
-#: More rows than this must be asked for by --sample.
-MOST_ROWS = 10_000
+#: Kernels that depend on a distance, whose scale the columns must share.
+STATIONARY = ("rbf", "laplacian")
+#: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
+MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|)", re.IGNORECASE)
 _UNITS = {"": ("absolute", 1.0), "%": ("relative", 0.01), "noise": ("noise", 1.0)}
@@ -24,39 +31,13 @@ _UNITS = {"": ("absolute", 1.0), "%": ("relative", 0.01), "noise": ("noise", 1.0
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the data and the model."""
-    data = parser.add_argument_group("data")
-    data.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
-    data.add_argument(
-        "--target",
-        action="append",
-        required=True,
-        metavar="COLUMN",
-        help="label column; several labels share one tolerance",
-    )
-    data.add_argument(
-        "--inputs", nargs="+", metavar="COLUMN", help="input columns (default: all others)"
-    )
-    data.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
-    data.add_argument("--sample", type=int, metavar="N", help="use N rows, drawn at random")
-    data.add_argument("--seed", type=int, default=0, metavar="S", help="of that draw (default: 0)")
-    data.add_argument(
-        "--rescale",
-        choices=("none", "unit", "standard"),
-        default="none",
-        help="input columns onto [0, 1], or to mean 0 and variance 1 (default: none)",
-    )
-    data.add_argument("--centre", action="store_true", help="subtract the labels' mean")
-    model = parser.add_argument_group("model")
+    add_data_options(parser)
+    model = add_kernel_options(parser)
     model.add_argument(
-        "--kernel",
-        default="rbf",
-        metavar="NAME",
-        help="beam, bridge or periodic (Green's functions on [0, 1]), or one of scikit-learn's "
-        "(default: rbf)",
+        "--no-intercept",
+        action="store_true",
+        help="fit the labels themselves, and not their distance to their mean",
     )
-    model.add_argument("--gamma", type=float, help="of rbf, laplacian, poly and sigmoid")
-    model.add_argument("--degree", type=float, default=3, help="of poly (default: 3)")
-    model.add_argument("--coef0", type=float, default=1, help="of poly and sigmoid (default: 1)")
     model.add_argument(
         "--epsilon",
         default="10%",
@@ -78,6 +59,54 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="gcv",
         help="generalised cross-validation or leave-one-out (default: gcv)",
     )
+    model.add_argument(
+        "--solver",
+        default="auto",
+        metavar="NAME",
+        help="eigh, krylov or spline; auto chooses. With a number for --epsilon, and a "
+        "number or all for --rounds, many rows need no matrix (default: auto)",
+    )
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the data."""
+    data = parser.add_argument_group("data")
+    data.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
+    data.add_argument(
+        "--target",
+        action="append",
+        required=True,
+        metavar="COLUMN",
+        help="label column; several labels share one tolerance",
+    )
+    data.add_argument(
+        "--inputs", nargs="+", metavar="COLUMN", help="input columns (default: all others)"
+    )
+    data.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
+    data.add_argument("--sample", type=int, metavar="N", help="use N rows, drawn at random")
+    data.add_argument("--seed", type=int, default=0, metavar="S", help="of that draw (default: 0)")
+    data.add_argument(
+        "--rescale",
+        choices=("none", "unit", "standard"),
+        help="input columns onto [0, 1], or to mean 0 and variance 1 (default: standard for the "
+        "kernels of a distance, rbf and laplacian; none for all others)",
+    )
+
+
+def add_kernel_options(parser: argparse.ArgumentParser) -> Any:
+    """Declare the kernel; return the group of options."""
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--kernel",
+        default="rbf",
+        metavar="NAME",
+        help="beam, bridge or periodic (Green's functions on [0, 1]), or one of scikit-learn's "
+        "(default: rbf)",
+    )
+    model.add_argument("--gamma", type=float, help="of rbf, laplacian, poly and sigmoid")
+    model.add_argument("--degree", type=float, default=3, help="of poly (default: 3)")
+    model.add_argument("--coef0", type=float, default=1, help="of poly and sigmoid (default: 1)")
+    return model
 
 
 @dataclass(frozen=True)
@@ -91,9 +120,8 @@ class Training:
     x : ndarray of shape (n, p)
         Rescaled.
     y : ndarray of shape (n,) or (n, q)
-        Centred.
     shift, scale : ndarray of shape (p,)
-    centre : ndarray of shape (q,)
+    rescaled : {"none", "unit", "standard"}
     """
 
     inputs: tuple[str, ...]
@@ -102,27 +130,34 @@ class Training:
     y: Array
     shift: Array
     scale: Array
-    centre: Array
+    rescaled: str
 
 
-def estimator(arguments: argparse.Namespace) -> Any:
-    """Return the estimator, not fitted."""
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of the estimator."""
+    unit, epsilon = _epsilon(arguments.epsilon)
+    return {
+        "kernel": arguments.kernel,
+        "gamma": arguments.gamma,
+        "degree": arguments.degree,
+        "coef0": arguments.coef0,
+        "epsilon": epsilon,
+        "epsilon_unit": unit,
+        "rounds": _rounds(arguments.rounds),
+        "criterion": arguments.criterion,
+        "fit_intercept": not arguments.no_intercept,
+        "solver": arguments.solver,
+    }
+
+
+def estimator(parameters: dict[str, Any]) -> Any:
+    """Return the estimator, not fitted; call it late, as scikit-learn takes seconds to load."""
     from sdtheory.estimator import SelfDistilledKernelRidge
 
-    unit, epsilon = _epsilon(arguments.epsilon)
-    return SelfDistilledKernelRidge(
-        arguments.kernel,
-        gamma=arguments.gamma,
-        degree=arguments.degree,
-        coef0=arguments.coef0,
-        epsilon=epsilon,
-        epsilon_unit=unit,
-        rounds=_rounds(arguments.rounds),
-        criterion=arguments.criterion,
-    )
+    return SelfDistilledKernelRidge(**parameters)
 
 
-def load(arguments: argparse.Namespace) -> Training:
+def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
     """Read the data and rescale them."""
     if arguments.sample is not None and arguments.sample < 1:
         raise InvalidInputError(f"--sample must be at least 1, but is {arguments.sample}.")
@@ -131,10 +166,17 @@ def load(arguments: argparse.Namespace) -> Training:
     targets = tuple(dict.fromkeys(arguments.target))
     inputs: tuple[str, ...] = ()
 
-    def choose(columns: tuple[str, ...]) -> tuple[str, ...]:
+    def choose(columns: tuple[str, ...], index: tuple[str, ...]) -> tuple[str, ...]:
         nonlocal inputs
         tables.match(targets, columns, "--target")
-        given = arguments.inputs or [name for name in columns if name not in targets]
+        others = [name for name in columns if name not in targets]
+        given = arguments.inputs or [name for name in others if name not in index]
+        if len(given) < len(others) and not arguments.inputs:
+            print(
+                f"sdtheory: note: the column {index[0]!r} of {arguments.data} is the index of the "
+                f"rows that pandas wrote, and is left out. Name it with --inputs to use it.",
+                file=sys.stderr,
+            )
         inputs = tuple(dict.fromkeys(given))
         tables.match(inputs, columns, "--inputs")
         both = [name for name in inputs if name in targets]
@@ -150,52 +192,69 @@ def load(arguments: argparse.Namespace) -> Training:
         arguments.data,
         choose,
         delimiter=arguments.delimiter,
-        most_rows=None if arguments.sample else MOST_ROWS,
+        most_rows=None if arguments.sample else most_rows,
     )
     x, y = table[inputs], table[targets]
     if arguments.sample is not None and arguments.sample < len(x):
         rows = np.random.default_rng(arguments.seed).choice(len(x), arguments.sample, replace=False)
         x, y = x[np.sort(rows)], y[np.sort(rows)]
-    shift, scale = _scaling(x, arguments.rescale)
-    centre = y.mean(axis=0) if arguments.centre else np.zeros(y.shape[1])
-    labels = y - centre
+    same = [name for name, spread in zip(targets, np.ptp(y, axis=0), strict=True) if not spread]
+    if same:
+        raise InvalidInputError(
+            f"--target: {same[0]!r} is the same in every row: there is nothing to fit."
+        )
+    rescaled = arguments.rescale or ("standard" if arguments.kernel in STATIONARY else "none")
+    if (
+        arguments.kernel in GREENS_FUNCTIONS
+        and rescaled == "none"
+        and not 0 <= x.min() <= x.max() <= 1
+    ):
+        raise InvalidInputError(
+            f"the inputs span [{x.min():.6g}, {x.max():.6g}], but the kernel {arguments.kernel!r} "
+            f"lives on [0, 1]. Pass --rescale unit."
+        )
+    shift, scale = _scaling(x, rescaled)
     return Training(
         inputs,
         targets,
         (x - shift) / scale,
-        labels[:, 0] if labels.shape[1] == 1 else labels,
+        y[:, 0] if y.shape[1] == 1 else y,
         shift,
         scale,
-        centre,
+        rescaled,
     )
 
 
 def fit(model: Any, training: Training) -> list[str]:
-    """Fit the estimator; return its warnings."""
+    """Fit the estimator; return its warnings.
+
+    Raises
+    ------
+    InvalidInputError
+        If the mean of the labels, which takes no fit, meets the tolerance.
+    """
     n = len(training.x)
     if n > 2000 and sys.stderr.isatty():
-        print(f"fitting {n} points (an {n} x {n} eigendecomposition) ...", file=sys.stderr)
+        print(f"fitting {n} points ...", file=sys.stderr)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(training.x, training.y)
+    variance = float(np.sum(np.var(training.y, axis=0)))
+    if model.epsilon_ >= variance:
+        raise InvalidInputError(
+            f"--epsilon: the tolerance {model.epsilon_:.6g} is not below the variance of the "
+            f"labels, {variance:.6g}, so that their mean alone meets it. Pass a smaller one."
+        )
     return [str(warning.message) for warning in caught]
 
 
 def check_outputs(arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse, before any work, files that cannot be written or that would replace the data."""
-    for name in names:
-        path = getattr(arguments, name)
-        if path is None or str(path) == "-":
-            continue
-        option = f"--{name}"
-        if path.is_dir() or not path.parent.is_dir():
-            what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-            raise InvalidInputError(
-                f"{option} {path}: {what}. Name a file in a folder that exists."
-            )
-        data = arguments.data
-        if isinstance(data, Path) and path.exists() and path.samefile(data):
-            raise InvalidInputError(f"{option} {path} is the data. Name another file.")
+    """Refuse, before any work, files that cannot be written or that would replace another one."""
+    inputs = {name.upper(): getattr(arguments, name, None) for name in ("data", "model")}
+    files.check_outputs(
+        {f"--{name}": getattr(arguments, name) for name in names},
+        {name: path for name, path in inputs.items() if isinstance(path, Path)},
+    )
 
 
 def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None:
@@ -205,6 +264,28 @@ def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None
             f"{option} {path}: the suffix {path.suffix!r} does not tell the format. Choose one of: "
             f"{', '.join(known)}."
         )
+
+
+def write_json(path: Path, numbers: Any) -> None:
+    """Write numbers as a JSON file."""
+    with files.replacing(path) as partial:
+        partial.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_plot(path: Path, draw: Callable[[], Any]) -> None:
+    """Write the figure that a function returns, in the format of the suffix."""
+    image = io.BytesIO()
+    try:
+        draw().savefig(image, format=path.suffix[1:].lower())
+    except InvalidInputError:
+        raise
+    except Exception as error:  # Matplotlib obeys the reader's settings, and may call TeX
+        raise InvalidInputError(
+            f"--plot {path}: drawing failed ({error}). All other files are written. Check your "
+            f"Matplotlib settings (matplotlibrc), or leave --plot out."
+        ) from error
+    with files.replacing(path) as partial:
+        partial.write_bytes(image.getvalue())
 
 
 def _epsilon(text: str) -> tuple[str, float]:

@@ -70,7 +70,12 @@ _POSTPONED = import_module("__future__").annotations.compiler_flag
 #: Modules whose functions are part of a formula. The definition of the margin's scale,
 #: `sdtheory.statements.statement`, is the measure itself and is left alone; so is the quadrature
 #: of `sdtheory.formulas.path_length`, which is tested against enclosures by Arb.
-_FORMULAS = ("sdtheory.statements", "sdtheory.formulas.bounds", "sdtheory.formulas.filters")
+_FORMULAS = (
+    "sdtheory.statements",
+    "sdtheory.formulas.bounds",
+    "sdtheory.formulas.filters",
+    "sdtheory.formulas.mixing",
+)
 _MEASURE = "sdtheory.statements.statement"
 
 #: Names that a mutant exchanges.

@@ -40,6 +40,7 @@ _SCALE = "multiplies both sides of the inequality"
 _OTHER_SIGNAL = "another signal; the claim is for all of them"
 _OTHER_NOISE = "another noise level; the claim is for all of them"
 _OTHER_LABELS = "other labels; the claim is for all of them"
+_OTHER_TRUTH = "another truth; the claim is for all of them"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
 _NOT_SHARP = (
     "claims more, and nothing in the budget contradicts it: the error term of the statement is "
@@ -155,6 +156,38 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         "the least risk is a summand on both sides": ("_least: ",),
         "another filter that does not rise with c; the claim is for all of them": ("tikhonov: ",),
     },
+    "prop-round-balance": {_OTHER_TRUTH: ("_truths: ",)},
+    "prop-round-projects": {_OTHER_TRUTH: ("_truths: ",)},
+    "thm-rougher": {_OTHER_TRUTH: ("_truths: ",)},
+    "cor-rougher-rounds": {_OTHER_TRUTH: ("_truths: ",)},
+    "thm-optimal-mixing": {_OTHER_NOISE: ("_signal_and_noise: ",)},
+    "thm-mixing-reaches": {
+        "other targets; the claim is for all of them": ("_reaches: ",),
+        _OTHER_NOISE: ("_signal_and_noise: ",),
+    },
+    "prop-best-share": {
+        "another target; the claim is for all of them": ("_best_share: 2 *",),
+        _OTHER_LABELS: ("_best_share: i.path.z",),
+    },
+    "thm-renewed-plan": {
+        "another start of at least 2 sqrt(T); the claim is for all of them": (
+            "_renewed_plan: 2 * np.sqrt(",
+        )
+    },
+    "prop-fresh-stationary": {
+        _OTHER_NOISE: ("_stationary: np.sum(",),
+        _OTHER_SIGNAL: ("_stationary: i.energy[",),
+    },
+    "thm-fresh-half": {
+        _OTHER_NOISE: ("_above_half: np.sum(",),
+        _OTHER_SIGNAL: ("_above_half: i.energy[",),
+    },
+    "prop-golden": {_EQUALITY: ("_golden: slack(",)},
+    "prop-descent-in-disguise": {
+        "another step size; the claim is for all of them": ("_descent: i.d[:, None] / i.d_max",),
+        "the same number without its shape": ("_descent: 1 + 0 * d * labels -> 1",),
+    },
+    "prop-posterior-passed": {_OTHER_NOISE: ("_posterior: c * round_ -> c",)},
     "prop-outputs-rotation": {
         _OTHER_ROTATION: (
             "_reflected: z.shape[-1] * z - 2 * np.sum(z, axis=-1, keepdims=True) -> z.shape",

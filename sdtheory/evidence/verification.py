@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory.evidence import sampled, searched
+from sdtheory.evidence.cache import EvidenceCache
 from sdtheory.evidence.certified import Certificate, Verdict, rejudge
 from sdtheory.evidence.families import chunks
 from sdtheory.evidence.floating import measure
@@ -67,6 +68,7 @@ def verify(
     seconds: float | None = None,
     jobs: int = 1,
     scheduler: str | None = None,
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Collect evidence.
@@ -92,6 +94,9 @@ def verify(
         Processes.
     scheduler : str, optional
         Address of a Dask scheduler to use instead of processes.
+    cache : Path, optional
+        Folder of evidence: what is current there is not collected again. Not
+        used with `seconds`, whose evidence depends on the machine.
     progress : callable, optional
         Called with the number of tasks done and the number of all.
 
@@ -108,23 +113,32 @@ def verify(
     _check_numbers(instances=instances, seed=seed, budget=budget, jobs=jobs, seconds=seconds)
     statements = find() if statements is None else tuple(statements)
     travels = jobs > 1 or scheduler is not None
-    references = [refer(s, travels=travels) for s in statements]
     effort = Effort(seed, instances, certify, mutants, budget, seconds)
-    parts = list(chunks(seed, instances))
+    kept = None if cache is None or seconds is not None else EvidenceCache(cache, effort)
+    known = {s.id: e for s in statements if kept is not None and (e := kept.find(s)) is not None}
+    open_ones = [s for s in statements if s.id not in known]
+    references = [refer(s, travels=travels) for s in open_ones]
+    parts = list(chunks(seed, instances)) if references else []
     work = _Work(jobs, scheduler, progress, len(parts) + len(references))
 
     start = perf_counter()
     samples = list(work.results(partial(sample, references, part) for part in parts))
     sampling = perf_counter() - start
-    evidence = work.results(
+    tallies = reduce(sampled.merged, samples) if samples else []
+    collected = work.results(
         partial(examine, reference, tally, effort)
-        for reference, tally in zip(references, reduce(sampled.merged, samples), strict=True)
+        for reference, tally in zip(references, tallies, strict=True)
     )
-    rows = tuple(Row(s, e) for s, e in zip(statements, evidence, strict=True))
+    for statement, evidence in zip(open_ones, collected, strict=True):
+        known[statement.id] = evidence
+        if kept is not None:
+            kept.store(statement, evidence)
+    rows = tuple(Row(s, known[s.id]) for s in statements)
     circumstances = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - start, 1),
-        "instances per second": round(instances / sampling),
+        **({"instances per second": round(instances / sampling)} if samples else {}),
+        **({"collected now": f"{len(open_ones)} of {len(rows)} statements"} if kept else {}),
         "workers": scheduler or f"{jobs} process(es)",
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.special import softmax
 
-from sdtheory.validation import Array, InvalidInputError
+from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: The left end loses exp(-_LEFT) of the length, the right end x exp(-x) at x = exp(_RIGHT).
 _LEFT, _RIGHT = 38.0, 3.8
@@ -49,8 +49,13 @@ def path_length(d: Any, energy: Any) -> Any:
     ndarray of shape (...)
         To about 1e-13, relative. Infinite where energy lies on a zero
         eigenvalue, where G^{-1} y does not exist.
+
+    Raises
+    ------
+    InvalidInputError
+        If d or energy is negative or not finite, or their shapes do not fit.
     """
-    d, energy = np.broadcast_arrays(np.asarray(d), np.asarray(energy))
+    d, energy = _as_spectrum(d, energy)
     batch = d.shape[:-1]
     rows = [a.reshape(-1, d.shape[-1]) for a in (d, energy)]
     if energy.dtype == object:
@@ -62,6 +67,29 @@ def path_length(d: Any, energy: Any) -> Any:
     for index, (eigenvalues, energies) in enumerate(zip(*rows, strict=True)):
         lengths[index] = _length(eigenvalues, energies)
     return lengths.reshape(batch)
+
+
+def _as_spectrum(d: Any, energy: Any) -> tuple[Any, Any]:
+    """Return both as arrays of one shape: floats that are not negative, or objects as they are."""
+    arrays = []
+    for name, value in (("d", d), ("energy", energy)):
+        array = np.asarray(value)
+        if array.dtype != object:
+            array = as_real_array(array, name, ndim=tuple(range(1, 9)), copy=False)
+            if np.any(array < 0):
+                raise InvalidInputError(
+                    f"{name} must not be negative, but holds {np.min(array):.6g}. Pass eigenvalues "
+                    f"of G, and squares of the labels' components."
+                )
+        arrays.append(array)
+    try:
+        shaped = np.broadcast_arrays(*arrays)
+    except ValueError:
+        raise InvalidInputError(
+            f"d {arrays[0].shape} and energy {arrays[1].shape} do not fit together. Pass one "
+            f"energy for each eigenvalue."
+        ) from None
+    return shaped[0], shaped[1]
 
 
 def _length(d: Array, energy: Array) -> float:
@@ -123,7 +151,7 @@ def lost_rounds(d: Any, energy: Any) -> float:
     This book, eq-lost-rounds. The differential equations are solved by LSODA
     (`scipy.integrate.solve_ivp`) on a logarithmic scale of time.
     """
-    d, energy = np.asarray(d, dtype=float), np.asarray(energy, dtype=float)
+    d, energy = _as_spectrum(d, energy)
     used = energy > 0
     if np.any(d[used] <= 0):
         raise InvalidInputError(

@@ -47,8 +47,8 @@ from sdtheory.validation import Array, InvalidInputError
 
 #: Machine epsilons, times the norm of G, up to which Ritz values are zero.
 _ROUNDING = 16
-#: Q^T G Q further from symmetric than this, relative to the norm of G, is no rounding; in lower
-#: precision, so many machine epsilons.
+#: Q^T G Q further from symmetric than this, relative to the norm of G, is no rounding; nor are
+#: asymmetries in lower precision, and negative eigenvalues, beyond so many machine epsilons.
 _ASYMMETRY, _ULPS = 1e-10, 64
 #: Random vectors that tell the norm of G.
 _PROBES = 3
@@ -180,7 +180,7 @@ class Lanczos:
         """
         theta, U = _eigh(self.T)
         size = max(self.norm, float(np.max(np.abs(theta))))
-        accepted = max(len(self._storage), _ROUNDING) * self._ulp * size
+        accepted = max(len(self._storage), _ULPS) * self._ulp * size
         zero = _ROUNDING * self._ulp * size
         if theta[0] < -accepted:
             raise InvalidInputError(

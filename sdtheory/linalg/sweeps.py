@@ -120,11 +120,10 @@ def backward(
             future += covariance[j] * costate[j]
         w = factors.ratio[i] * (y - mean - future)
         jump = factors.precision[i] * w
-        # the fit, as what is left of the label or as a sum: the terms' sizes tell which is the more
-        # accurate; the sum suffers from steep slopes between labels that are nearly interpolated
-        terms = mean, future, covariance[0] * jump
-        difference, total = (sum(np.abs(high(a)) for a in given) for given in ((y, w), terms))
-        values[i] = where(difference <= total, y - w, terms[0] + terms[1] + terms[2])
+        # the fit as a difference, where the terms of its sum are no smaller than the label: these
+        # suffer from steep slopes between labels that are nearly interpolated
+        steep = np.abs(high(mean)) + np.abs(high(future)) >= np.abs(high(y))
+        values[i] = where(steep, y - w, mean + future + covariance[0] * jump)
         residual[i] = w
         costate[0] += jump
         if m == 2:

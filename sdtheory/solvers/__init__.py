@@ -44,7 +44,7 @@ Solver = Literal["auto", "eigh", "krylov", "spline"]
 SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "krylov", "spline")
 #: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
 #: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
-_CROSSING = 1500
+CROSSING = 1500
 #: Points up to which the matrix is stored where products do not settle the multipliers;
 #: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
@@ -58,7 +58,7 @@ _TRIED, _TRIED_STORED = 50, 200
 _LABELS = 1e-8
 #: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
 #: for those that can only report what rounding left.
-_REACHED, _KNOWN = 1e-8, 1e-3
+_REACHED, KNOWN = 1e-8, 1e-3
 
 
 def distill(
@@ -133,7 +133,7 @@ def distill(
     """
     *cheaper, last = _chosen(gram, solver)
     if tolerance is None:
-        reached, known = _REACHED, _KNOWN
+        reached, known = _REACHED, KNOWN
     else:
         reached = known = _as_tolerance(tolerance, last)
     max_products = as_rounds(max_products, "max_products")
@@ -161,7 +161,7 @@ def distill(
         else:
             matrix = given.matrix()
             chain = eigh.solve(Spectrum.of(matrix, given.ulp), start, matrix, given.ulp)
-        _refuse_lost_digits(chain, known)
+        refuse_lost_digits(chain, known)
         return chain
 
     for name in cheaper if known < math.inf else ():
@@ -256,7 +256,7 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
         kind, n = f"a KernelOperator of {gram.kernel!r}", len(gram.x)
         if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
             return ["spline"], ["eigh", "krylov"], kind
-        if n <= _CROSSING:
+        if n <= CROSSING:
             return _of_matrix(n), ["krylov"], kind
         return ["krylov", "stored", "eigh"] if n <= _STORED else ["krylov"], ["eigh"], kind
     if scipy.sparse.issparse(gram):
@@ -272,9 +272,22 @@ def _of_matrix(n: int) -> list[str]:
     return ["stored", "eigh"] if n >= _REDUCED else ["eigh"]
 
 
-def _refuse_lost_digits(chain: Chain, tolerance: float) -> None:
+def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None) -> None:
+    """Refuse a chain with eigenvectors whose multipliers are not known to the tolerance.
+
+    Parameters
+    ----------
+    chain : Chain
+    tolerance : float
+    rounds : int, optional
+        Rounds that are needed of it; all by default.
+
+    Raises
+    ------
+    AccuracyError
+    """
     # a round whose labels are within rounding of the tolerance has no multiplier, and says so
-    sure = min(chain.n_rounds_range[0], chain.n_rounds)
+    sure = min(chain.n_rounds_range[0], chain.n_rounds if rounds is None else rounds)
     lost = np.flatnonzero(chain.c_error[:sure] > tolerance)
     if len(lost):
         t = int(lost[0])

@@ -107,8 +107,8 @@ def solve(
             if last or error.final:
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. Pass a larger tolerance, fewer "
-                    f"rounds, a larger epsilon or more max_products; or use distill or, in one "
-                    f"dimension, distill_spline."
+                    f"rounds, a larger epsilon or more max_products; or use "
+                    f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
             # half of the way that is left at this rate, which grows from product to product
             gained = (missing - error.missing) / (run.blocks - before)

@@ -37,6 +37,7 @@ N_PARTS = 16
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
+_UNIFORM = {1: 1 / 12, 2: 1 / 120}
 
 
 class Product(Protocol):
@@ -218,8 +219,12 @@ class KernelOperator(LinearOperator):
 
     @cached_property
     def precision(self) -> float:
-        """Machine epsilon of the kernel's values."""
-        return machine_epsilon(self.kernel(self.x[:1], self.x[:1]))
+        """Machine epsilon of the kernel's values; of sums, as large as they lose digits."""
+        ulp = float(machine_epsilon(self.kernel(self.x[:1], self.x[:1])))
+        if isinstance(self._product, Sums):
+            size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
+            ulp *= max(1.0, _UNIFORM[self._product.order] / size)
+        return ulp
 
     @cached_property
     def _product(self) -> Product:

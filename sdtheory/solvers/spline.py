@@ -262,8 +262,11 @@ class _Rounds:
         if main.precise:
             mirrored = other.solve(slack, last)
             return main.solve(slack, mirrored.c), mirrored
-        first = spline.guess(main.curve, main.labels, float(slack), last)
-        return main.solve(slack, first), other.solve(slack, last)
+        own, theirs = (
+            side.solve(slack, spline.guess(side.curve, side.labels, float(slack), last))
+            for side in (main, other)
+        )
+        return own, theirs
 
     def _error(self, root: Root, mirrored: Root, slack: float) -> float:
         """Return the estimated relative error of the first root."""

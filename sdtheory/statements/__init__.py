@@ -5,8 +5,11 @@ from sdtheory.statements import (
     exact_rounds,
     example,
     filters,
+    fixed_multiplier,
+    fresh_labels,
     generalisation,
     kkt,
+    labels_kept,
     multiplier,
     near_interpolation,
     outputs,
@@ -16,6 +19,7 @@ from sdtheory.statements import (
     rounds,
     sharper,
     sparsification,
+    when_a_round_helps,
 )
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.statement import Counterexample, Hypothesis, Kind, Statement, slack
@@ -38,6 +42,10 @@ for _module in (
     sharper,
     filters,
     risk,
+    when_a_round_helps,
+    fixed_multiplier,
+    labels_kept,
+    fresh_labels,
 ):
     for _statement in _module.STATEMENTS:
         if _statement.id in STATEMENTS:

@@ -1,13 +1,17 @@
 """The driver publishes a good book, and nothing of a bad one."""
 
 import importlib
+import os
 import signal
 import subprocess
 import time
 
 import nbformat
+import psutil
 import pytest
-from tiny_book import CHECK, DRIVER, build, chapter, write_book
+from tiny_book import CHECK, DRIVER, REPOSITORY, build, chapter, write_book
+
+from sdtheory.book.cache import joined
 
 FIGURE = """\
 import matplotlib.pyplot as plt
@@ -72,10 +76,17 @@ def test_numbers_in_the_text_come_from_cells(good):
     assert ">0.045<" in page(root, "second")
 
 
+def test_figures_and_tables_name_the_cell_that_made_them_and_its_parameters(good):
+    root, _ = good
+    words = "with epsilon = 0.045, rounds = 3, kernel = "
+    assert f"Made by code cell 2 {words}" in page(root, "second")
+    assert f"Made by code cell 4 {words}" in page(root, "second")
+
+
 def test_tables_have_a_caption_and_headers_with_a_scope(good):
     root, _ = good
     text = page(root, "second")
-    assert "<caption>A table</caption>" in text
+    assert "<caption>A table <small" in text
     assert '<th scope="col">Value</th>' in text
     assert '<th scope="row">slope</th>' in text
     assert r"\(s &lt; 1\)" in text
@@ -234,6 +245,141 @@ def ends_within(pid, seconds):
             return True
         time.sleep(0.2)
     return False
+
+
+def starting(root, *options, **environment):
+    """Start the driver on a book."""
+    return subprocess.Popen(
+        [*DRIVER, "--book", str(root), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def read_when_there(path, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return path.read_text()
+
+
+WORKERS = """\
+import os, pathlib, time
+from functools import partial
+from sdtheory.linalg.scheduling import run
+pathlib.Path('kernel.pid').write_text(str(os.getpid()))
+list(run([partial(time.sleep, 600)] * 2, jobs=2))"""
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """A build at work, that is killed at the end: its folder and its process."""
+    root = write_book(tmp_path_factory.mktemp("busy"), {"busy": chapter("Busy", WORKERS)})
+    with starting(root) as running:
+        kernel = psutil.Process(int(read_when_there(root / "book" / "kernel.pid")))
+        while len(kernel.children()) < 3:
+            time.sleep(0.2)
+        yield root, running, kernel
+        running.kill()
+
+
+def test_a_second_build_in_the_same_folder_is_refused(busy):
+    root, running, _ = busy
+    done = build(root)
+    assert done.returncode == 1
+    assert "another build is at work" in done.stderr
+    assert running.poll() is None
+
+
+def test_a_killed_build_leaves_no_process(busy):
+    root, running, kernel = busy
+    processes = [*psutil.Process(running.pid).children(recursive=True), *kernel.children()]
+    assert len(processes) > 4
+    running.kill()
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert alive == []
+    assert not (root / "_build" / "html").exists()
+
+
+def test_a_cell_that_does_not_end_is_named(tmp_path):
+    root = write_book(tmp_path, {"hangs": chapter("Hangs", "while True:\n    pass")})
+    with starting(root, "--timeout", "3") as running:
+        _, said = running.communicate(timeout=240)
+    assert running.returncode == 1
+    assert "hangs.md, line 24: this cell took more than 3 seconds" in said
+
+
+@pytest.mark.parametrize("name", ["html", "notebooks"])
+def test_a_link_in_the_place_of_a_result_is_refused_and_kept(tmp_path, name):
+    root = write_book(tmp_path / "book", {"one": chapter("One")})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").touch()
+    (root / "_build").mkdir()
+    (root / "_build" / name).symlink_to(elsewhere)
+    done = build(root)
+    assert done.returncode == 1
+    assert "is a link" in done.stderr
+    assert (elsewhere / "mine").exists()
+
+
+#: Shows what a reader's settings change in a kernel that does not keep them out.
+SETTINGS = """\
+import locale, os, sys
+import matplotlib as mpl
+print(mpl.rcParams["lines.linewidth"], mpl.get_backend().rsplit(".")[-1])
+print(sys.flags.optimize, "foreign" in globals(), locale.getlocale()[1])
+print(any("elsewhere" in path for path in sys.path), os.environ.get("JAX_ENABLE_X64"))
+assert __debug__"""
+
+
+def test_the_readers_settings_do_not_change_the_book(tmp_path):
+    root = write_book(tmp_path / "book", {"one": chapter("One", SETTINGS)})
+    elsewhere = tmp_path / "elsewhere"
+    startup = elsewhere / "ipython" / "profile_default" / "startup"
+    kernel = elsewhere / "share" / "kernels" / "python3"
+    for folder in (startup, kernel):
+        folder.mkdir(parents=True)
+    (startup / "foreign.py").write_text("foreign = True")
+    (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "x"}')
+    (elsewhere / "matplotlibrc").write_text("lines.linewidth: 77")
+    (elsewhere / "yaml.py").write_text("")
+    settings = {
+        "IPYTHONDIR": str(elsewhere / "ipython"),
+        "JUPYTER_PATH": str(elsewhere / "share"),
+        "MATPLOTLIBRC": str(elsewhere),
+        "MPLBACKEND": "pdf",
+        "PYTHONOPTIMIZE": "2",
+        "LC_ALL": "C",
+        "JAX_ENABLE_X64": "1",
+    }
+    outputs = []
+    for environment in ({}, settings):
+        with starting(root, "--fresh", **environment) as running:
+            _, said = running.communicate(timeout=240)
+        assert running.returncode == 0, said
+        notebook = root / "_build" / "notebooks" / "one.ipynb"
+        outputs.append(notebook.read_bytes())
+    assert outputs[0] == outputs[1]
+    (text,) = [o.text for c in nbformat.reads(outputs[0], 4).cells for o in c.get("outputs", [])]
+    assert "77" not in text
+    assert "0 False UTF-8" in text
+    assert text.endswith("False None\n")
+
+
+def test_the_makefile_keeps_foreign_modules_out():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    assert "unexport PYTHONPATH" in makefile
+
+
+def test_printed_text_is_one_piece_however_it_arrived():
+    outputs = [nbformat.v4.new_output("stream", name="stdout", text=t) for t in ("a", "b")]
+    outputs.append(nbformat.v4.new_output("stream", name="stderr", text="c"))
+    outputs.append(nbformat.v4.new_output("stream", name="stdout", text="d"))
+    assert [o.text for o in joined(outputs)] == ["ab", "c", "d"]
 
 
 def test_a_run_with_other_parameters_cannot_be_published(driver):

@@ -125,6 +125,14 @@ def test_a_table_has_a_caption_headers_and_a_box_that_the_keyboard_reaches(shown
     assert shown[0][0]["text/plain"] == "Two numbers\nName\tValue\nslope\t1\nshift\t2"
 
 
+def test_an_empty_header_is_no_header(shown):
+    display.table(("", "Value"), [("slope", "1"), ("", "2")], caption="Two numbers")
+    cells = parsed(shown)
+    assert cells.texts["th"] == ["Value", "slope"]
+    assert [a["scope"] for a in cells.attributes["th"]] == ["col", "row"]
+    assert len(cells.attributes["td"]) == 4
+
+
 def test_cells_are_text_not_markup(shown):
     hostile = '<script>alert("x")</script> & <b>'
     display.table((hostile, "b"), [(hostile, hostile)], caption=hostile)

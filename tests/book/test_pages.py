@@ -6,8 +6,6 @@ where one is missing, unless SDTHEORY_REQUIRE_BROWSER=1 makes that a failure.
 
 import functools
 import http.server
-import os
-import shutil
 import sys
 import threading
 from contextlib import contextmanager
@@ -15,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import axe
 import pytest
+from browsing import missing
 
 from sdtheory.book.notebooks import list_chapters
 
@@ -25,23 +25,9 @@ PAGES = [
     chapter.path.relative_to(ROOT).with_suffix(".html").as_posix()
     for chapter in list_chapters(ROOT).values()
 ]
-BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-
-
-def missing(what: str) -> None:
-    """Skip, or fail where the browser tests are required."""
-    if os.environ.get("SDTHEORY_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"{what} SDTHEORY_REQUIRE_BROWSER=1 forbids to skip this.")
-    pytest.skip(what)
+#: The width of A4 between its margins.
+PAPER = {"width": 672, "height": 950}
 
 
 @dataclass
@@ -114,21 +100,6 @@ def visiting(browser, base: str, path: str):
         page.goto(base + path, wait_until="load")
         visit.run("return window.MathJax?.startup?.promise")
         yield visit
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        missing("playwright is not installed: pip install 'sdtheory[test]'.")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -410,6 +381,50 @@ def the_language_and_every_control_are_named(visit):
     """)
 
 
+def axe_finds_nothing_in_the_light(visit):
+    visit.settle()
+    return axe.violations(visit.page)
+
+
+def axe_finds_nothing_in_the_dark(visit):
+    with dark(visit):
+        return axe.violations(visit.page)
+
+
+def every_name_of_a_place_is_given_once(visit):
+    return visit.run("""
+        const names = all('[id]').map(e => e.id);
+        return [...new Set(names.filter((name, k) => names.indexOf(name) < k))];
+    """)
+
+
+def paper_shows_everything(visit):
+    """On paper nothing scrolls, unfolds or glows."""
+    with dark(visit):
+        visit.run("all('details.sd-dropdown').forEach(e => e.open = false)")
+        visit.page.set_viewport_size(PAPER)
+        visit.page.emulate_media(media="print")
+        try:
+            visit.run("dispatchEvent(new Event('beforeprint'))")
+            problems = visit.run("""
+                const edge = document.querySelector('main').getBoundingClientRect().right + 2;
+                const wide = e => e.getBoundingClientRect().right > edge;
+                const {theme} = document.documentElement.dataset;
+                return [...(theme == 'light' ? [] : ['dark paper']),
+                        ...all('details.sd-dropdown:not([open])').map(outer),
+                        ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
+                            .filter(e => shown(e) && wide(e)).map(outer)];
+            """)
+            visit.run("dispatchEvent(new Event('afterprint'))")
+        finally:
+            visit.page.emulate_media(media="screen")
+            visit.page.set_viewport_size(WIDE)
+        return problems + visit.run("""
+            return [...(document.documentElement.dataset.theme == 'dark' ? [] : ['stays light']),
+                    ...all('details.sd-dropdown[open]').map(outer)];
+        """)
+
+
 def no_path_of_the_machine_is_shown(visit):
     text = visit.page.content()
     return [place for place in {str(ROOT), sys.prefix, str(Path.home())} if place + "/" in text]
@@ -432,6 +447,10 @@ CHECKS = (
     text_stands_out_in_the_light,
     text_stands_out_in_the_dark,
     the_language_and_every_control_are_named,
+    axe_finds_nothing_in_the_light,
+    axe_finds_nothing_in_the_dark,
+    every_name_of_a_place_is_given_once,
+    paper_shows_everything,
     no_path_of_the_machine_is_shown,
 )
 
@@ -451,18 +470,30 @@ GOOD = """\
   .box { overflow-x: auto; }
   td { min-width: 60rem; }
   :focus-visible { outline: 2px solid blue; }
+  a, button { display: inline-block; padding: 6px; }
   body, button { transition: color 9s, background 9s; }
   html[data-theme="dark"] body { background: black; color: white; }
   html[data-theme="dark"] a { color: #9cf; }
   html[data-theme="dark"] img { filter: invert(1); }
-</style></head>
+  @media print { td { min-width: 0; } }
+</style>
+<script>
+  const root = document.documentElement, unfold = open =>
+    document.querySelectorAll('details.sd-dropdown').forEach(e => { e.open = open; });
+  let theme;
+  addEventListener('beforeprint', () => {
+    unfold(true); theme = root.dataset.theme; root.dataset.theme = 'light';
+  });
+  addEventListener('afterprint', () => { unfold(false); root.dataset.theme = theme; });
+</script></head>
 <body><a href="#main">Skip to the text</a>
-<button class="theme-switch-button" onclick="const d = document.documentElement.dataset;
-  d.theme = d.theme == 'dark' ? 'light' : 'dark'">Colours</button>
+<header><button class="theme-switch-button" onclick="const d = document.documentElement.dataset;
+  d.theme = d.theme == 'dark' ? 'light' : 'dark'">Colours</button></header>
 <main id="main"><h1>Title</h1><h2>Part</h2><p>Words, <code>\\(x\\)</code> and more.</p>
 <figure><img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=" alt="A dot">
 <figcaption>A dot.</figcaption></figure>
 <div class="box" tabindex="0"><table><tr><td>wide</td></tr></table></div>
+<details class="sd-dropdown"><summary>Proof</summary><p>Words.</p></details>
 </main></body></html>
 """
 
@@ -533,6 +564,22 @@ BREAKS = {
         (">Colours<", "><"),
         ("</main>", '<a href="#main"></a></main>'),
         ('<main id="main">', '<div id="main">'),
+    ],
+    axe_finds_nothing_in_the_light: [
+        ("color: black", "color: #888"),
+        ("Colours<", 'Colours</button><button aria-label="Other words">Colours<'),
+        (' alt="A dot"', ""),
+        ("</main>", "</main><p>Words outside.</p>"),
+        ("<h2>Part</h2>", "<h4>Part</h4>"),
+    ],
+    axe_finds_nothing_in_the_dark: [("color: white; }", "color: #666; }")],
+    every_name_of_a_place_is_given_once: [("<h2>", '<h2 id="main">')],
+    paper_shows_everything: [
+        ("td { min-width: 0; }", ""),
+        ("unfold(true);", ""),
+        ("unfold(false);", ""),
+        ("root.dataset.theme = 'light'", ""),
+        ("root.dataset.theme = theme", ""),
     ],
     no_path_of_the_machine_is_shown: [("Words", f"{ROOT}/sdtheory")],
 }

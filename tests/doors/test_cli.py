@@ -154,7 +154,6 @@ def test_a_check_that_fails_is_exit_code_1_and_names_the_check(sdtheory, root):
 
 
 WRONG = {
-    "no command": ([], "the following arguments are required: COMMAND"),
     "unknown command": (["walk"], "invalid choice: 'walk'"),
     "no chapter": (["run"], "no chapter is named. Choose one of: sound, raises, check."),
     "only parameters": (["run", "-p", "epsilon", "1"], "no chapter is named"),
@@ -184,7 +183,9 @@ def test_wrong_usage_is_exit_code_2_on_stderr_before_any_work(sdtheory, tmp_path
 
 
 @pytest.mark.parametrize("command", [["run", "sound"], ["run", "--list"], ["notebooks"]])
-def test_no_book_found_says_what_to_do(sdtheory, tmp_path, command):
+def test_no_book_found_says_what_to_do(sdtheory, tmp_path, command, monkeypatch):
+    # as where the library is not installed from a checkout
+    monkeypatch.setattr("sdtheory.cli.run.CHECKOUT", tmp_path)
     code, out, err = sdtheory(*command, folder=tmp_path)
     assert (code, out) == (2, "")
     assert "no book found" in err
@@ -235,7 +236,8 @@ def test_notebooks_are_written_unexecuted_and_work_is_kept(sdtheory, root):
     assert work.read_text(encoding="utf-8") == "my work"
     assert (folder / "raises.ipynb").exists()
     kept = [line.split()[1] for line in out.splitlines() if line.startswith("kept")]
-    assert kept == [str(folder / name) for name in ("sound.ipynb", "check.ipynb")]
+    names = ("sound.ipynb", "check.ipynb", "matplotlibrc")
+    assert kept == [str(folder / name) for name in names]
 
     sdtheory("notebooks", "--force")
     assert outputs(work) == []

@@ -19,7 +19,7 @@ from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge
 
 EXAMPLE = load_example()
-BEAM = ["--target", "y", "--kernel", "beam", "--epsilon", "0.045"]
+BEAM = ["--target", "y", "--kernel", "beam", "--epsilon", "0.045", "--no-intercept"]
 
 
 def write_csv(path, columns, rows, delimiter=","):
@@ -76,23 +76,30 @@ def test_fit_reports_the_chain_of_the_library(sdtheory, example, rounds):
     kept = found["rounds fitted"]
     assert kept == {"2": 2, "all": chain.n_rounds}.get(rounds, kept)
     assert found["collapsed"] == (rounds == "all")
-    np.testing.assert_allclose([r["multiplier"] for r in found["rounds"]], chain.c[:kept])
-    loss = np.mean((chain.y[1 : kept + 1] - EXAMPLE.y) ** 2, axis=1)
+    tried = len(found["rounds"])
+    np.testing.assert_allclose([r["multiplier"] for r in found["rounds"]], chain.c[:tried])
+    loss = np.mean((chain.y[1 : tried + 1] - EXAMPLE.y) ** 2, axis=1)
     np.testing.assert_allclose([r["loss"] for r in found["rounds"]], loss)
-    np.testing.assert_allclose([r["trace"] for r in found["rounds"]], chain.B[:kept].sum(axis=1))
+    traces = [r["trace"] for r in found["rounds"][:kept]]
+    np.testing.assert_allclose(traces, chain.B[:kept].sum(axis=1))
+    errors = [r["error of multiplier"] for r in found["rounds"][:kept]]
+    np.testing.assert_array_equal(errors, chain.c_error[:kept])
     assert (found["rows"], found["rank"], found["inputs"]) == (11, 9, ["x"])
     if rounds == "auto":
-        assert kept == np.argmin(found["criterion by round"]) + 1 < chain.n_rounds
+        assert kept == np.argmin([r["gcv"] for r in found["rounds"]]) + 1 < chain.n_rounds
+        assert tried == chain.n_rounds
 
 
 def test_fit_says_in_words_what_the_numbers_say(sdtheory, example, tmp_path):
     code, out, err = sdtheory("fit", example, *BEAM, "--json", tmp_path / "out.json")
     assert (code, err) == (0, "")
     numbers = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    kept, tried = numbers["rounds fitted"], len(numbers["criterion by round"])
-    assert f"Smallest gcv at round {kept - 1}: {kept} rounds, of {tried} tried." in out
+    kept, tried = numbers["rounds fitted"], len(numbers["rounds"])
+    assert f"gcv is smallest after {kept} of {tried} round(s), at this one tolerance." in out
     table = [line.split() for line in out.splitlines() if line[:5].strip().isdigit()]
-    assert [int(row[0]) for row in table] == list(range(kept))
+    assert [int(row[0]) for row in table] == list(range(tried))
+    assert [row[-1] for row in table if len(row) > 4] == ["kept"]
+    assert table[kept - 1][-1] == "kept"
     for row, expected in zip(table, numbers["rounds"], strict=True):
         assert float(row[1]) == pytest.approx(expected["multiplier"], rel=1e-4)
     assert "9 non-zero eigenvalue(s) of 11" in out
@@ -114,14 +121,14 @@ def test_the_noise_can_be_the_unit(sdtheory, tmp_path):
     path = write_csv(tmp_path / "data.csv", ["x", "y"], zip(x, y, strict=True))
     found = {}
     for epsilon in ("noise", "2noise", "2 * noise", "10%", "0.1"):
-        _, out, _ = sdtheory("fit", path, "--target", "y", "--centre", "--gamma", "20",
+        _, out, _ = sdtheory("fit", path, "--target", "y", "--rescale", "none", "--gamma", "20",
                              "--epsilon", epsilon, "--rounds", "1", "--json", "-")  # fmt: skip
         found[epsilon] = json.loads(out)["epsilon"]
-    model = SelfDistilledKernelRidge(gamma=20, epsilon=1, epsilon_unit="noise")
-    assert found["noise"] == model.fit(x[:, None], y - y.mean()).epsilon_
+    model = SelfDistilledKernelRidge(gamma=20, epsilon=1, epsilon_unit="noise", fit_intercept=True)
+    assert found["noise"] == model.fit(x[:, None], y).epsilon_
     assert found["2noise"] == found["2 * noise"] == 2 * found["noise"]
     model.set_params(epsilon=0.1, epsilon_unit="relative")
-    assert found["10%"] == pytest.approx(model.fit(x[:, None], y - y.mean()).epsilon_)
+    assert found["10%"] == model.fit(x[:, None], y).epsilon_
     assert found["0.1"] == 0.1
 
 
@@ -157,9 +164,11 @@ def test_rescaling_and_centring_travel_with_the_model(sdtheory, tmp_path):
     rows = np.column_stack([x, y])
     data = write_csv(tmp_path / "data.csv", ["a", "b", "u", "v"], rows)
     model = tmp_path / "model.npz"
-    options = ["--target", "u", "--target", "v", "--rescale", "standard", "--centre"]
-    code, _, err = sdtheory("fit", data, *options, "--epsilon", "1%", "--save", model)
+    options = ["--target", "u", "--target", "v"]
+    code, said, err = sdtheory("fit", data, *options, "--epsilon", "1%", "--save", model)
     assert (code, err) == (0, "")
+    assert "inputs rescaled to mean 0 and variance 1 (--rescale none keeps them)" in said
+    assert "labels fitted about their mean" in said
     _, out, _ = sdtheory("predict", model, data)
     head, *cells = csv.reader(out.splitlines())
     assert head == ["u", "v"]
@@ -173,12 +182,46 @@ def test_the_unit_interval_and_constant_columns(sdtheory, tmp_path):
     rows = [(k * 3.0 - 7, 4.0, np.sin(k)) for k in range(9)]
     data = write_csv(tmp_path / "data.csv", ["x", "same", "y"], rows)
     options = ["--target", "y", "--kernel", "beam", "--epsilon", "20%"]
-    assert "spans [-7, 17]" in refused(sdtheory, "fit", data, *options, "--inputs", "x")
+    outside = refused(sdtheory, "fit", data, *options, "--inputs", "x")
+    assert "the inputs span [-7, 17], but the kernel 'beam' lives on [0, 1]" in outside
+    assert "Pass --rescale unit." in outside
     code, _, _ = sdtheory("fit", data, *options, "--inputs", "x", "--rescale", "unit")
     assert code == 0
     for how in ("unit", "standard"):
         code, _, err = sdtheory("fit", data, "--target", "y", "--rescale", how)
         assert (code, err) == (0, "")
+
+
+def test_a_tolerance_that_the_mean_meets_is_refused_with_both_numbers(sdtheory, tmp_path):
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(0, 10, 60))
+    y = np.sin(x) + 2 + 0.3 * rng.normal(size=60)
+    data = write_csv(tmp_path / "data.csv", ["x", "y"], zip(x, y, strict=True))
+    err = refused(sdtheory, "fit", data, "--target", "y", "--no-intercept")
+    assert "the tolerance 0.6" in err
+    assert f"is not below the variance of the labels, {np.var(y):.6g}" in err
+    code, out, _ = sdtheory("fit", data, "--target", "y", "--save", tmp_path / "m.npz")
+    assert code == 0
+    _, out, _ = sdtheory("predict", tmp_path / "m.npz", data)
+    found = np.array(out.split()[1:], dtype=float)
+    assert np.var(y - found) < 0.5 * np.var(y)
+
+
+def test_many_rows_need_no_matrix(sdtheory, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=20_000)
+    y = np.sin(6 * x) + 0.3 * rng.normal(size=20_000)
+    data = write_csv(tmp_path / "data.csv", ["x", "y"], zip(x, y, strict=True))
+    options = ["--target", "y", "--kernel", "beam", "--rounds", "2", "--epsilon", "0.09"]
+    code, out, err = sdtheory("fit", data, *options, "--save", tmp_path / "m.npz", "--json", "-")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["solver"], found["rows"]) == ("spline", 20_000)
+    assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
+    assert "has more than" in refused(sdtheory, "fit", data, *options, "--solver", "eigh")
+    assert "cannot be had with" in refused(
+        sdtheory, "fit", data, *options[:4], "--sample", "50", "--solver", "krylov"
+    )
 
 
 def test_a_numpy_file_has_numbered_columns(sdtheory, tmp_path):
@@ -231,7 +274,7 @@ def test_a_pickle_is_written_with_a_warning_and_read_only_if_trusted(sdtheory, e
 def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
     pytest.importorskip("flint")
     report = tmp_path / "out.json"
-    code, out, err = sdtheory("explain", example, *BEAM, "--rounds", "all", "--json", report)
+    code, out, err = sdtheory("explain", example, *BEAM, "--all", "--json", report)
     assert (code, err) == (0, "")
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["good"]
@@ -246,6 +289,21 @@ def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
         (line,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
         assert row["verdict"] in line
     assert "kappa = inf" in out
+
+
+def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
+    pytest.importorskip("flint")
+    code, out, err = sdtheory("explain", example, *BEAM)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) <= 10
+    assert lines[0] == "11 points; G has rank 9 and condition number inf."
+    assert "followed to their collapse, they have 4 non-trivial fit(s)" in lines[1]
+    assert "all of them hold." in lines[2]
+    assert lines[3].startswith("Tightest: ")
+    assert lines[4].startswith("Loosest: ")
+    _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
+    assert "followed for --rounds 2, they have 2 non-trivial" in out
 
 
 def test_explain_is_exit_code_1_where_a_statement_fails(sdtheory, example, monkeypatch):
@@ -291,7 +349,7 @@ TEXT = {
     "quote inside": ('x,y\n1,"2"3\n', "Check the quotes and the delimiter"),
     "latin 1": ("x,y\n1,2\n3,\u00e4\n".encode("latin1"), "is not UTF-8 (byte 0xe4)"),
     "utf 16": ("x,y\n1,2\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
-    "one point at an end": ("x,y\n0,2\n", "kernel: no function of its space fits any part"),
+    "constant labels": ("x,y\n0,2\n1,2\n", "--target: 'y' is the same in every row"),
 }
 
 
@@ -307,7 +365,7 @@ def test_unusable_tables_are_located(sdtheory, tmp_path, case, command):
 
 
 def test_a_sound_table_is_read_whatever_its_dress(tmp_path):
-    def choose(columns):
+    def choose(columns, _):
         tables.match(("y", "x"), columns, "--inputs")
         return "y", "x"
 
@@ -327,7 +385,7 @@ def test_a_sound_table_is_read_whatever_its_dress(tmp_path):
 def test_digits_survive(tmp_path):
     values = np.random.default_rng(0).normal(size=(50, 2)) * 10.0 ** np.arange(-25, 25)[:, None]
     path = write_csv(tmp_path / "data.csv", ["x", "y"], values.tolist())
-    np.testing.assert_array_equal(tables.read(path, lambda names: names).values, values)
+    np.testing.assert_array_equal(tables.read(path, lambda names, _: names).values, values)
 
 
 WRONG = {
@@ -372,7 +430,7 @@ OUTPUTS = {
     "save suffix": (["--save", "model.pkl"], "--save model.pkl: the suffix '.pkl'"),
     "no folder": (["--save", "no/model.npz"], "--save no/model.npz: there is no folder no"),
     "a folder": (["--json", "."], "--json .: is a folder"),
-    "the data": (["--json", "data.csv"], "--json data.csv is the data"),
+    "the data": (["--json", "data.csv"], "--json data.csv is also DATA"),
 }
 
 

@@ -1,12 +1,16 @@
 """The estimators against scikit-learn's conventions and against chains fitted one by one."""
 
+import importlib
+import inspect
 import pickle
+import re
 import warnings
 from fractions import Fraction
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.gaussian_process.kernels import Matern
@@ -17,7 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sdtheory import InfeasibleToleranceError, InvalidInputError, SimplySupportedBeam, distill, gram
+from sdtheory import (
+    AccuracyError,
+    InfeasibleToleranceError,
+    InvalidInputError,
+    SimplySupportedBeam,
+    distill,
+    gram,
+)
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
 from sdtheory.plotting import DistillationDisplay
@@ -201,7 +212,9 @@ def test_units_of_epsilon():
     X, y = sample(n=40)
     energy = Regressor(epsilon=0.2).fit(X, y)
     assert energy.epsilon_ == pytest.approx(0.2 * np.mean(y**2))
-    beam = Regressor("beam", epsilon=0.2).fit([[0.0], [0.3], [0.7], [1.0]], [3.0, 1.0, 2.0, 5.0])
+    beam = Regressor("beam", epsilon=0.2)
+    with pytest.warns(UserWarning, match="8.75 is above the variance of the labels, 2.1875"):
+        beam.fit([[0.0], [0.3], [0.7], [1.0]], [3.0, 1.0, 2.0, 5.0])
     # the beam cannot move at its supports
     assert beam.epsilon_ == pytest.approx((9 + 25) / 4 + 0.2 * (1 + 4) / 4)
     noise = [Regressor(epsilon=e, epsilon_unit="noise").fit(X, y).epsilon_ for e in (1, 2)]
@@ -329,7 +342,7 @@ def test_more_rounds_than_there_are_predict_zero_with_a_warning():
 
 def test_an_ill_defined_number_of_rounds_is_said():
     # kappa = 1 and r_0 = 3: the third fit exists or not by the last digit
-    K, y = 3 * np.eye(3), [2.0, 2.0, 1.0]
+    K, y = 3 * np.eye(3), [2.0, -2.0, 1.0]
     model = Regressor("precomputed", epsilon=1 / 3, epsilon_unit="absolute", rounds=None)
     with pytest.warns(ConvergenceWarning, match="within rounding of collapse after 2 round"):
         model.fit(K, y)
@@ -538,7 +551,7 @@ def test_the_display_takes_axes_and_classifiers_and_refuses_the_rest():
     figure, axes = plt.subplots(1, 3)
     display = DistillationDisplay.from_estimator(model, axes=axes)
     assert display.figure_ is figure
-    with pytest.raises(InvalidInputError, match="axes must be three, but are 2"):
+    with pytest.raises(InvalidInputError, match="axes must be 3, but are 2"):
         display.plot(axes=axes[:2])
     with pytest.raises(InvalidInputError, match="estimator has no multipliers_"):
         DistillationDisplay.from_estimator(Regressor())
@@ -547,3 +560,209 @@ def test_the_display_takes_axes_and_classifiers_and_refuses_the_rest():
     DistillationDisplay.from_estimator(zero, axes=axes)
     figure.canvas.draw()
     plt.close(figure)
+
+
+def test_the_display_shows_the_data_where_they_are_given():
+    X, y = sample(n=20, p=1)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=1).fit(X, y)
+    display = DistillationDisplay.from_estimator(model, X, y)
+    fits, multipliers, *_ = display.axes_
+    curve, data = fits.lines[1], fits.lines[0]
+    np.testing.assert_array_equal(data.get_ydata(), y)
+    np.testing.assert_array_equal(curve.get_ydata(), model.predict(curve.get_xdata()[:, None]))
+    assert multipliers.get_xticks().tolist() == [0]
+    X, y = sample(n=20, p=2)
+    several = Regressor(epsilon=0.05, rounds=2).fit(X, y)
+    against = DistillationDisplay.from_estimator(several, X, y).axes_[0].lines[1]
+    np.testing.assert_array_equal(against.get_ydata(), several.predict(X))
+    with pytest.raises(InvalidInputError, match=r"X has 20 row\(s\), but y has 19"):
+        DistillationDisplay.from_estimator(several, X, y[1:])
+    plt.close("all")
+
+
+def times(kind):
+    pandas = pytest.importorskip("pandas")
+    when = pandas.Series(pandas.date_range("2024", periods=6, freq="h"))
+    missing = when.copy()
+    missing[3] = pandas.NaT
+    return {
+        "times": when.to_frame(),
+        "a missing time": missing.to_frame(),
+        "durations": (when - when[0]).to_frame(),
+        "times with a zone": when.dt.tz_localize("UTC").to_frame(),
+        "among numbers": when.to_frame().assign(x=1.0),
+        "objects": when.to_numpy()[:, None].astype(object),
+        "an array": when.to_numpy()[:, None],
+        "stamps": [[value] for value in when],
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["times", "a missing time", "durations", "times with a zone", "among numbers", "objects",
+     "an array", "stamps"],
+)  # fmt: skip
+def test_times_are_no_numbers(kind):
+    with pytest.raises(InvalidInputError, match=r"X holds times|X: .*Timestamp|X: .*datetime"):
+        Regressor().fit(times(kind), np.arange(6.0))
+    labels = times("a missing time").iloc[:, 0]
+    X = np.arange(6.0)[:, None]
+    with pytest.raises(InvalidInputError, match="y holds times"):
+        Regressor().fit(X, labels)
+    with pytest.raises(InvalidInputError, match="labels are missing"):
+        Classifier().fit(X, labels)
+
+
+def test_integers_that_do_not_fit_a_float_are_refused():
+    X = np.array([2**53 + 1, 2, 3])[:, None]
+    with pytest.raises(InvalidInputError, match="X holds integers that do not fit"):
+        Regressor().fit(X, [1.0, 2.0, 3.0])
+    with pytest.raises(InvalidInputError, match="y holds integers that do not fit"):
+        Regressor().fit(X - X + 1, [2**53 + 1, 2, 3])
+
+
+def test_predictions_are_made_in_batches(monkeypatch):
+    X, y = sample(n=30, q=2)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=2).fit(X, y)
+    whole = model.predict(X), list(model.staged_predict(X))
+    monkeypatch.setattr("sdtheory.estimator._BATCH", 100)
+    sizes = []
+    inner = Regressor.kernel_matrix
+    monkeypatch.setattr(
+        Regressor, "kernel_matrix", lambda self, a, b: sizes.append(len(a)) or inner(self, a, b)
+    )
+    close(model.predict(X), whole[0], 1e-15)
+    close(list(model.staged_predict(X)), whole[1], 1e-15)
+    assert max(sizes) == 3
+
+
+def test_the_intercept_is_the_weighted_mean_and_moves_nothing_else():
+    X, y = sample(q=2)
+    weights = np.arange(1.0, 13.0)
+    model = Regressor(gamma=0.3, rounds=2, fit_intercept=True).fit(X, y + 7, weights)
+    mean = np.average(y + 7, axis=0, weights=weights)
+    close(model.intercept_, mean)
+    plain = Regressor(gamma=0.3, rounds=2).fit(X, y + 7 - mean, weights)
+    close(model.multipliers_, plain.multipliers_)
+    close(model.predict(X[:3]), plain.predict(X[:3]) + mean)
+    close(list(model.staged_predict(X)), np.array(list(plain.staged_predict(X))) + mean)
+    assert np.ndim(Regressor(fit_intercept=True).fit(X, y[:, 0]).intercept_) == 0
+
+
+def test_what_distill_refuses_is_refused_here_in_the_same_words():
+    K, y = 9 * np.diag(np.geomspace(1e-14, 1, 9)), np.ones(9)
+    refused = 0
+    for epsilon in np.linspace(0.02, 0.9, 40):
+        model = Regressor("precomputed", epsilon=epsilon, epsilon_unit="absolute", rounds=1)
+        try:
+            chain = distill(K / 9, y, epsilon, 1)
+        except AccuracyError as error:
+            refused += 1
+            with pytest.raises(AccuracyError, match=re.escape(str(error))):
+                model.fit(K, y)
+        else:
+            np.testing.assert_allclose(model.fit(K, y).multipliers_, chain.c, rtol=1e-12)
+    assert 0 < refused < 40
+
+
+def test_the_error_of_each_multiplier_is_that_of_the_chain():
+    X, y = sample(n=30)
+    model = Regressor(gamma=0.3, epsilon=0.05, rounds=3).fit(X, y)
+    K = np.exp(-0.3 * np.sum((X[:, None] - X) ** 2, axis=-1)) / 30
+    chain = distill(K, y, model.epsilon_, 3)
+    np.testing.assert_allclose(model.c_error_, chain.c_error, rtol=1e-3)
+    assert np.all(np.abs(model.multipliers_ / chain.c - 1) <= chain.c_error)
+    given = Regressor(gamma=0.3, c=[0.1, 0.2], rounds=2).fit(X, y)
+    assert not np.any(given.c_error_)
+
+
+def test_rounds_whose_multipliers_rounding_hides_are_not_tried():
+    X, y = sample(n=30)
+    auto = Regressor(gamma=0.3, epsilon=0.05, rounds="auto").fit(X, y)
+    whole = Regressor(gamma=0.3, epsilon=0.05, rounds=None).fit(X, y)
+    tried = len(auto.criterion_)
+    assert tried == len(auto.tried_multipliers_) == len(auto.tried_loss_)
+    np.testing.assert_array_equal(auto.tried_multipliers_, whole.multipliers_[:tried])
+
+
+def test_sparse_inputs_are_as_good_as_dense():
+    X, y = sample(n=30, p=3)
+    X[np.abs(X) < 0.5] = 0
+    for kernel in ("rbf", "linear", "cosine"):
+        dense = Regressor(kernel, epsilon=0.2, rounds=1).fit(X, y)
+        thin = Regressor(kernel, epsilon=0.2, rounds=1).fit(scipy.sparse.csr_matrix(X), y)
+        close(thin.multipliers_, dense.multipliers_)
+        close(thin.predict(scipy.sparse.csr_matrix(X)), dense.predict(X))
+    with pytest.raises(InvalidInputError, match=r"X: .*[Ss]parse"):
+        Regressor("beam").fit(scipy.sparse.csr_matrix(np.abs(X) / 10), y)
+
+
+class AsKernelRidge:
+    """scikit-learn's KernelRidge, by one round of ours at c = alpha over the sum of the weights."""
+
+    def __init__(self, alpha=1, kernel="linear"):
+        self.alpha, self.kernel = alpha, kernel
+
+    def fit(self, X, y, sample_weight=None):
+        total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
+        self.model = Regressor(self.kernel, c=self.alpha / total).fit(X, y, sample_weight)
+        return self
+
+    def predict(self, X):
+        return self.model.predict(X)
+
+
+peer = importlib.import_module("sklearn.tests.test_kernel_ridge")
+PEER = sorted(name for name in vars(peer) if name.startswith("test_"))
+
+
+@pytest.mark.parametrize("name", PEER)
+def test_the_tests_of_kernel_ridge(name, monkeypatch):
+    monkeypatch.setattr(peer, "KernelRidge", AsKernelRidge)
+    if name == "test_kernel_ridge_singular_kernel":
+        # alpha = 0 interpolates, where there is no multiplier
+        with pytest.raises(InvalidInputError, match="c must hold multipliers between"):
+            vars(peer)[name]()
+        return
+    needed = inspect.signature(vars(peer)[name]).parameters
+    kinds = (*peer.CSR_CONTAINERS, *peer.CSC_CONTAINERS) if needed else (None,)
+    for kind in kinds:
+        vars(peer)[name](*[kind] * bool(needed))
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "beam", "laplacian", Matern(nu=1.5)])
+def test_a_solver_without_eigenvectors_gives_the_same_chain(kernel, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(60, 1))
+    y = np.sin(6 * X[:, 0]) + 0.3 * rng.normal(size=60)
+    given = {"gamma": 3.0, "epsilon": 0.1, "epsilon_unit": "absolute", "rounds": 2}
+    exact = Regressor(kernel, **given, solver="eigh", fit_intercept=True).fit(X, y)
+    assert exact.solver_ == "eigh"
+    assert Regressor(kernel, **given).fit(X, y).solver_ == "eigh"  # few points
+    monkeypatch.setattr("sdtheory.estimator.CROSSING", 10)
+    wanted = "spline" if kernel == "beam" else "krylov"
+    for solver in (wanted, "auto"):
+        model = Regressor(kernel, **given, solver=solver, fit_intercept=True).fit(X, y)
+        assert solver == "auto" or model.solver_ == wanted
+        np.testing.assert_allclose(model.multipliers_, exact.multipliers_, rtol=1e-6)
+        assert np.all(model.c_error_ <= 1e-3)
+        close(model.predict(X), exact.predict(X), 1e-3)
+        close(model.training_loss_, exact.training_loss_, 1e-3)
+    assert Regressor(kernel, rounds="auto").fit(X, y).solver_ == "eigh"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"rounds": "auto", "epsilon_unit": "absolute"}, 'rounds="auto"'),
+        ({}, 'epsilon_unit="relative"'),
+        ({"c": 0.1}, "c, which"),
+        ({"kernel": "precomputed", "epsilon_unit": "absolute"}, "precomputed"),
+    ],
+)
+def test_a_solver_that_cannot_do_what_is_asked_says_why(parameters, reason):
+    X = np.eye(4) + 0.1
+    with pytest.raises(InvalidInputError, match=f"solver='krylov' cannot be had with .*{reason}"):
+        Regressor(**parameters, solver="krylov").fit(X, np.arange(4.0))
+    with pytest.raises(InvalidInputError, match=r"solver is .fast.\. Choose one of: auto, eigh"):
+        Regressor(solver="fast").fit(X, np.arange(4.0))

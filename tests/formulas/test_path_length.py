@@ -77,3 +77,20 @@ def test_a_straight_path_loses_nothing():
 def test_lost_rounds_refuse_energy_in_the_kernel():
     with pytest.raises(InvalidInputError, match="not positive"):
         lost_rounds([0.0, 1.0], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("function", [path_length, lost_rounds])
+@pytest.mark.parametrize(
+    ("d", "energy", "message"),
+    [
+        ([0.1, 1.0], [1.0, -1.0], "energy must not be negative, but holds -1"),
+        ([-0.1, 1.0], [1.0, 1.0], "d must not be negative, but holds -0.1"),
+        ([0.1, np.nan], [1.0, 1.0], "d holds 1 NaN"),
+        ([0.1, 1.0], [1.0, np.inf], "energy holds 1 NaN or infinite"),
+        ([0.1, 1.0], [1.0, 1.0, 1.0], "do not fit together"),
+        (["a", "b"], [1.0, 1.0], "d must hold real numbers"),
+    ],
+)
+def test_no_spectrum_is_refused(function, d, energy, message):
+    with pytest.raises(InvalidInputError, match=message):
+        function(d, energy)

@@ -93,7 +93,7 @@ def test_the_route_follows_from_what_is_known(make, expected):
 
 def test_many_points_are_not_stored(monkeypatch):
     operator = KernelOperator(GAUSS, X)
-    monkeypatch.setattr(solvers, "_CROSSING", 59)
+    monkeypatch.setattr(solvers, "CROSSING", 59)
     assert distill(operator, Y, 0.2).solver == "krylov"
     # a kernel of many sizeable eigenvalues, of which few products do not settle c
     rough = KernelOperator(Matern(0.5, nu=0.5), X)

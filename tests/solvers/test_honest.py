@@ -67,9 +67,10 @@ def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(seed, monke
     y = np.sin(6 * x) + rng.choice([1e-3, 0.3]) * rng.standard_normal(400)
     kernel = [BrownianBridge(), SimplySupportedBeam()][seed % 2]
     epsilon = float(np.mean(y * y)) * 10 ** -rng.uniform(0.5, 3)
-    exact = distill(KernelOperator(kernel, x), y, epsilon, 3)
+    operator = KernelOperator(kernel, x)
+    exact = distill(operator, y, epsilon, 3)
     monkeypatch.setattr(spline, "_DOUBLED", 0)
-    floats = distill(KernelOperator(kernel, x), y, epsilon, 3)
+    floats = distill(operator, y, epsilon, 3)
     assert np.all(exact.c_error < 1e-14)
     error = np.abs(exact.c / floats.c - 1)
     assert np.all(error <= floats.c_error)

@@ -62,7 +62,8 @@ def write_book(root: Path, pages: dict[str, str]) -> Path:
     book.mkdir(parents=True)
     shutil.copy(REPOSITORY / "_config.yml", root)
     shutil.copy(REPOSITORY / "book" / "matplotlibrc", book)
-    shutil.copytree(REPOSITORY / "book" / "assets", book / "assets")
+    for folder in ("assets", "explorables"):
+        shutil.copytree(REPOSITORY / "book" / folder, book / folder)
     (book / "references.bib").touch()
     for name, text in pages.items():
         (book / f"{name}.md").write_text(text, encoding="utf-8")

@@ -5,8 +5,11 @@ from sdtheory.evidence.proofs import (
     exact_rounds,
     example,
     filters,
+    fixed_multiplier,
+    fresh_labels,
     generalisation,
     kkt,
+    labels_kept,
     multiplier,
     near_interpolation,
     outputs,
@@ -16,6 +19,7 @@ from sdtheory.evidence.proofs import (
     rounds,
     sharper,
     sparsification,
+    when_a_round_helps,
 )
 from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
 
@@ -34,6 +38,10 @@ for _module in (
     exact_rounds,
     filters,
     risk,
+    when_a_round_helps,
+    fixed_multiplier,
+    labels_kept,
+    fresh_labels,
     outputs,
     generalisation,
     example,

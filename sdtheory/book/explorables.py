@@ -1,0 +1,187 @@
+"""Figures that readers move with their own hands.
+
+A chapter shows a figure as always, and hands its data to an element of
+``book/explorables``. In the built book the element takes the place of the
+figure's image; in print, in a notebook and where scripts are off the image
+stays. The elements compute in the browser what the library computes here; a
+test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from IPython.display import display
+from numpy.typing import ArrayLike
+
+from sdtheory.spectrum import Spectrum
+from sdtheory.validation import InvalidInputError, as_epsilon, as_labels, as_real_array, as_rounds
+
+#: Elements, each defined by the script of its name in ``book/explorables``.
+ELEMENTS = ("sd-chain", "sd-walk", "sd-filters", "sd-risk")
+#: Loaded before the element's own script.
+SHARED = ("sd-core", "sd-plot")
+#: Slider ends: r_0 up to this, and this share above the smallest feasible tolerance.
+_MOST_R, _ABOVE = 20.0, 1e-3
+
+
+def explore(element: str, figure: str, problem: dict[str, Any]) -> None:
+    """Let an element take the place of a figure's image in the built book.
+
+    Parameters
+    ----------
+    element : str
+        One of `ELEMENTS`.
+    figure : str
+        Label of the figure, shown on the same page.
+    problem : dict
+        The element's data, from the function below of the element's name.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such element, the label is blank, or the data hold a
+        number that is not finite.
+    """
+    display(
+        {
+            "text/html": markup(element, figure, problem),
+            "text/plain": "In the built book this figure can be moved.",
+        },
+        raw=True,
+    )
+
+
+def markup(element: str, figure: str, problem: dict[str, Any]) -> str:
+    """Return the HTML that `explore` shows; its arguments are the same."""
+    if element not in ELEMENTS:
+        raise InvalidInputError(
+            f"element is {element!r}, but there are only {', '.join(ELEMENTS)}. Choose one."
+        )
+    if not figure.strip():
+        raise InvalidInputError("figure is blank. Pass the label of the figure.")
+    try:
+        data = json.dumps(problem, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    except ValueError:
+        raise InvalidInputError(
+            "problem holds a number that is not finite. Pass finite numbers only."
+        ) from None
+    scripts = "".join(
+        f'<script defer src="../_static/{name}.js"></script>' for name in (*SHARED, element)
+    )
+    return (
+        f'<link rel="stylesheet" href="../_static/explorables.css">{scripts}'
+        f'<{element} figure="{figure}"><script type="application/json">{data}</script></{element}>'
+    )
+
+
+def chain(
+    spectrum: Spectrum, x: ArrayLike, y: ArrayLike, epsilon: float, *, grid: ArrayLike, g: ArrayLike
+) -> dict[str, Any]:
+    """Return the data of ``sd-chain``: all rounds at a tolerance that the reader moves.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Of the Gram matrix at the inputs.
+    x, y : array_like of shape (n,)
+        Inputs and labels.
+    epsilon : float
+        Tolerance to start with.
+    grid : array_like of shape (m,)
+        Where the fits are drawn, ascending.
+    g : array_like of shape (m, n)
+        The vectors g_x at these points, as `gram` returns them.
+    """
+    return {
+        "x": as_real_array(x, "x", ndim=(1,)).tolist(),
+        "y": as_labels(y, spectrum.n).tolist(),
+        "grid": as_real_array(grid, "grid", ndim=(1,)).tolist(),
+        "g": as_real_array(g, "g", ndim=(2,)).tolist(),
+        "V": spectrum.V.tolist(),
+        **_labels(spectrum, y, epsilon),
+    }
+
+
+def walk(kappa: float, angles: ArrayLike, r: float) -> dict[str, Any]:
+    """Return the data of ``sd-walk``: label space with two eigenvalues.
+
+    Parameters
+    ----------
+    kappa : float
+        Condition number to start with, at least 1.
+    angles : array_like of float
+        Angles of the starts that are drawn in any case, in degrees from the
+        axis of the large eigenvalue; the middle one is moved.
+    r : float
+        Length of the labels to start with, in units of rho.
+    """
+    drawn = as_real_array(angles, "angles", ndim=(1,)).tolist()
+    return {
+        "kappa": float(kappa),
+        "angles": drawn,
+        "angle": drawn[len(drawn) // 2],
+        "r": float(r),
+        "furthest": 1.2 * float(r),
+    }
+
+
+def filters(spectrum: Spectrum, y: ArrayLike, epsilon: float, rounds: int) -> dict[str, Any]:
+    """Return the data of ``sd-filters``: several rounds against three other filters.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Of the Gram matrix.
+    y : array_like of shape (n,)
+        Labels.
+    epsilon : float
+        Tolerance to start with.
+    rounds : int
+        Rounds of self-distillation to start with.
+    """
+    return _labels(spectrum, y, epsilon) | {"rounds": as_rounds(rounds)}
+
+
+def risk(d: ArrayLike, beta: float, snr: float, share: float, rounds: int) -> dict[str, Any]:
+    """Return the data of ``sd-risk``: the risk by round, at expected energies.
+
+    Parameters
+    ----------
+    d : array_like of shape (n,)
+        Positive eigenvalues, ascending.
+    beta : float
+        Smoothness of the signal to start with: its energies are proportional
+        to ``d^(1 + beta)``, with mean 1.
+    snr : float
+        One over the variance of the noise, to start with.
+    share : float
+        Tolerance in units of that variance, to start with.
+    rounds : int
+        Most rounds that are drawn.
+    """
+    return {
+        "d": as_real_array(d, "d", ndim=(1,)).tolist(),
+        "beta": float(beta),
+        "snr": float(snr),
+        "share": float(share),
+        "rounds": as_rounds(rounds),
+    }
+
+
+def _labels(spectrum: Spectrum, y: ArrayLike, epsilon: float) -> dict[str, Any]:
+    """Return spectrum, rotated labels, and a tolerance with the range in which it may move."""
+    tolerance = as_epsilon(epsilon)
+    smallest = spectrum.unreachable(y)
+    largest = float(np.mean(np.square(as_labels(y, spectrum.n))))
+    start = max(smallest + _ABOVE * (largest - smallest), largest / _MOST_R**2)
+    return {
+        "d": spectrum.d.tolist(),
+        "z": spectrum.to_eigenbasis(y).tolist(),
+        "epsilon": tolerance,
+        "smallest": smallest,
+        "from": min(start, tolerance),
+        "to": max(largest, tolerance),
+    }

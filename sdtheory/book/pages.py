@@ -1,0 +1,42 @@
+"""What the theme's pages lack, mended in the HTML that Sphinx wrote."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+#: What is wrong, how to find it, and what takes its place.
+MENDS = (
+    # the icons come as a font too, at a tenth of the weight
+    (re.compile(r'<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>'), ""),
+    # labels that hide what the control itself says
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
+    (re.compile(r'(<button class="btn search-button-field[^>]*) aria-label="Search"'), r"\1"),
+    (re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"'), r"\1"),
+    # the sidebar's name of the book and search field belong to no part of the page
+    (
+        re.compile(r'<div id="pst-primary-sidebar" class="[^"]*"'),
+        r'\g<0> role="complementary" aria-label="Book"',
+    ),
+    # a role that is no longer one, in a list whose items must be items
+    (re.compile(r' role="doc-biblioentry"'), ' role="listitem"'),
+    # one name for the contents of every theorem
+    (re.compile(r' id="proof-content"'), ""),
+)
+#: Files that no page asks for any more.
+UNUSED = ("fontawesome.js", "fontawesome.js.map", "fontawesome.js.LICENSE.txt")
+
+
+def mend(text: str) -> str:
+    """Return the text of a page with all of `MENDS` applied."""
+    for wrong, right in MENDS:
+        text = wrong.sub(right, text)
+    return text
+
+
+def mend_site(html: Path) -> None:
+    """Mend every page of a built site, and remove what its pages no longer use."""
+    for page in html.rglob("*.html"):
+        page.write_text(mend(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in UNUSED:
+        (html / "_static" / "scripts" / name).unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""``sdtheory reproduce``: rebuild the book and compare it with a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+_EXAMPLES = """\
+examples:
+  sdtheory reproduce                            run all chapters anew, compare with _build
+  sdtheory reproduce manifest.json -c rounds    one chapter, with the manifest of a published site
+  sdtheory reproduce A.json --against B.json    compare two books without running anything
+
+A claim agrees if it lies within its own accuracy: a check within the violation that it allows, a
+figure's data within a millionth of the largest number, words and printed numbers to the letter.
+
+exit codes: 0 all claims agree, 1 a claim differs or a chapter failed, 2 wrong usage or input,
+130 interrupted
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "reproduce",
+        help="rebuild the book and compare it with a manifest, claim by claim",
+        description="Run the chapters anew and compare every number, figure, table and check with "
+        "a manifest.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "manifest", nargs="?", type=Path, help="default: _build/manifest.json of the book"
+    )
+    parser.add_argument(
+        "-c", "--chapter", action="append", default=[], help="only this chapter; may be repeated"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="another manifest; runs nothing"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="keep the new runs there")
+    parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
+    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default 2)")
+    parser.set_defaults(action=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tempfile import TemporaryDirectory
+
+    from sdtheory.book import manifest
+    from sdtheory.book.build import BuildError, rerun
+    from sdtheory.book.notebooks import find_book
+    from sdtheory.validation import InvalidInputError
+
+    if arguments.jobs < 1:
+        raise InvalidInputError(f"--jobs is {arguments.jobs}. Run at least 1 chapter at a time.")
+    if arguments.manifest is None or arguments.against is None:
+        root = find_book(arguments.book)
+    else:
+        root = Path()
+    was = manifest.read(arguments.manifest or root / "_build" / "manifest.json")
+    now = None if arguments.against is None else manifest.read(arguments.against)
+    unknown = [name for name in arguments.chapter if name not in was["chapters"]]
+    if unknown:
+        raise InvalidInputError(
+            f"chapter {unknown[0]!r} is not in the manifest. Choose from: "
+            f"{', '.join(was['chapters'])}."
+        )
+    names = arguments.chapter or list(was["chapters"])
+    if now is None:
+        try:
+            if arguments.output is not None:
+                now = rerun(root, names, arguments.output, jobs=arguments.jobs)
+            else:
+                with TemporaryDirectory(prefix="sdtheory-") as folder:
+                    now = rerun(root, names, Path(folder), jobs=arguments.jobs)
+        except BuildError as error:
+            print(f"sdtheory: {error}", file=sys.stderr)
+            return 1
+    if arguments.chapter:
+        for side in (was, now):
+            side["chapters"] = {k: v for k, v in side["chapters"].items() if k in names}
+    found = list(manifest.compare(was, now))
+    for note in manifest.notes(was, now):
+        print(f"note: {note}")
+    for difference in found:
+        print(difference)
+    claims = [c for chapter in was["chapters"].values() for c in chapter["claims"].values()]
+    varying = sum(bool(claim.get("varies")) for claim in claims)
+    print(
+        f"{len(claims) - varying} claims of {len(was['chapters'])} chapters compared, "
+        f"{varying} vary by nature, {len(found)} difference(s)."
+    )
+    return 1 if found else 0

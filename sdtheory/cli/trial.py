@@ -1,0 +1,326 @@
+"""``sdtheory trial``: whether self-distillation pays on the reader's data, against a tuned ridge.
+
+Nested cross-validation. Ridge regression, which is one round, and chains of
+rounds both choose the kernel's width and the tolerance by an inner
+cross-validation, and chains the number of rounds as well; both are then judged
+on outer folds that no choice has seen. Ridge tries all tolerances of the chain,
+and others between them, as many as the chain has settings.
+
+References
+----------
+C. Nadeau and Y. Bengio, Inference for the generalization error, Machine
+Learning 52 (2003), for the variance of a mean over folds that share rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdtheory.cli import training
+from sdtheory.validation import Array, InvalidInputError
+
+_EXAMPLES = """\
+examples:
+  sdtheory trial DATA.csv --target y
+  sdtheory trial DATA.csv --target y --rounds 20 --repeats 10 --plot trial.svg --json trial.json
+  sdtheory trial DATA.csv --target y --kernel beam --rescale unit --sample 500
+
+The inputs are rescaled once, on all rows; no label enters there. The interval says how far other
+splits of these data would move the gain, not what another sample would give.
+
+exit codes: 0 done, whatever the verdict; 2 wrong usage or input, 130 interrupted
+"""
+#: More rows than this must be asked for by --sample: some hundred eigendecompositions are made.
+MOST_ROWS = 2000
+#: Tolerances, as shares of what the kernel can reach of the labels.
+_SHARES = (0.001, 0.7)
+#: Factors on gamma that both tune, where the reader gives none.
+_WIDTHS = (1 / 9, 1 / 3, 1.0, 3.0)
+_OUTER, _INNER = 5, 3
+#: Relative gain in squared error below which more rounds are not worth their trouble.
+_WORTHWHILE = 0.01
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "trial",
+        help="try tuned chains against tuned ridge regression on your data",
+        description="Nested cross-validation of chains of self-distillation against kernel ridge "
+        "regression that is tuned as carefully, with an interval and a verdict.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    training.add_data_options(parser)
+    training.add_kernel_options(parser)
+    search = parser.add_argument_group("trial")
+    search.add_argument(
+        "--rounds", type=int, default=10, metavar="T", help="most rounds of a chain (default: 10)"
+    )
+    search.add_argument(
+        "--tolerances", type=int, default=12, metavar="N", help="that chains try (default: 12)"
+    )
+    search.add_argument(
+        "--repeats", type=int, default=4, metavar="N", help=f"of {_OUTER} folds (default: 4)"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.svg, .png or .pdf)")
+    output.add_argument(
+        "--json", type=Path, metavar="FILE", help="all scores; - for stdout instead of the table"
+    )
+    parser.set_defaults(action=_run)
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """What both sides try.
+
+    Attributes
+    ----------
+    widths : tuple of float or None
+        Values of gamma; None is the kernel's own.
+    chain : ndarray of shape (N,)
+        Tolerances of chains, as shares.
+    ridge : ndarray of shape (M,)
+        Tolerances of ridge; every (rounds + 1)-th is one of the chain's.
+    rounds : int
+    """
+
+    widths: tuple[float | None, ...]
+    chain: Array
+    ridge: Array
+    rounds: int
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
+    training.check_outputs(arguments, "plot", "json")
+    for name, least in (("rounds", 2), ("tolerances", 2), ("repeats", 1)):
+        if getattr(arguments, name) < least:
+            raise InvalidInputError(
+                f"--{name} must be at least {least}, but is {getattr(arguments, name)}."
+            )
+    data = training.load(arguments, most_rows=MOST_ROWS)
+    n, p = data.x.shape
+    if n < 2 * _OUTER * _INNER:
+        raise InvalidInputError(
+            f"{arguments.data} has {n} rows, too few for a trial. Give it {2 * _OUTER * _INNER}."
+        )
+    settings = (arguments.tolerances - 1) * (arguments.rounds + 1) + 1
+    tuned = arguments.kernel in training.STATIONARY and arguments.gamma is None
+    grids = _Grids(
+        tuple(factor / p for factor in _WIDTHS) if tuned else (arguments.gamma,),
+        np.geomspace(*_SHARES, arguments.tolerances),
+        np.geomspace(*_SHARES, settings),
+        arguments.rounds,
+    )
+    numbers = _trial(arguments, data, grids)
+    if str(arguments.json) == "-":
+        print(json.dumps(numbers, indent=1, allow_nan=False))
+    else:
+        print(_words(numbers))
+    if arguments.json is not None and str(arguments.json) != "-":
+        training.write_json(arguments.json, numbers)
+        print(f"wrote {arguments.json}")
+    if arguments.plot is not None:
+        training.write_plot(arguments.plot, lambda: _figure(numbers))
+        if str(arguments.json) != "-":
+            print(f"wrote {arguments.plot}")
+    return 0
+
+
+def _trial(arguments: argparse.Namespace, data: Any, grids: _Grids) -> dict[str, Any]:
+    from tqdm import tqdm
+
+    from sdtheory.estimator import SelfDistilledKernelRidge
+
+    unfitted = [
+        SelfDistilledKernelRidge(
+            arguments.kernel, gamma=gamma, degree=arguments.degree, coef0=arguments.coef0
+        )
+        for gamma in grids.widths
+    ]
+    unfitted[0].check_parameters()
+    # for each width, once
+    kernels = np.array([model.kernel_matrix(data.x, data.x) for model in unfitted])
+    y = data.y.reshape(len(data.y), -1)
+    outer, chosen = [], []
+    count = arguments.repeats * _OUTER
+    with tqdm(total=count, unit="fold", desc="trial", disable=None, delay=1, leave=False) as bar:
+        for seed in range(arguments.repeats):
+            for train, test in _folds(len(y), _OUTER, arguments.seed + seed):
+                inner = _scores(kernels, y, train, _folds(len(train), _INNER, seed), grids)
+                judged = _scores(kernels, y, np.arange(len(y)), iter([(train, test)]), grids)
+                best = [np.unravel_index(np.argmin(risk), risk.shape) for risk in inner]
+                outer.append([float(risk[at]) for risk, at in zip(judged, best, strict=True)])
+                chosen.append(int(best[1][2]) + 1)
+                bar.update()
+    everything = np.arange(len(y))
+    scores = _scores(kernels, y, everything, _folds(len(y), _OUTER, arguments.seed), grids)
+    errors = np.array(outer)
+    difference = (errors[:, 0] - errors[:, 1]) / np.mean(errors[:, 0])
+    mean, half = _interval(difference)
+    return {
+        "data": str(arguments.data),
+        "rows": len(y),
+        "inputs": data.inputs,
+        "targets": data.targets,
+        "kernel": arguments.kernel,
+        "rescaled": data.rescaled,
+        "gammas": grids.widths,
+        "ridge tolerances": grids.ridge.tolist(),
+        "chain tolerances": grids.chain.tolist(),
+        "ridge scores": scores[0][..., 0].tolist(),
+        "chain scores": scores[1].tolist(),
+        "outer errors": outer,
+        "rounds chosen": chosen,
+        "gain": mean,
+        "interval": [mean - half, mean + half],
+        "verdict": _verdict(mean, half),
+    }
+
+
+def _folds(n: int, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
+    parts = np.array_split(np.random.default_rng(seed).permutation(n), count)
+    for k, part in enumerate(parts):
+        yield np.concatenate(parts[:k] + parts[k + 1 :]), part
+
+
+def _scores(
+    kernels: Array, y: Array, rows: Any, folds: Iterator[tuple[Any, Any]], grids: _Grids
+) -> tuple[Array, Array]:
+    """Return the mean squared errors over folds, of ridge and of chains.
+
+    Returns
+    -------
+    ndarray of shape (widths, M, 1), ndarray of shape (widths, N, rounds)
+    """
+    both = (grids.ridge, 1), (grids.chain, grids.rounds)
+    found = [
+        [_errors(kernel, y, rows[train], rows[test], both) for kernel in kernels]
+        for train, test in folds
+    ]
+    ridge, chain = (np.mean([[e[k] for e in fold] for fold in found], axis=0) for k in (0, 1))
+    return ridge, chain
+
+
+def _errors(
+    kernel: Array, y: Array, train: Any, test: Any, grids: tuple[tuple[Array, int], ...]
+) -> list[Array]:
+    """Return the squared error on the test rows by tolerance and number of rounds, for each grid.
+
+    The labels are fitted about their mean, which is what is left after a collapse.
+    """
+    from sdtheory.estimator import split_energy
+    from sdtheory.recursion import trajectory
+    from sdtheory.spectrum import Spectrum
+
+    n = len(train)
+    centre = y[train].mean(axis=0)
+    spectrum = Spectrum.from_gram(kernel[np.ix_(train, train)] / n, tolerance=1e-13)
+    z = spectrum.to_eigenbasis(y[train] - centre)
+    unreachable, reachable = split_energy(spectrum, y[train] - centre)
+    onto = spectrum.V @ kernel[np.ix_(train, test)] / n
+    found = []
+    for shares, rounds in grids:
+        epsilon = unreachable + shares * reachable
+        labels = np.broadcast_to(z, (len(shares), *z.shape))
+        path = trajectory(spectrum.d, labels, epsilon, rounds, outputs=True)
+        filters = (spectrum.d > 0) / (path.c[..., None] + spectrum.d)
+        fits = filters[..., None] * path.z[:, :-1]
+        residual = (y[test] - centre) - np.einsum("nm,etnq->etmq", onto, fits, optimize=True)
+        result = np.full((len(shares), rounds), np.mean(np.sum((y[test] - centre) ** 2, axis=1)))
+        result[:, : residual.shape[1]] = np.mean(np.sum(residual**2, axis=-1), axis=-1)
+        found.append(result)
+    return found
+
+
+def _interval(difference: Array) -> tuple[float, float]:
+    """Return the mean over folds, and half of its 95 % interval."""
+    from scipy.special import stdtrit
+
+    folds = len(difference)
+    variance = (1 / folds + 1 / (_OUTER - 1)) * np.var(difference, ddof=1)
+    return float(np.mean(difference)), float(stdtrit(folds - 1, 0.975) * np.sqrt(variance))
+
+
+def _verdict(mean: float, half: float) -> str:
+    low, high = 100 * (mean - half), 100 * (mean + half)
+    found = f"{100 * mean:+.1f} % (95 % interval {low:+.1f} to {high:+.1f} %)"
+    level = f"{100 * _WORTHWHILE:g} %"
+    if mean - half > _WORTHWHILE:
+        return f"Self-distil: chains gain {found} in squared error over a ridge tuned as carefully."
+    if mean + half < 0:
+        return f"Keep ridge: chains are worse, gain {found}."
+    if mean + half < _WORTHWHILE:
+        return f"Keep ridge: chains gain less than {level}, {found}."
+    return f"Undecided at the {level} level; keep ridge: chains gain {found}."
+
+
+def _words(numbers: dict[str, Any]) -> str:
+    ridge, chain = np.array(numbers["ridge scores"]), np.array(numbers["chain scores"])
+    width, at = np.unravel_index(np.argmin(ridge), ridge.shape)
+    best = np.unravel_index(np.argmin(chain), chain.shape)
+    gammas, rounds = numbers["gammas"], chain.shape[2]
+
+    def gamma(k: Any) -> str:
+        return "" if gammas[k] is None else f" --gamma {gammas[k]:.4g}"
+
+    shown = [t for t in range(rounds) if t < 6 or t == rounds - 1]
+    lines = [
+        f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
+        f"target: {', '.join(numbers['targets'])}",
+        f"kernel {numbers['kernel']}; {ridge.size} ridges and {chain.size} chains tried in "
+        f"{len(numbers['outer errors'])} outer folds",
+        "",
+        f"Cross-validated squared error of chains by tolerance and rounds,{gamma(best[0])}:",
+        f"{'tolerance':>10}" + "".join(f"{f'{t + 1} r.':>10}" for t in shown),
+    ]
+    for share, row in zip(numbers["chain tolerances"], chain[best[0]], strict=True):
+        lines.append(f"{100 * share:>8.3g} %" + "".join(f"{row[t]:>10.4g}" for t in shown))
+    ridge_at, chain_at = numbers["ridge tolerances"][at], numbers["chain tolerances"][best[1]]
+    errors, folds = np.mean(numbers["outer errors"], axis=0), numbers["rounds chosen"]
+    many = sum(t > 1 for t in folds)
+    lines += [
+        "",
+        f"best ridge: {ridge.min():.5g} at --rounds 1 --epsilon {100 * ridge_at:.3g}%"
+        f"{gamma(width)}",
+        f"best chain: {chain.min():.5g} at --rounds {best[2] + 1} --epsilon {100 * chain_at:.3g}%"
+        f"{gamma(best[0])}",
+        f"On rows that no choice has seen: tuned ridge {errors[0]:.5g}, tuned chain "
+        f"{errors[1]:.5g}; more than one round in {many} of {len(folds)} folds.",
+        "",
+        numbers["verdict"],
+    ]
+    return "\n".join(lines)
+
+
+def _figure(numbers: dict[str, Any]) -> Any:
+    from sdtheory.plotting import INK, canvas, round_style
+
+    ridge, chain = np.array(numbers["ridge scores"]), np.array(numbers["chain scores"])
+    figure, ((left, right),) = canvas(1, 2, height=3.6)
+    rounds = chain.shape[2]
+    for t in range(rounds):
+        style: dict[str, Any] = round_style(t, rounds)
+        label = f"{t + 1} round(s)" if t in (0, rounds - 1) else None
+        left.plot(numbers["chain tolerances"], chain[..., t].min(axis=0), label=label, **style)
+    left.plot(numbers["ridge tolerances"], ridge.min(axis=0), color=INK, linewidth=1, label="ridge")
+    left.set(xscale="log", xlabel="tolerance, share of the labels", ylabel="cross-validated error")
+    left.legend(frameon=False, fontsize="small")
+    errors = np.array(numbers["outer errors"])
+    gains = 100 * (errors[:, 0] - errors[:, 1]) / np.mean(errors[:, 0])
+    right.plot(gains, np.arange(len(gains)), "o", color=INK, markersize=4, label="outer fold")
+    right.axvspan(*(100 * np.array(numbers["interval"])), alpha=0.2, color=INK, linewidth=0)
+    right.axvline(100 * numbers["gain"], color=INK, label="mean and 95 % interval")
+    right.axvline(0, color=INK, linewidth=1, linestyle=":")
+    right.set(xlabel="gain of tuned chains, %", yticks=[])
+    right.legend(frameon=False, fontsize="small")
+    return figure

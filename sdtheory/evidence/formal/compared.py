@@ -1,0 +1,568 @@
+"""The tie between a theorem of Coq and a formula of the registry, evaluated.
+
+Three comparisons, none of them in Coq. *Off the chain* and on both sides of
+zeros of the registry's margin every claim of the theorem has the margin's
+sign: the two are the same formula. *On chains* the hypotheses of the theorem
+hold wherever the registry's do, so that the theorem covers the statement's
+cases, and all its claims hold. *Mutants* of the theorem, and of the
+definitions that it uses, must be noticed by the first two.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from scipy.integrate import quad
+
+from sdtheory.evidence.formal.coq import Export
+from sdtheory.evidence.formal.instances import (
+    ROUNDS,
+    SEQUENCES,
+    Array,
+    Case,
+    Drawn,
+    chains,
+    environment,
+)
+from sdtheory.evidence.formal.terms import (
+    Compared,
+    Joined,
+    Name,
+    NotEvaluableError,
+    Part,
+    Term,
+    World,
+    holds,
+    mutants,
+    names,
+    parts,
+    read_definition,
+    read_theorem,
+    written,
+)
+from sdtheory.evidence.formal.ties import Tie
+from sdtheory.formulas.path_length import path_length
+from sdtheory.statements import Instance, Statement
+
+#: Instances off the chain, pairs of them between which zeros are looked for, and chains.
+OFF, PAIRS, CHAINS = 24, 16, 12
+_SIZES = (2, 3)
+#: Formulas are evaluated where they have no value, too.
+_QUIET = np.errstate(all="ignore")
+#: Margins nearer to zero than this have no sign.
+_ZERO = 1e-11
+#: Rounding of a claim's two sides.
+_NOISE = 1e-14
+#: Margins that are nearer than this have the same value.
+_APART = 1e-8
+#: What the registry may apply to both sides of an inequality before it scales them.
+_SCALES: tuple[Callable[[float], float], ...] = (float, math.log, lambda x: x * x)
+#: Halvings of the way between two instances: the two sides of a zero are this near.
+_HALVINGS = 26
+_SEED = 20_200_213
+#: Points at which changed definitions are tried, for each hypothesis and for each claim.
+_SOME, _MANY = 8, 30
+#: What evaluating a changed term may raise: it has no value, or divides, or reads too far.
+_UNKNOWN = (NotEvaluableError, ArithmeticError, ValueError, TypeError, LookupError)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A claim at an instance, and what it must be there.
+
+    Attributes
+    ----------
+    number : int
+        Which claim of the theorem.
+    env : mapping
+        Values of the theorem's variables.
+    world : World
+        Where it is evaluated.
+    sign : int or None
+        Sign of the registry's margin; None where the claim must hold.
+    zero : bool
+        Whether the point is beside a zero of the margin.
+    value : float or None
+        The margin, where the claim's two sides have its value too.
+    scale : callable
+        What is applied to both sides before they are compared in value.
+    """
+
+    number: int
+    env: Mapping[str, Any]
+    world: World
+    sign: int | None
+    zero: bool = False
+    value: float | None = None
+    scale: Callable[[float], float] = float
+
+    @_QUIET
+    def agrees(self, claim: Term, definitions: Mapping[str, Term] | None = None) -> bool:
+        """Return whether a claim is what it must be."""
+        world = self.world
+        if definitions is not None:
+            world = replace(world, definitions=definitions)
+        try:
+            value = world.value(claim, self.env)
+            if self.sign is None:
+                return holds(value)
+            same = _sign(_scaled(value), _NOISE) == self.sign
+            return same and (self.value is None or self.apart(value) < _APART)
+        except _UNKNOWN:
+            return False
+
+    def apart(self, claim: Any) -> float:
+        """Return how far a claim's scaled difference is from the registry's margin."""
+        if self.value is None or not isinstance(claim, Compared):
+            return math.inf
+        try:
+            sides = self.scale(claim.a), self.scale(claim.b)
+        except ValueError:  # the logarithm of a negative number
+            return math.inf
+        return abs(Compared(claim.sign, *sides).scaled - self.value)
+
+
+def _sign(margin: float, zero: float = _ZERO) -> int:
+    return 0 if not abs(margin) > zero else 1 if margin > 0 else -1
+
+
+def _spoiled(env: Mapping[str, Any], part: Part) -> Iterator[dict[str, Any]]:
+    """Yield variables of a chain made wrong: a round too many, or other labels in a round."""
+    kinds = dict(part.variables)
+    if "N" in env:
+        yield {**env, "N": env["N"] + 1}
+        if "z" in env and kinds["z"] == SEQUENCES:
+            after, z = env["N"] + 1, env["z"]
+            yield {**env, "z": lambda s: (lambda k: 1.0) if s == after else z(s)}
+    for name in ("z'", "f"):
+        if name in env:
+            yield {**env, name: lambda k: 0.0}
+
+
+def _scaled(claim: Any) -> float:
+    """Return a margin of a claim: non-negative where it holds, of an equality its difference."""
+    if isinstance(claim, Compared):
+        return claim.scaled
+    if isinstance(claim, Joined) and claim.word == "iff":
+        # "both or neither", as the registry multiplies margins
+        left, right = (part() for part in claim.parts)
+        first = left.scaled if isinstance(left, Compared) else 1.0 if holds(left) else -1.0
+        return first * _scaled(right)
+    raise NotEvaluableError("neither an inequality nor an equivalence")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a tie amounts to.
+
+    Attributes
+    ----------
+    statement, theorem : str
+        Names.
+    tied : int
+        Claims of the theorem that stand in the margin.
+    claims : int
+        Claims of the theorem.
+    signs, against : int
+        Signs compared off the chain, and how many of them were negative.
+    values : int
+        Of the signs, how many are equal in value too.
+    zeros : int
+        Sides of zeros of the margin.
+    met, held : int
+        Cases of chains in which the statement's hypotheses hold, and claims that were
+        evaluated there.
+    disagreements : tuple of str
+        What differs; empty if the theorem is the statement's.
+    """
+
+    statement: str
+    theorem: str
+    tied: int
+    claims: int
+    signs: int
+    against: int
+    values: int
+    zeros: int
+    met: int
+    held: int
+    disagreements: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing differs and something was compared."""
+        return not self.disagreements and self.met > 0
+
+    @property
+    def words(self) -> str:
+        """Return the comparison in a sentence."""
+        if self.disagreements:
+            return f"DIFFERS: {self.disagreements[0]}"
+        found = f"hypotheses met in {self.met} cases of chains, {self.held} claims hold there"
+        if not self.signs:
+            return found
+        return (
+            f"{self.tied} of {self.claims} claims have the margin's sign in {self.signs} cases off "
+            f"the chain ({self.against} negative, {self.values} equal in value too) and on "
+            f"{self.zeros} sides of zeros; {found}"
+        )
+
+
+class Tied:
+    """A theorem beside its statement.
+
+    Parameters
+    ----------
+    statement : Statement
+        Of the registry.
+    tie : Tie
+        Which theorem it is.
+    export : Export
+        What Coq has printed.
+    """
+
+    def __init__(self, statement: Statement, tie: Tie, export: Export) -> None:
+        self.statement, self.tie, self.export = statement, tie, export
+        if tie.theorem not in export.theorems:
+            raise ValueError(f"Coq has printed no theorem {tie.theorem}")
+        self.theorem = read_theorem(export.theorems[tie.theorem]["term"])
+        self.parts = parts(self.theorem)
+        self.definitions = _definitions(export)
+
+    @cached_property
+    def used(self) -> tuple[str, ...]:
+        """Definitions that the theorem uses, directly or through others."""
+        found: set[str] = set()
+        todo = names(self.theorem) & self.definitions.keys()
+        while todo:
+            found |= todo
+            todo = set().union(*(names(self.definitions[n]) for n in todo)) - found
+            todo &= self.definitions.keys()
+        return tuple(sorted(found))
+
+    # ---- points ----
+
+    def _env(self, drawn: Drawn, case: Case, part: Part) -> dict[str, Any]:
+        known = environment(drawn, case, self.tie.shift)
+        extra = self.tie.extra(drawn, case)
+        env = {}
+        for name, kind in part.variables:
+            if name in extra:
+                env[name] = extra[name]
+            elif (name, kind) in known:
+                env[name] = known[name, kind]
+            else:
+                raise NotEvaluableError(f"the variable {name} is given no value")
+        return env
+
+    def _world(self, drawn: Drawn, case: Case) -> World:
+        c = float(drawn.c[case.t])
+        found = World(self.definitions, {}, (c, 2 * c, c / 2) if np.isfinite(c) else (1.0,))
+
+        def minimiser(n: int) -> Any:
+            # that a fit is the minimiser, and the only one, is the theorem fit_is_minimiser
+            return lambda d: lambda z: lambda rho: found.value(_FIT, {})(n)(d)(rho)(z)
+
+        factor = drawn.factor if drawn.d[0] > 0 else np.inf
+        given = {
+            "minimiser": minimiser,
+            "length_factor": lambda n: lambda d: lambda K: Compared("<=", factor, K),
+        }
+        return replace(found, given=given)
+
+    def _compared(self, margin: Array, instance: Instance) -> Iterator[tuple[Point, Any]]:
+        """Yield points with the margin of their entry, for a batch off the chain."""
+        n = instance.n
+        for index in range(len(margin)):
+            drawn = Drawn(instance, index)
+            for case in self.tie.cases(n, ROUNDS):
+                for number, entry in self.tie.entries.items():
+                    value = self._entry(margin[index], entry(case))
+                    if value is not None:
+                        env = self._env(drawn, case, self.parts[number])
+                        yield Point(number, env, self._world(drawn, case), None), value
+
+    @staticmethod
+    def _entry(margin: Array, index: tuple[int, ...]) -> float | None:
+        if index[0] >= margin.shape[0]:  # fewer rounds, as of two that are compared
+            return None
+        value = float(margin[index])
+        return value if np.isfinite(value) else None
+
+    def _margin(self, instance: Instance) -> Array:
+        return np.asarray(self.statement.margin(instance), dtype=float)
+
+    @cached_property
+    @_QUIET
+    def off(self) -> tuple[Point, ...]:
+        """Points off the chain, with the margin's sign."""
+        rng = np.random.default_rng(_SEED)
+        found = []
+        for n in _SIZES:
+            instance = self.tie.off.build(self.tie.off.points(rng, OFF, n), n)
+            for point, value in self._compared(self._margin(instance), instance):
+                if _sign(value):
+                    found.append(replace(point, sign=_sign(value), value=value))
+        return tuple(p for n in self.tie.entries for p in self._valued(n, found))
+
+    def _valued(self, number: int, points: list[Point]) -> list[Point]:
+        """Return the points of a claim: with values, if on one scale all are the margin's."""
+        own = [p for p in points if p.number == number]
+        claim = self.parts[number].claim
+        try:
+            values = [p.world.value(claim, p.env) for p in own]
+        except (NotEvaluableError, ArithmeticError, ValueError):
+            values = []
+        for scale in _SCALES:
+            scaled = [replace(p, scale=scale) for p in own]
+            if values and all(p.apart(v) < _APART for p, v in zip(scaled, values, strict=True)):
+                return scaled
+        return [replace(p, value=None) for p in own]
+
+    @cached_property
+    @_QUIET
+    def zeros(self) -> tuple[Point, ...]:
+        """Points on both sides of zeros of the margin, between two instances each."""
+        rng = np.random.default_rng(_SEED + 1)
+        return tuple(point for n in _SIZES for point in self._zeros(rng, n))
+
+    def _zeros(self, rng: np.random.Generator, n: int) -> Iterator[Point]:
+        off = self.tie.off
+        left, right = off.points(rng, PAIRS, n), off.points(rng, PAIRS, n)
+
+        def at(points: Array) -> tuple[Instance, Array]:
+            instance = off.build(points, n)
+            return instance, self._margin(instance)
+
+        first, second = at(left)[1], at(right)[1]
+        chosen = [
+            (pair, case, number, entry(case))
+            for pair in range(PAIRS)
+            for case in self.tie.cases(n, ROUNDS)
+            for number, entry in self.tie.entries.items()
+            if self._changes(first[pair], second[pair], entry(case))
+        ]
+        if not chosen:
+            return
+        where = [(row, *c[3]) for row, c in enumerate(chosen)]
+        index = tuple(np.array(where).T)
+        a, b = (ends[[c[0] for c in chosen]] for ends in (left, right))
+        sign = np.sign(first[tuple(np.array([(c[0], *c[3]) for c in chosen]).T)])
+        for _ in range(_HALVINGS):
+            middle = (a + b) / 2
+            same = (np.sign(at(middle)[1][index]) == sign)[:, None]
+            a, b = np.where(same, middle, a), np.where(same, b, middle)
+        for points in (a, b):
+            instance, margin = at(points)
+            for row, (_, case, number, entry) in enumerate(chosen):
+                value = self._entry(margin[row], entry)
+                # at a pole the sign changes too, and the margin is not small
+                if value is not None and _sign(value):
+                    drawn = Drawn(instance, row)
+                    env = self._env(drawn, case, self.parts[number])
+                    world = self._world(drawn, case)
+                    yield Point(number, env, world, _sign(value), zero=True)
+
+    def _changes(self, first: Array, second: Array, index: tuple[int, ...]) -> bool:
+        values = self._entry(first, index), self._entry(second, index)
+        return None not in values and bool(np.prod(np.sign(np.array(values, dtype=float))) < 0)
+
+    @cached_property
+    @_QUIET
+    def chained(self) -> tuple[tuple[Point, ...], int, tuple[str, ...]]:
+        """Points on chains, the cases met there, and hypotheses that fail in one."""
+        rng = np.random.default_rng(_SEED + 2)
+        found: list[Point] = []
+        missed: list[str] = []
+        met = 0
+        for instance in chains(rng, CHAINS):
+            margin = self._margin(instance)
+            applies = self.statement.applies(instance, margin)
+            for index in range(len(margin)):
+                drawn = Drawn(instance, index)
+                for case in self.tie.cases(instance.n, instance.c.shape[-1]):
+                    if not self._covers(drawn, case, applies[index]):
+                        continue
+                    met += 1
+                    points, failed = self._at_chain(drawn, case)
+                    found += points
+                    missed += failed
+        return tuple(found), met, tuple(missed)
+
+    def _covers(self, drawn: Drawn, case: Case, applies: Array) -> bool:
+        """Whether a case is in the scope of the statement and of the theorem."""
+        if self.tie.wider:
+            return self.tie.only(drawn, case)
+        if self.tie.non_trivial and case.t >= drawn.rounds:
+            return False
+        entries = [entry(case) for entry in self.tie.entries.values()] or [(case.t,)]
+        inside = [index for index in entries if index[0] < applies.shape[0]]
+        if applies.ndim and not (inside and all(np.all(applies[index]) for index in inside)):
+            return False
+        return self.tie.only(drawn, case)
+
+    def _at_chain(self, drawn: Drawn, case: Case) -> tuple[list[Point], list[str]]:
+        points, missed = [], []
+        world = self._world(drawn, case)
+        outer = len(self._outer)
+        for number, part in enumerate(self.parts):
+            try:
+                env = self._env(drawn, case, part)
+                failed = [h for h in part.hypotheses[:outer] if not holds(world.value(h, env))]
+                if failed:
+                    missed.append(f"n = {case.n}, round {case.t}: {written(failed[0])} fails")
+                    continue
+                if all(holds(world.value(h, env)) for h in part.hypotheses[outer:]):
+                    holds(world.value(part.claim, env))
+                    points.append(Point(number, env, world, None))
+            except NotEvaluableError:
+                continue
+        return points, missed
+
+    @cached_property
+    def _outer(self) -> tuple[Term, ...]:
+        """Hypotheses of the whole theorem: those that all of its claims share."""
+        common: list[Term] = []
+        for hypotheses in zip(*(part.hypotheses for part in self.parts), strict=False):
+            if any(h != hypotheses[0] for h in hypotheses):
+                break
+            common.append(hypotheses[0])
+        return tuple(common)
+
+    # ---- verdicts ----
+
+    def compare(self) -> Comparison:
+        """Compare the theorem with the statement."""
+        chained, met, missed = self.chained
+        points = (*self.off, *self.zeros)
+        wrong = [p for p in (*points, *chained) if not p.agrees(self.parts[p.number].claim)]
+        disagreements = [*missed[:3], *(self._said(p) for p in wrong[:3])]
+        return Comparison(
+            statement=self.statement.id,
+            theorem=self.tie.theorem,
+            tied=len(self.tie.entries),
+            claims=len(self.parts),
+            signs=len(self.off),
+            against=sum(p.sign == -1 for p in self.off),
+            values=sum(p.value is not None for p in self.off),
+            zeros=len(self.zeros),
+            met=met,
+            held=len(chained),
+            disagreements=tuple(disagreements),
+        )
+
+    def _said(self, point: Point) -> str:
+        claim = written(self.parts[point.number].claim)
+        where = "beside a zero" if point.zero else "on a chain" if point.sign is None else "off it"
+        return f"claim {point.number}, {claim}, differs {where}"
+
+    @cached_property
+    def _by_claim(self) -> dict[int, list[Point]]:
+        found: dict[int, list[Point]] = {}
+        for point in (*self.off, *self.zeros, *self.chained[0]):
+            found.setdefault(point.number, []).append(point)
+        return found
+
+    def mutants(self) -> Iterator[tuple[str, bool]]:
+        """Yield every change of a claim that stands in the margin, and whether it is noticed.
+
+        A claim that must only hold at chains may be changed into a weaker one unnoticed.
+        """
+        for number in self.tie.entries:
+            part, points = self.parts[number], self._by_claim.get(number, [])
+            variables = frozenset(name for name, _ in part.variables)
+            for changed in mutants(part.claim, variables):
+                noticed = not all(p.agrees(changed) for p in points)
+                yield f"claim {number}: {written(changed)}", noticed
+
+    @cached_property
+    @_QUIET
+    def assumed(self) -> tuple[tuple[World, Mapping[str, Any], Term, bool], ...]:
+        """Hypotheses at some chains, at spoiled chains and off the chain; whether they hold."""
+        found = []
+        for points in (self.chained[0][::-1], self.off, self.zeros):
+            for point in points[:: max(len(points) // _SOME, 1)]:
+                for env in (point.env, *_spoiled(point.env, self.parts[point.number])):
+                    for hypothesis in self.parts[point.number].hypotheses:
+                        try:
+                            truth = holds(point.world.value(hypothesis, env))
+                        except _UNKNOWN:
+                            continue
+                        found.append((point.world, env, hypothesis, truth))
+        return tuple(found)
+
+    @_QUIET
+    def notices(self, definitions: Mapping[str, Term]) -> bool:
+        """Return whether changed definitions are noticed: by a claim, or by a hypothesis."""
+        for number, points in self._by_claim.items():
+            claim = self.parts[number].claim
+            if any(
+                not p.agrees(claim, definitions) for p in points[:: max(len(points) // _MANY, 1)]
+            ):
+                return True
+        for world, env, hypothesis, truth in self.assumed:
+            try:
+                if holds(replace(world, definitions=definitions).value(hypothesis, env)) != truth:
+                    return True
+            except _UNKNOWN:
+                return True
+        return False
+
+
+_FIT = Name("fit")
+#: Definitions that speak of all functions, and what stands for them where terms are evaluated.
+GIVEN = {
+    "minimiser": "the fit, which the theorem fit_is_minimiser says is the minimiser",
+    "is_length": "the library's length, compared with the integral of the speed",
+    "length_factor": "the registry's K, compared with the factor",
+}
+
+
+@cache
+def _parsed(text: str) -> Term:
+    return read_definition(text)
+
+
+def _definitions(export: Export) -> dict[str, Term]:
+    return {name: _parsed(text) for name, text in export.definitions.items()}
+
+
+def changed_definitions(tieds: Iterable[Tied]) -> Iterator[tuple[str, str, Callable[[], bool]]]:
+    """Yield every change of a definition: its name, the change, and what decides if it is noticed.
+
+    Left out are definitions that are not evaluated, as they speak of all functions: what stands
+    for them here is `GIVEN`. Those of a length are tried by integrating the speed.
+    """
+    tieds = list(tieds)
+    everything = tieds[0].definitions
+    for name in sorted(set().union(*(tied.used for tied in tieds)) - GIVEN.keys()):
+        users = [tied for tied in tieds if name in tied.used]
+        for changed in mutants(everything[name], frozenset()):
+            definitions = {**everything, name: changed}
+
+            def noticed(
+                definitions: Mapping[str, Term] = definitions, users: list[Tied] = users
+            ) -> bool:
+                if not length_agrees(definitions):
+                    return True
+                return any(tied.notices(definitions) for tied in users)
+
+            yield name, written(changed), noticed
+
+
+def length_agrees(definitions: Mapping[str, Term]) -> bool:
+    """Return whether the integral of the speed, as defined in Coq, is the library's length."""
+    d, a = (0.5, 2.0), (1.0, -3.0)
+    try:
+        speed = World(definitions, {}).value(Name("speed"), {})(2)(d.__getitem__)(a.__getitem__)
+        with warnings.catch_warnings(action="ignore"):
+            found = quad(speed, 0, math.inf)[0]
+    except _UNKNOWN:
+        return False
+    return math.isclose(found, float(path_length(d, np.square(a))), rel_tol=1e-6)

@@ -1,0 +1,582 @@
+"""Terms of Coq: read as Coq prints them, given a meaning in floats, and changed.
+
+A theorem is read from what Coq prints under ``Set Printing All``: prefix
+applications and binders only. Nothing about it is typed again in Python. Only
+names of Coq's own library have a meaning here (`PRIMITIVES`); every definition
+of the development is read as Coq prints it too, and evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sdtheory.formulas.path_length import path_length
+
+_TOKEN = re.compile(r"=>|:=|[(){}|,:@]|[A-Za-z_][\w.']*|\d+")
+_STOP = frozenset((")", ",", ":", ":=", "=>", "|", "with", "return", "end", "{", "}", "in"))
+
+#: A quantifier over natural numbers is evaluated up to this number. Instances are smaller.
+LARGEST = 8
+#: Relative rounding that an equality is allowed, and an inequality that is not strict.
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Name:
+    """A variable, a definition, or a name of Coq's library."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A function applied to one argument."""
+
+    function: Term
+    argument: Term
+
+
+@dataclass(frozen=True)
+class Bind:
+    """``fun x : kind => body``, or ``forall x : kind, body``; an implication binds ``_``."""
+
+    word: str
+    variable: str
+    kind: Term
+    body: Term
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A function that calls itself."""
+
+    name: str
+    body: Term
+
+
+@dataclass(frozen=True)
+class Match:
+    """A choice between constructors."""
+
+    value: Term
+    cases: tuple[tuple[tuple[str, ...], Term], ...]
+
+
+Term = Name | Apply | Bind | Fix | Match
+
+
+class _Reader:
+    """Recursive descent over the tokens of one term."""
+
+    def __init__(self, text: str) -> None:
+        # the module in which Coq defines a name is left out
+        self.tokens = [token.rsplit(".", 1)[-1] for token in _TOKEN.findall(text)]
+        self.at = 0
+
+    def peek(self) -> str | None:
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
+    def take(self, expected: str | None = None) -> str:
+        if self.at == len(self.tokens):
+            raise ValueError(f"the term ends early, after {' '.join(self.tokens[-5:])!r}")
+        token = self.tokens[self.at]
+        if expected is not None and token != expected:
+            near = " ".join(self.tokens[max(self.at - 5, 0) : self.at + 5])
+            raise ValueError(f"{token!r} where {expected!r} should be, near {near!r}")
+        self.at += 1
+        return token
+
+    def binders(self, stop: str) -> list[tuple[str, Term]]:
+        found = []
+        while self.peek() != stop:
+            bracket = self.peek() == "("
+            if bracket:
+                self.take("(")
+            names = []
+            while self.peek() != ":":
+                names.append(self.take())
+            self.take(":")
+            kind = self.term()
+            if bracket:
+                self.take(")")
+            found += [(name, kind) for name in names]
+            if not bracket:
+                break
+        return found
+
+    def term(self) -> Term:
+        head = self.peek()
+        if head in ("forall", "fun"):
+            word = self.take()
+            stop = "," if word == "forall" else "=>"
+            binders = self.binders(stop)
+            self.take(stop)
+            return _bound(word, binders, self.term())
+        if head == "fix":
+            self.take()
+            name = self.take()
+            binders = self.binders("{")
+            while self.take() != "}":
+                pass
+            self.take(":")
+            self.term()
+            self.take(":=")
+            return Fix(name, _bound("fun", binders, self.term()))
+        if head == "match":
+            return self.match()
+        found = self.atom()
+        while self.peek() is not None and self.peek() not in _STOP:
+            argument = self.match() if self.peek() == "match" else self.atom()
+            found = Apply(found, argument)
+        return found
+
+    def match(self) -> Term:
+        self.take("match")
+        value = self.term()
+        self.take("return")
+        self.term()
+        self.take("with")
+        cases = []
+        while self.peek() == "|":
+            self.take("|")
+            pattern = []
+            while self.peek() != "=>":
+                pattern.append(self.take())
+            self.take("=>")
+            cases.append((tuple(pattern), self.term()))
+        self.take("end")
+        return Match(value, tuple(cases))
+
+    def atom(self) -> Term:
+        if self.peek() == "(":
+            self.take("(")
+            found = self.term()
+            self.take(")")
+            return found
+        if self.peek() == "@":
+            self.take("@")
+        return Name(self.take())
+
+
+def _bound(word: str, binders: list[tuple[str, Term]], body: Term) -> Term:
+    for name, kind in reversed(binders):
+        body = Bind(word, name, kind, body)
+    return body
+
+
+def read(text: str) -> Term:
+    """Return the term that Coq has printed."""
+    return _Reader(text).term()
+
+
+def read_theorem(printed: str) -> Term:
+    """Return the statement in what ``Check`` prints: a name, a colon and a term."""
+    return read(printed.split(":", 1)[1])
+
+
+def read_definition(printed: str) -> Term:
+    """Return the body in what ``Print`` prints of a definition or of a record.
+
+    A record becomes the conjunction of its fields.
+    """
+    text = printed.strip()
+    if not text.startswith(("Variant ", "Record ", "Inductive ")):
+        return read(text.split("=", 1)[1])
+    head, body = text.split(":=", 1)
+    parameters = _Reader(head.split(None, 2)[2].rsplit(":", 1)[0] + ":=").binders(":=")
+    term = read(body.split(":", 1)[1].rstrip("."))
+    fields: list[Term] = []
+    while isinstance(term, Bind) and term.word == "forall":
+        fields.append(term.kind)
+        term = term.body
+    both = fields[-1]
+    for field in reversed(fields[:-1]):
+        both = Apply(Apply(Name("and"), field), both)
+    return _bound("fun", parameters, both)
+
+
+def names(term: Term) -> set[str]:
+    """Return the names that a term uses and does not bind."""
+    if isinstance(term, Name):
+        return {term.id}
+    if isinstance(term, Apply):
+        return names(term.function) | names(term.argument)
+    if isinstance(term, Bind):
+        return names(term.kind) | (names(term.body) - {term.variable})
+    if isinstance(term, Fix):
+        return names(term.body) - {term.name}
+    found = names(term.value)
+    for pattern, body in term.cases:
+        found |= names(body) - set(pattern[1:])
+    return found
+
+
+# ---- propositions ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Compared:
+    """``a <= b``, ``a < b`` or ``a = b``, of numbers."""
+
+    sign: str
+    a: Any
+    b: Any
+
+    @property
+    def scaled(self) -> float:
+        """``(b - a) / (|a| + |b|)``, as the registry's margins are scaled."""
+        size = abs(self.a) + abs(self.b)
+        return float((self.b - self.a) / size) if size else 0.0
+
+    def holds(self) -> bool:
+        """Whether it holds, up to rounding where it is not strict."""
+        gap = self.scaled
+        # instances are of the order of 1
+        equal = abs(gap) < ROUNDING or abs(self.b - self.a) < ROUNDING**1.5
+        return {"<=": gap >= 0 or equal, "<": gap > 0, "=": equal}[self.sign]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """``and``, ``or``, ``iff`` or ``not`` of propositions, evaluated when asked."""
+
+    word: str
+    parts: tuple[Callable[[], Any], ...]
+
+    def holds(self) -> bool:
+        """Whether it holds."""
+        if self.word == "and":
+            return all(holds(part()) for part in self.parts)
+        if self.word == "or":
+            return any(holds(part()) for part in self.parts)
+        if self.word == "not":
+            return not holds(self.parts[0]())
+        if self.word == "->":
+            return not holds(self.parts[0]()) or holds(self.parts[1]())
+        return holds(self.parts[0]()) == holds(self.parts[1]())
+
+
+class NotEvaluableError(ValueError):
+    """A proposition speaks of all reals, or of all functions."""
+
+
+def holds(proposition: Any) -> bool:
+    """Return whether a proposition holds."""
+    return bool(proposition) if isinstance(proposition, bool) else proposition.holds()
+
+
+# ---- meaning -----------------------------------------------------------------------
+
+
+def _curried(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    def collect(arguments: tuple[Any, ...]) -> Any:
+        if len(arguments) == count:
+            return function(*arguments)
+        return lambda x: collect((*arguments, x))
+
+    return collect(())
+
+
+def _divided(a: float, b: float) -> float:
+    # as in Coq, where 1/0 is 0
+    return a / b if b else 0.0 * a
+
+
+def _root(a: float) -> float:
+    return math.sqrt(a) if a > 0 else 0.0
+
+
+def _compared(sign: str) -> Callable[..., Any]:
+    return _curried(2, lambda a, b: Compared(sign, a, b))
+
+
+def _decided(yes: bool) -> tuple[str, None]:
+    return ("left" if yes else "right", None)
+
+
+def _equal(_: Any, a: Any, b: Any) -> Any:
+    return Compared("=", a, b)
+
+
+def _is_length(n: int, d: Any, a: Any, length: float) -> Compared:
+    rows = [d(k) for k in range(n)], [a(k) ** 2 for k in range(n)]
+    return Compared("=", float(path_length(*rows)), length)
+
+
+#: What the names of Coq's library mean, and of the one definition that needs a limit.
+PRIMITIVES: dict[str, Any] = {
+    "O": 0,
+    "S": lambda n: n + 1,
+    "Z0": 0,
+    "Zpos": lambda p: p,
+    "xH": 1,
+    "xO": lambda p: 2 * p,
+    "xI": lambda p: 2 * p + 1,
+    "IZR": float,
+    "INR": float,
+    "of_nat": lambda n: n,
+    "up": lambda x: math.floor(x) + 1,
+    "sub": _curried(2, lambda a, b: a - b),
+    "Rplus": _curried(2, lambda a, b: a + b),
+    "Rminus": _curried(2, lambda a, b: a - b),
+    "Rmult": _curried(2, lambda a, b: a * b),
+    "Rdiv": _curried(2, _divided),
+    "Ropp": lambda a: -a,
+    "Rinv": lambda a: _divided(1.0, a),
+    "pow": _curried(2, lambda a, n: a**n),
+    "sqrt": _root,
+    "exp": math.exp,
+    "ln": math.log,
+    "Rabs": abs,
+    "Rmax": _curried(2, max),
+    "Rmin": _curried(2, min),
+    "Rle": _compared("<="),
+    "Rlt": _compared("<"),
+    "le": _compared("<="),
+    "lt": _compared("<"),
+    "eq": _curried(3, _equal),
+    "Req_EM_T": _curried(2, lambda a, b: _decided(a == b)),
+    "eq_dec": _curried(2, lambda a, b: _decided(a == b)),
+    "R": "R",
+    "nat": "nat",
+    "is_length": _curried(4, _is_length),
+}
+#: Connectives: their arguments are evaluated when they are needed.
+_CONNECTIVES = {"and": 2, "or": 2, "iff": 2, "not": 1}
+
+
+@dataclass(frozen=True)
+class World:
+    """Where terms are evaluated.
+
+    Attributes
+    ----------
+    definitions : mapping of str to Term
+        Definitions of the development.
+    given : mapping of str to object
+        Definitions that are given a value here, in place of their body.
+    witnesses : tuple of float
+        Reals among which ``exists`` looks for one.
+    """
+
+    definitions: Mapping[str, Term]
+    given: Mapping[str, Any]
+    witnesses: tuple[float, ...] = ()
+
+    def value(self, term: Term, env: Mapping[str, Any]) -> Any:
+        """Return the value of a term: a number, a function or a proposition."""
+        if isinstance(term, Name):
+            return self._named(term.id, env)
+        if isinstance(term, Apply):
+            connective = self._connective(term, env)
+            if connective is not None:
+                return connective
+            return self.value(term.function, env)(self.value(term.argument, env))
+        if isinstance(term, Bind):
+            if term.word == "fun":
+                return lambda x: self.value(term.body, {**env, term.variable: x})
+            return self._forall(term, env)
+        if isinstance(term, Fix):
+            inner = dict(env)
+
+            def again(x: Any) -> Any:
+                return self.value(term.body, inner)(x)
+
+            inner[term.name] = again
+            return again
+        return self._matched(term, env)
+
+    def _named(self, name: str, env: Mapping[str, Any]) -> Any:
+        for where in (env, self.given, PRIMITIVES):
+            if name in where:
+                return where[name]
+        if name not in self.definitions:
+            raise NotEvaluableError(f"{name} has no meaning here")
+        return self.value(self.definitions[name], {})
+
+    def _connective(self, term: Apply, env: Mapping[str, Any]) -> Any:
+        head, arguments = spine(term)
+        if not isinstance(head, Name):
+            return None
+        if _CONNECTIVES.get(head.id) == len(arguments):
+            parts = tuple((lambda a=a: self.value(a, env)) for a in arguments)
+            return Joined(head.id, parts)
+        if head.id == "ex" and len(arguments) == 2:
+            applied = Apply(arguments[1], Name("witness"))
+            cases = ({**env, "witness": w} for w in self.witnesses)
+            return any(holds(self.value(applied, case)) for case in cases)
+        if head.id == "unique" and len(arguments) == 3:
+            condition, value = (self.value(a, env) for a in arguments[1:])
+            others = (w for w in self.witnesses if holds(condition(w)))
+            return holds(condition(value)) and all(w == value for w in others)
+        return None
+
+    def _forall(self, term: Bind, env: Mapping[str, Any]) -> Joined:
+        if term.variable == "_":
+            parts = (term.kind, term.body)
+            return Joined("->", tuple((lambda p=p: self.value(p, env)) for p in parts))
+        if term.kind != Name("nat"):
+            raise NotEvaluableError(f"for all {term.variable}: not a natural number")
+        cases = ({**env, term.variable: k} for k in range(LARGEST))
+        return Joined("and", tuple((lambda e=e: self.value(term.body, e)) for e in cases))
+
+    def _matched(self, term: Match, env: Mapping[str, Any]) -> Any:
+        value = self.value(term.value, env)
+        for pattern, body in term.cases:
+            if pattern[0] == "O" and value == 0:
+                return self.value(body, env)
+            if pattern[0] == "S" and isinstance(value, int) and value > 0:
+                return self.value(body, {**env, pattern[1]: value - 1})
+            if isinstance(value, tuple) and value[0] == pattern[0]:
+                return self.value(body, env)
+        raise NotEvaluableError(f"no case for {value!r}")
+
+
+def spine(term: Term) -> tuple[Term, list[Term]]:
+    """Return the head of an application and its arguments."""
+    arguments: list[Term] = []
+    while isinstance(term, Apply):
+        arguments.append(term.argument)
+        term = term.function
+    return term, arguments[::-1]
+
+
+# ---- the parts of a theorem ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    """One claim of a theorem, with everything it is claimed under.
+
+    Attributes
+    ----------
+    variables : tuple of (str, Term)
+        What is quantified, with kinds, outermost first.
+    hypotheses : tuple of Term
+        What is assumed.
+    claim : Term
+        What is claimed: neither a conjunction nor an implication.
+    """
+
+    variables: tuple[tuple[str, Term], ...]
+    hypotheses: tuple[Term, ...]
+    claim: Term
+
+
+def parts(theorem: Term) -> tuple[Part, ...]:
+    """Split a theorem into its claims."""
+    return tuple(_parts(theorem, (), ()))
+
+
+def _parts(
+    term: Term, variables: tuple[tuple[str, Term], ...], hypotheses: tuple[Term, ...]
+) -> Iterator[Part]:
+    if isinstance(term, Bind) and term.word == "forall":
+        if term.variable == "_":
+            yield from _parts(term.body, variables, (*hypotheses, term.kind))
+        else:
+            yield from _parts(term.body, (*variables, (term.variable, term.kind)), hypotheses)
+        return
+    head, arguments = spine(term)
+    if head == Name("and") and len(arguments) == 2:
+        for argument in arguments:
+            yield from _parts(argument, variables, hypotheses)
+        return
+    if head == Name("ex") and len(arguments) == 2:
+        # "there is a c": claimed of the c that an environment gives
+        inner = arguments[1]
+        unique, rest = spine(inner)
+        inner = rest[1] if unique == Name("unique") and len(rest) == 2 else inner
+        if isinstance(inner, Bind) and inner.kind == Name("R"):
+            yield from _parts(inner.body, (*variables, (inner.variable, inner.kind)), hypotheses)
+            return
+    yield Part(variables, hypotheses, term)
+
+
+# ---- mutants ---------------------------------------------------------------------------
+
+_SWAPPED = {
+    "Rplus": "Rminus",
+    "Rminus": "Rplus",
+    "Rmult": "Rdiv",
+    "Rdiv": "Rmult",
+    "Rmax": "Rmin",
+    "sqrt": "Rabs",
+    "d_min": "d_max",
+    "d_max": "d_min",
+    "j": "k",
+    "k": "j",
+    "dj": "dk",
+    "dk": "dj",
+    "z": "z'",
+    "z'": "z",
+    "O": "S O",
+}
+_TURNED = ("Rle", "Rlt")
+
+
+def mutants(term: Term, variables: frozenset[str]) -> Iterator[Term]:
+    """Yield a term with one small change each, that uses no variable but the given ones."""
+    if isinstance(term, Name):
+        swapped = _SWAPPED.get(term.id)
+        if swapped is not None and (swapped in variables or swapped.split()[0] in PRIMITIVES):
+            yield read(swapped)
+        if term.id == "xH":
+            yield read("xO xH")
+        if term.id == "t" and "t" in variables:
+            yield read("S t")
+    elif isinstance(term, Apply):
+        head, arguments = spine(term)
+        if isinstance(head, Name) and head.id in _TURNED and len(arguments) == 2:
+            yield Apply(Apply(head, arguments[1]), arguments[0])
+        if head == Name("eq") and len(arguments) == 3:
+            # the kind of an equality is no part of the formula
+            yield from (
+                Apply(Apply(Apply(head, arguments[0]), a), b)
+                for a, b in (
+                    *((m, arguments[2]) for m in mutants(arguments[1], variables)),
+                    *((arguments[1], m) for m in mutants(arguments[2], variables)),
+                )
+            )
+            return
+        for changed in mutants(term.function, variables):
+            yield Apply(changed, term.argument)
+        for changed in mutants(term.argument, variables):
+            yield Apply(term.function, changed)
+    elif isinstance(term, Bind):
+        inner = variables | {term.variable}
+        if term.word == "forall" and term.variable == "_":
+            for changed in mutants(term.kind, variables):
+                yield replace(term, kind=changed)
+        for changed in mutants(term.body, inner):
+            yield replace(term, body=changed)
+    elif isinstance(term, Fix):
+        for changed in mutants(term.body, variables):
+            yield Fix(term.name, changed)
+    else:
+        for changed in mutants(term.value, variables):
+            yield Match(changed, term.cases)
+        for index, (pattern, body) in enumerate(term.cases):
+            for changed in mutants(body, variables | set(pattern[1:])):
+                cases = list(term.cases)
+                cases[index] = (pattern, changed)
+                yield Match(term.value, tuple(cases))
+
+
+def written(term: Term) -> str:
+    """Return a term in the notation in which it was read, for messages."""
+    if isinstance(term, Name):
+        return term.id
+    if isinstance(term, Apply):
+        head, arguments = spine(term)
+        return f"({' '.join(written(a) for a in (head, *arguments))})"
+    if isinstance(term, Bind):
+        return f"({term.word} {term.variable} => {written(term.body)})"
+    if isinstance(term, Fix):
+        return f"(fix {term.name} {written(term.body)})"
+    cases = " | ".join(f"{' '.join(p)} => {written(b)}" for p, b in term.cases)
+    return f"(match {written(term.value)} with {cases} end)"

@@ -1,0 +1,490 @@
+"""Which theorem of Coq is which statement of the registry, and what it covers of it.
+
+A `Tie` says where, in the registry's margin, a claim of the theorem stands:
+`entries` maps the number of a claim, in the order of the theorem, to the index
+of the margin for a case. Claims without an entry are only required to hold at
+real chains, where they can be evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sdtheory.evidence.formal.instances import Case, Drawn, Off
+
+Index = tuple[int, ...]
+
+#: What limits every theorem: how it covers less than a statement about functions and outputs.
+EVERYWHERE = (
+    "One output, in the eigenbasis of G; several outputs are n q directions of one. "
+    "Values at the data stand for the function of least R that has them."
+)
+NON_TRIVIAL = "non-trivial rounds; after the collapse the labels are zero and the claim is trivial"
+REGULAR = "$d_{\\min}$ is any lower bound of the eigenvalues, $d_{\\max}$ any upper bound"
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A theorem, and how it is compared with a statement.
+
+    Attributes
+    ----------
+    theorem : str
+        Its name in Coq.
+    scope : str
+        What it covers of the statement, in words and TeX.
+    over : str
+        What a case chooses: "t" a round, "j" an eigenvalue, "p" one of two
+        neighbouring eigenvalues, digits another choice of so many.
+    entries : mapping of int to callable
+        Number of a claim -> index of the margin, for a case.
+    shift : int
+        What the theorem's t exceeds the margin's round by.
+    off : Off
+        How to draw off the chain.
+    extra : callable
+        Variables besides those that `instances.environment` knows.
+    non_trivial : bool
+        Whether it speaks of non-trivial rounds only.
+    wider : bool
+        Whether it speaks of every round, whatever the statement's hypotheses.
+    only : callable
+        Cases that it speaks of, among those in the scope of the statement.
+    """
+
+    theorem: str
+    scope: str
+    over: str = "t"
+    entries: Mapping[int, Callable[[Case], Index]] = field(default_factory=dict)
+    shift: int = 0
+    off: Off = field(default_factory=Off)
+    extra: Callable[[Drawn, Case], Mapping[str, Any]] = lambda drawn, case: {}
+    non_trivial: bool = True
+    wider: bool = False
+    only: Callable[[Drawn, Case], bool] = lambda drawn, case: True
+
+    def cases(self, n: int, rounds: int) -> Iterator[Case]:
+        """Yield the cases of instances with n eigenvalues."""
+        choices = {"j": n, "p": n - 1}
+        letter = self.over.replace("t", "") or "1"
+        count = choices[letter] if letter in choices else int(letter)
+        for t in range(rounds if "t" in self.over else 1):
+            for j in range(count):
+                yield Case(n, t, j)
+
+
+def _labels_by_choice(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the two truths of the discrepancy principle's margin."""
+    d, c, z = drawn.d, drawn.c[case.t], drawn.z[case.t]
+    if not np.isfinite(c):
+        c = 1.0
+        fit = np.zeros(len(d))
+    else:
+        fit = d * z / (c + d)
+    ridge = z / (c + d)
+    half = z / (c / 2 + d)
+    reversal = np.where(d > 0, 2 * c / np.where(d > 0, d, 1), 0) * ridge
+    a = half if case.j == 0 else ridge + reversal
+    return {
+        "f": lambda k: float(fit[k]),
+        "a": lambda k: float(a[k]),
+        "truth": lambda k: float(d[k] * a[k]),
+    }
+
+
+def _exchanged(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the competitor whose residual exchanges two parts of the fit's."""
+    residual = drawn.residual(case.t)
+    change = residual[case.j] - residual[case.k]
+    f = drawn.labels(case.t + 1)
+    move = {case.j: change, case.k: -change}
+    return {"h": lambda k: f(k) + float(move.get(k, 0.0))}
+
+
+#: Starts of Newton's iteration in the registry's margin.
+_STARTS = (0.0, 0.25, 0.75, 2.0)
+
+
+def _newton(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    root = 1 / float(drawn.c[case.t])
+    return {"mu": _STARTS[case.j] * root, "mu'": root}
+
+
+def _direction(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {"k": case.j, "i": case.j}
+
+
+def _convex(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    start, now = float(drawn.r[0]), float(drawn.r[case.t])
+    kappa = float(drawn.d[-1] / drawn.d[0]) if drawn.d[0] > 0 else np.inf
+    return {"kappa": kappa, "r0": start, "s": start, "r": now, "w": 0.5}
+
+
+def _wider(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return twice the multiplier, and the radius of which it is the multiplier."""
+    c, d, z = 2 * float(drawn.c[case.t]), drawn.d, drawn.z[case.t]
+    radius = float(np.linalg.norm(z * c / (c + d))) if np.isfinite(c) else np.inf
+    return {"c'": c, "rho'": radius}
+
+
+def _times(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    c = float(drawn.c[case.t]) if np.isfinite(drawn.c[case.t]) else 1.0
+    return {"s": 1 / (2 * c), "s'": 1 / c, "c": c}
+
+
+def _flow(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    c = float(drawn.c[case.t]) if np.isfinite(drawn.c[case.t]) else 1.0
+    return {"s": 1 / c, "c": c, "m": 3}
+
+
+def _round_before(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {"c'": float(drawn.c[max(case.t - 1, 0)])}
+
+
+#: Values of s - 1 in the registry's margin of the number of rounds.
+_THRESHOLDS = (0.5, 2.0, 10.0, 100.0)
+
+
+def _thresholds(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {"s": 1 + _THRESHOLDS[case.j]}
+
+
+def _distinct(drawn: Drawn, case: Case) -> bool:
+    return bool(drawn.d[case.j] < drawn.d[case.k])
+
+
+def _positive(drawn: Drawn, case: Case) -> bool:
+    return bool(0 < drawn.d[case.j] < drawn.d[case.k])
+
+
+def _gap(drawn: Drawn, case: Case) -> bool:
+    """Two rounds, and eigenvalues whose difference survives rounding."""
+    return bool(case.t >= 1 and 0 < 1.1 * drawn.d[case.j] < drawn.d[case.k])
+
+
+_FOLLOW, _ORDERED = Off(follow=True), Off(ordered=True)
+
+#: Statement id -> theorem, in the order of the book.
+TIES: dict[str, Tie] = {
+    "prop-collapse": Tie(
+        "prop_collapse",
+        "For every solution of the constrained problem, singular G included.",
+        entries={0: lambda e: (e.t,)},
+        off=Off(alive=False),
+        non_trivial=False,
+    ),
+    "prop-active": Tie(
+        "prop_active",
+        "For every solution of the constrained problem, singular G included.",
+        entries={0: lambda e: (e.t,)},
+        extra=lambda drawn, case: {"f": drawn.fitted(case.t)},
+    ),
+    "prop-stationarity": Tie(
+        "prop_stationarity",
+        "The values at the data, for every solution; the derivative in function space is left "
+        "to the page.",
+        over="tj",
+        entries={1: lambda e: (e.t, e.j, 0)},
+        extra=_direction,
+    ),
+    "thm-closed-form": Tie(
+        "thm_closed_form",
+        "The values at the data, in the coordinates of the data: $V$ is given, $G = V^\\top D V$.",
+        over="tj",
+        extra=_direction,
+    ),
+    "prop-energy": Tie(
+        "prop_energy",
+        "Whole, with $V$ given.",
+        over="tj",
+        entries={1: lambda e: (e.t, e.j)},
+        extra=_direction,
+    ),
+    "prop-minimum": Tie(
+        "prop_minimum",
+        "Whole, against every admissible function; in every round, collapsed ones included.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_exchanged,
+        non_trivial=False,
+        only=lambda drawn, case: bool(drawn.d[case.j] > 0),
+    ),
+    "prop-secular": Tie("prop_secular", "Whole, singular G included.", wider=True),
+    "prop-dual-feasible": Tie(
+        "prop_dual_feasible",
+        "Whole, at the data; the multiplier is unique.",
+        entries={0: lambda e: (e.t,)},
+    ),
+    "prop-multiplier-bounds": Tie(
+        "prop_multiplier_bounds",
+        f"Whole, singular G included; {REGULAR}. Where they are attained: "
+        "prop_multiplier_bounds_left, prop_multiplier_bounds_right.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+    ),
+    "prop-newton-concave": Tie(
+        "prop_newton_concave",
+        "Sign of $\\phi'$ and of $\\phi''$, tangents above $\\phi$, and every Newton step; "
+        "convergence of the iteration is left to the page.",
+        over="t4",
+        entries={1: lambda e: (e.t, 2 * e.j), 3: lambda e: (e.t, 2 * e.j + 1)},
+        extra=_newton,
+    ),
+    "prop-morozov": Tie(
+        "prop_morozov",
+        "Whole, at the data, in every round.",
+        over="t2",
+        entries={0: lambda e: (e.t, 2 * e.j), 1: lambda e: (e.t, 2 * e.j + 1)},
+        extra=_labels_by_choice,
+        non_trivial=False,
+    ),
+    "thm-recursion": Tie(
+        "thm_recursion",
+        f"{NON_TRIVIAL}. $V$ is given.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, 0)},
+        extra=_direction,
+    ),
+    "thm-product": Tie(
+        "thm_product",
+        f"{NON_TRIVIAL}. Of $f_t$ its coefficients.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, 0)},
+        extra=_direction,
+    ),
+    "prop-step": Tie(
+        "prop_step",
+        "Whole, singular G included.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 2), 2: lambda e: (e.t, 3)},
+        off=_FOLLOW,
+    ),
+    "cor-rounds-any-kernel": Tie(
+        "cor_rounds_any_kernel",
+        "Whole, for $r_0 > 1$, singular G included.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        shift=1,
+    ),
+    "prop-ordered": Tie(
+        "prop_ordered",
+        NON_TRIVIAL,
+        over="tp",
+        entries={
+            1: lambda e: (e.t, e.j),
+            3: lambda e: (e.t, 2 * (e.n - 1) + e.k),
+        },
+    ),
+    "lem-one-round": Tie(
+        "lem_one_round",
+        f"Every round, G regular; {REGULAR}.",
+        entries={0: lambda e: (e.t,)},
+        off=Off(alive=False),
+        non_trivial=False,
+        only=lambda drawn, case: bool(drawn.d[0] > 0),
+    ),
+    "lem-one-round-convex": Tie(
+        "lem_one_round_convex",
+        "Whole, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of differences.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        extra=_convex,
+        only=lambda drawn, case: bool(drawn.r[0] >= 1),
+    ),
+    "prop-norm-bound": Tie(
+        "prop_norm_bound",
+        f"Every round; {REGULAR}. The paper's form, with the quotient: prop_norm_bound_paper.",
+        entries={0: lambda e: (e.t,)},
+        shift=1,
+        off=Off(alive=False),
+        non_trivial=False,
+    ),
+    "prop-rounds-bound": Tie(
+        "prop_rounds_bound",
+        f"Every round, any $r_0$; {REGULAR}.",
+        entries={0: lambda e: (e.t, 0)},
+        shift=1,
+        off=Off(alive=False),
+        non_trivial=False,
+    ),
+    "cor-step-dominates": Tie(
+        "cor_step_dominates",
+        f"Every round; {REGULAR}.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        shift=1,
+        off=Off(alive=False),
+        non_trivial=False,
+    ),
+    "lem-ratio": Tie(
+        "lem_ratio",
+        "Whole; how near the ratio comes to $d_k/d_j$: ratio_limit.",
+        over="tp",
+        extra=_wider,
+        only=_positive,
+    ),
+    "lem-one-round-ratio": Tie(
+        "lem_one_round_ratio",
+        f"Whole; {REGULAR}.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.j + e.n - 1)},
+        off=_ORDERED,
+    ),
+    "thm-sparsification": Tie(
+        "thm_sparsification",
+        f"Whole, every pair of eigenvalues, with the existence of the rounds; {REGULAR}.",
+        over="tp",
+        entries={1: lambda e: (e.t, e.j)},
+        shift=1,
+        off=_ORDERED,
+        only=_distinct,
+    ),
+    "cor-sparsification-every-round": Tie(
+        "cor_sparsification_every_round",
+        f"Whole, every pair of eigenvalues; {REGULAR}.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        off=_ORDERED,
+    ),
+    "prop-sparsification-cap": Tie(
+        "prop_sparsification_cap",
+        f"{NON_TRIVIAL}. G regular; {REGULAR}.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.n - 1 + e.j), 1: lambda e: (e.t, e.j)},
+        shift=1,
+        only=lambda drawn, case: bool(drawn.d[0] > 0),
+    ),
+    "prop-early-stopping": Tie(
+        "prop_early_stopping",
+        "Whole, for two tolerances; how near the ratio comes to $d_k/d_j$: ratio_limit.",
+        over="tp",
+        entries={
+            2: lambda e: (e.t, 1 + e.j),
+            3: lambda e: (e.t, e.n + e.j),
+        },
+        extra=_wider,
+        only=_positive,
+    ),
+    "prop-flow-stopping": Tie(
+        "prop_flow_stopping",
+        "Monotone, between 1 and $d_k/d_j$; its limits are left to the page.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.n - 1 + e.j)},
+        extra=_times,
+        non_trivial=False,
+        only=_positive,
+    ),
+    "prop-filter-cap": Tie(
+        "prop_filter_cap",
+        "Whole: any filter whose $\\phi(d)/d$ does not increase, and the three of the statement.",
+        over="tp",
+        entries={
+            1: lambda e: (e.t, e.j),
+            2: lambda e: (e.t, 3 * e.n - 1 + e.j),
+            3: lambda e: (e.t, 2 * (3 * e.n - 1) + e.j),
+        },
+        extra=_flow,
+        non_trivial=False,
+        only=_positive,
+    ),
+    "lem-two-rounds": Tie(
+        "lem_two_rounds",
+        "Whole.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_round_before,
+        only=_positive,
+    ),
+    "thm-beyond-cap": Tie(
+        "thm_beyond_cap",
+        f"The inequality; {REGULAR}.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        only=_positive,
+    ),
+    "thm-no-filter": Tie(
+        "thm_no_filter",
+        "Both inequalities and (1); (2) and (3) follow from several_single.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.n - 1 + e.j)},
+        shift=1,
+        extra=lambda drawn, case: {"b": 1.0},
+        only=_gap,
+    ),
+    "thm-length-falls": Tie(
+        "thm_length_falls",
+        "Whole, for regular G.",
+        entries={0: lambda e: (e.t,)},
+        only=lambda drawn, case: bool(drawn.d[0] > 0),
+    ),
+    "prop-length-bounds": Tie(
+        "prop_length_bounds",
+        "All but the second expression in $K$, which is left to the page; the length exists: "
+        "length_exists.",
+        over="1",
+        entries={0: lambda e: (0, 0), 1: lambda e: (0, 1)},
+        extra=lambda drawn, case: {"a": drawn.labels(0)},
+        non_trivial=False,
+    ),
+    "prop-length-falls-at-most": Tie(
+        "prop_length_falls_at_most",
+        f"{NON_TRIVIAL}. $K$ is any factor with $L(y) \\le K \\|y\\|$ for all $y$.",
+        entries={0: lambda e: (e.t,)},
+    ),
+    "prop-length-falls-slowly": Tie(
+        "prop_length_falls_slowly",
+        f"Whole; {REGULAR}.",
+        entries={},
+    ),
+    "thm-rounds-limit": Tie(
+        "thm_rounds_limit",
+        "Whole: both bounds at every tolerance and the limit; $K$ is any factor with "
+        "$L(y) \\le K \\|y\\|$ for all $y$.",
+        over="4",
+        entries={0: lambda e: (0,)},
+        extra=_thresholds,
+    ),
+    "prop-singular-first-step": Tie(
+        "prop_singular_first_step",
+        "The inequality, for every non-trivial round.",
+        over="1",
+        entries={1: lambda e: (0,)},
+        off=Off(singular=True),
+    ),
+    "prop-multiplier-lower": Tie(
+        "prop_multiplier_lower",
+        f"Whole; {REGULAR}.",
+        entries={0: lambda e: (e.t,)},
+    ),
+    "prop-multiplier-upper": Tie(
+        "prop_multiplier_upper",
+        f"Whole, singular G included; {REGULAR}.",
+        entries={0: lambda e: (e.t,)},
+    ),
+    "prop-multiplier-grows": Tie(
+        "prop_multiplier_grows",
+        "Whole, singular G included.",
+        entries={0: lambda e: (e.t,)},
+        only=lambda drawn, case: case.t + 1 < drawn.rounds,
+    ),
+    "prop-smoother": Tie(
+        "prop_smoother",
+        "Whole.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+    ),
+    "prop-leaves-data": Tie(
+        "prop_leaves_data",
+        NON_TRIVIAL,
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        off=_FOLLOW,
+    ),
+    "thm-sparsification-all-rounds": Tie(
+        "thm_sparsification_all_rounds",
+        f"Whole, every pair of eigenvalues; {REGULAR}.",
+        over="tp",
+        entries={p: (lambda e, p=p: (e.t, e.j, p)) for p in range(4)},
+        shift=1,
+        off=_ORDERED,
+    ),
+}

@@ -1,0 +1,44 @@
+"""What the plots refuse to draw."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from sdtheory import InvalidInputError, plotting
+
+NAN = float("nan")
+WRONG = {
+    "rows": (lambda _: plotting.canvas(0), "rows must be an integer of at least 1"),
+    "round": (lambda _: plotting.round_style(-1, 3), "t must be a round number"),
+    "data apart": (
+        lambda a: plotting.draw_data(a, [1, 2], [1]),
+        r"y has 1 value\(s\), but x has 2",
+    ),
+    "data NaN": (lambda a: plotting.draw_data(a, [1, NAN], [1, 2]), "x holds 1 NaN"),
+    "fit apart": (lambda a: plotting.draw_fits(a, [1, 2], [[1, 2], [1]]), r"fits\[1\] has 1 value"),
+    "no such round": (
+        lambda a: plotting.draw_diagonals([a], np.ones((1, 2)), [1]),
+        "drawn must name",
+    ),
+    "few panels": (lambda a: plotting.draw_diagonals([a], np.ones((2, 2)), [0, 1]), "at most 1"),
+    "infinite": (lambda a: plotting.draw_by_round(a, [1, np.inf], "l"), "values holds 1 NaN"),
+    "samples": (lambda a: plotting.draw_band(a, [1, 2], [[1, 2, 3]], "l"), "samples has shape"),
+    "level": (lambda a: plotting.draw_band(a, [1], [[1]], "l", level=1), "level must lie between"),
+    "mean of NaN": (lambda a: plotting.draw_mean(a, [1], [[NAN], [1]], "l"), "samples holds 1 NaN"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_drawn_is_refused(case):
+    call, message = WRONG[case]
+    figure, axes = plt.subplots()
+    with pytest.raises(InvalidInputError, match=message):
+        call(axes)
+    plt.close(figure)
+
+
+def test_a_band_may_have_gaps():
+    figure, axes = plt.subplots()
+    plotting.draw_band(axes, [0, 1], [[1.0, 2.0], [NAN, 4.0]], "l")
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [1.0, 3.0])
+    plt.close(figure)

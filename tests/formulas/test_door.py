@@ -1,0 +1,81 @@
+"""The checked door of the formulas: every function, every argument, and what passes unchecked."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from sdtheory import InvalidInputError, formulas
+from sdtheory.formulas import bounds, equivalent_kernel, filters, risk
+
+D, C = np.array([0.5, 1.0, 2.0]), np.array([0.3, 0.7])
+#: Arguments for which every formula has a meaning.
+VALID = {
+    "r_minus_1": 2.0, "r_0_minus_1": 2.0, "kappa": 4.0, "rounds": 2, "iterations": 2,
+    "d_min": 0.5, "d_j": 1.0, "d_k": 2.0, "d_max": 2.0, "d": D, "c": C,
+    "phi": D / 3, "theta2": D, "sigma2": 0.1,
+}  # fmt: skip
+#: Of functions that broadcast c against d.
+ONE_C = {"tikhonov", "iterated_tikhonov", "gradient_flow"}
+FORMULAS = [
+    name
+    for module in (bounds, filters, risk, equivalent_kernel)
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and name != "match"
+]
+ARGUMENTS = [(f, a) for f in FORMULAS for a in inspect.signature(getattr(formulas, f)).parameters]
+
+
+def valid(name):
+    needed = inspect.signature(getattr(formulas, name)).parameters
+    return {a: 0.3 if a == "c" and name in ONE_C else VALID[a] for a in needed}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_door_changes_no_digit(name):
+    modules = (bounds, filters, risk, equivalent_kernel)
+    (inner,) = [getattr(m, name) for m in modules if hasattr(m, name) and name in vars(m)][:1]
+    given = valid(name)
+    np.testing.assert_array_equal(getattr(formulas, name)(**given), inner(**given))
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, -np.inf, 1j, "text", None, np.datetime64("2024")])
+@pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
+def test_every_argument_is_checked(name, argument, bad):
+    given = valid(name)
+    given[argument] = np.full_like(given[argument], bad, dtype=np.asarray(bad).dtype)
+    if bad is None:
+        given[argument] = ["no", "numbers"]
+    with pytest.raises(InvalidInputError, match=argument):
+        getattr(formulas, name)(**given)
+
+
+def test_a_singular_matrix_has_an_infinite_condition_number():
+    assert formulas.one_round_bound(2.0, np.inf) == 0
+    assert formulas.guaranteed_rounds([2.0, 3.0], np.inf).tolist() == [0, 0]
+    with pytest.raises(InvalidInputError, match="kappa"):
+        formulas.norm_bound(2.0, np.inf, 3)
+
+
+def test_eigenvalues_in_the_wrong_order_are_refused():
+    with pytest.raises(InvalidInputError, match="d_j must not exceed d_k"):
+        formulas.sparsification_bound(1.0, 0.5, 2.0, 1.0, 3)
+    with pytest.raises(InvalidInputError, match="d_min must not exceed d_max"):
+        formulas.multiplier_bounds(2.0, [3.0, 1.0], 1.0)
+    for wrong in (D[::-1], D[:1]):
+        with pytest.raises(InvalidInputError, match="ascending"):
+            formulas.near_interpolation_limit(wrong)
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(InvalidInputError, match=r"phi \(3,\), theta2 \(2,\)"):
+        formulas.fixed_design_risk(D / 3, D[:2], 0.1)
+
+
+def test_symbols_and_balls_pass():
+    sympy = pytest.importorskip("sympy")
+    r, kappa = sympy.symbols("r kappa")
+    assert formulas.one_round_bound(r, kappa) == bounds.one_round_bound(r, kappa)
+    flint = pytest.importorskip("flint")
+    ball = formulas.guaranteed_rounds(np.array([flint.arb(-2)]), np.array([flint.arb(4)]))
+    assert ball[0] == flint.arb("-0.5")
