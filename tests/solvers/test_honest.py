@@ -74,7 +74,7 @@ def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(seed, monke
     assert np.all(exact.c_error < 1e-14)
     error = np.abs(exact.c / floats.c - 1)
     assert np.all(error <= floats.c_error)
-    assert np.any(error > 0)
+    assert np.any(exact.c_error != floats.c_error)  # the control: it is the other arithmetic
 
 
 def test_krylov_sees_near_duplicates_that_the_labels_live_on():
@@ -212,9 +212,9 @@ def test_the_fuzzer_finds_blame_and_crashes(monkeypatch):
 
 
 def test_the_command_prints_totals(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fuzz_solvers", "8", "5"])
+    monkeypatch.setattr(sys, "argv", ["fuzz_solvers", "9", "5"])
     fuzz_solvers.main()
     printed = capsys.readouterr().out
-    assert "8 problems from seed 5" in printed
+    assert "9 problems from seed 5" in printed
     for solver in fuzz_solvers.SOLVERS:
-        assert f"{solver}: tried 2" in printed
+        assert f"{solver}: tried 3" in printed
