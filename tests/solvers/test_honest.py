@@ -213,9 +213,9 @@ def test_the_fuzzer_finds_blame_and_crashes(monkeypatch):
 
 
 def test_the_command_prints_totals(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fuzz_solvers", "8", "5"])
+    monkeypatch.setattr(sys, "argv", ["fuzz_solvers", "9", "5"])
     fuzz_solvers.main()
     printed = capsys.readouterr().out
-    assert "8 problems from seed 5" in printed
+    assert "9 problems from seed 5" in printed
     for solver in fuzz_solvers.SOLVERS:
-        assert f"{solver}: tried 2" in printed
+        assert f"{solver}: tried 3" in printed
