@@ -320,7 +320,7 @@ def _product(matrix: Array, columns: Array) -> dd.DoubleDouble:
         for i in range(0, len(matrix), _ROWS):
             sums = dd.total(dd.two_prod(matrix[i : i + _ROWS], column))
             found[:, i : i + _ROWS, j] = sums
-    return dd.DoubleDouble(*found)
+    return dd.DoubleDouble(found[0, ...], found[1, ...])
 
 
 def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
