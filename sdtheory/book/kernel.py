@@ -75,9 +75,9 @@ def isolated(
         json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}),
         encoding="utf-8",
     )
-    before = dict(os.environ)
+    before, passed = dict(os.environ), clean()
     os.environ.clear()
-    os.environ.update(clean() | ENVIRONMENT)
+    os.environ.update(passed | ENVIRONMENT)
     os.environ.update(
         IPYTHONDIR=str(folder / "ipython"),
         JUPYTER_PATH=str(folder / "share"),
