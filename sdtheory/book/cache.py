@@ -13,6 +13,7 @@ the book's folder, and whether a file exists that was not opened.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -129,7 +130,7 @@ class Surroundings:
                 return digest(
                     *(source.whole for source in sources if source is not None),
                     *map(self._version, _RUNNERS),
-                    json.dumps(kernel.ENVIRONMENT),
+                    json.dumps([kernel.ENVIRONMENT, *map(os.environ.get, kernel.PROCESSOR)]),
                     f"{sys.version} {platform.platform()}",
                 )
         raise ValueError(f"unknown dependency {name!r}")

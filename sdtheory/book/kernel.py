@@ -34,8 +34,10 @@ _FOREIGN = (
     *("OMP_", "OPENBLAS_", "MKL_", "BLIS_", "VECLIB_", "GOTO_"),
     *("LC_", "LANG", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "SOURCE_DATE_EPOCH"),
 )
-#: Only places, which decide nothing.
-_HARMLESS = {"NUMBA_CACHE_DIR", "MPLCONFIGDIR"}
+#: What BLAS is told of the processor, not of the reader's wishes; digits at rounding depend on it.
+PROCESSOR = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+#: Passed on: places, which decide nothing, and the processor.
+_HARMLESS = {"NUMBA_CACHE_DIR", "MPLCONFIGDIR", *PROCESSOR}
 
 RECORDER = Path(__file__).with_name("recorder.py")
 #: Tells the recorder where to write.
@@ -73,9 +75,9 @@ def isolated(
         json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}),
         encoding="utf-8",
     )
-    before = dict(os.environ)
+    before, passed = dict(os.environ), clean()
     os.environ.clear()
-    os.environ.update(clean() | ENVIRONMENT)
+    os.environ.update(passed | ENVIRONMENT)
     os.environ.update(
         IPYTHONDIR=str(folder / "ipython"),
         JUPYTER_PATH=str(folder / "share"),
