@@ -14,6 +14,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sdtheory.evidence.floating import Measured, measure
 from sdtheory.recursion import Trajectory
@@ -111,7 +112,7 @@ def distances(statement: Statement, instance: Instance) -> tuple[Measured, Array
     return measured, np.stack(found, axis=1) if found else np.ones((m, 0))
 
 
-def corners(apart: Array) -> Array:
+def corners(apart: Array) -> NDArray[np.bool_]:
     """Return which comparisons are corners: near for some instances, and not for all alike."""
     near = (apart < _NEAR).any(axis=0)
     return near & (np.ptp(apart, axis=0) > 0)

@@ -74,16 +74,13 @@ class Coverage:
 
     def merge(self, other: Coverage) -> Coverage:
         """Return the coverage of both."""
-        ranges = (
-            (min(a[0], b[0]), max(a[1], b[1]))
-            for a, b in ((self.r_minus_1, other.r_minus_1), (self.kappa, other.kappa))
-        )
         return Coverage(
-            max(self.rounds, other.rounds),
-            max(self.n, other.n),
-            self.outputs | other.outputs,
-            *ranges,
-            self.singular or other.singular,
+            rounds=max(self.rounds, other.rounds),
+            n=max(self.n, other.n),
+            outputs=self.outputs | other.outputs,
+            r_minus_1=_hull(self.r_minus_1, other.r_minus_1),
+            kappa=_hull(self.kappa, other.kappa),
+            singular=self.singular or other.singular,
         )
 
     def __str__(self) -> str:
@@ -96,6 +93,10 @@ class Coverage:
         if np.isfinite(self.kappa[0]):
             words.append(f"kappa up to {self.kappa[1]:.0e}")
         return ", ".join(words) + (" and singular" if self.singular else "")
+
+
+def _hull(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    return min(a[0], b[0]), max(a[1], b[1])
 
 
 @dataclass(frozen=True)

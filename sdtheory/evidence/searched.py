@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, differential_evolution
 
 from sdtheory.evidence.certified import Certificate, rejudge
@@ -150,7 +151,7 @@ class _Objective:
         self.unjudged = 0
         self.judged = 0
         #: which of the comparisons are corners; None before the first are seen
-        self.sites: Array | None = None
+        self.sites: NDArray[np.bool_] | None = None
 
     @property
     def exhausted(self) -> bool:

@@ -205,19 +205,22 @@ def lost_rounds_between(d: Any, energy: Any) -> tuple[Any, Any]:
         A few per cent apart.
     """
     # the unit of time is the largest eigenvalue
-    rates, kappa = d[..., -1:] / d, d[..., -1] / d[..., 0]
-    weight = energy * rates**2
+    kappa = d[..., -1] / d[..., 0]
+    weight = energy * (d[..., -1:] / d) ** 2
+    # the rates less one, and their mean, which do not cancel where eigenvalues are nearly equal
+    apart = (d[..., -1:] - d) / d
     low = high = F_low = F_high = before = 0 * kappa
-    mean_before = np.sum(weight * rates, axis=-1) / np.sum(weight, axis=-1)
+    apart_before = np.sum(weight * apart, axis=-1) / np.sum(weight, axis=-1)
     for k in range(_TIMES + 1):
         time = np.exp(np.log(100 * kappa) * (k / _TIMES - 1)) * _LATEST
-        decayed = weight * np.exp(-2 * time[..., None] * (rates - 1))
-        mean = np.sum(decayed * rates, axis=-1) / np.sum(decayed, axis=-1)
-        step, fall = time - before, (mean_before - mean) / 4
+        decayed = weight * np.exp(-2 * time[..., None] * apart)
+        mean_apart = np.sum(decayed * apart, axis=-1) / np.sum(decayed, axis=-1)
+        step, fall = time - before, (apart_before - mean_apart) / 4
+        first, last = 1 + apart_before, 1 + mean_apart
         low = low + F_low * fall
-        F_low = F_low - np.expm1(-mean_before * step) * (1 / mean_before - F_low)
-        F_high = F_high - np.expm1(-mean * step) * (1 / mean - F_high)
+        F_low = F_low - np.expm1(-first * step) * (1 / first - F_low)
+        F_high = F_high - np.expm1(-last * step) * (1 / last - F_high)
         high = high + F_high * fall
-        before, mean_before = time, mean
+        before, apart_before = time, mean_apart
     # after the last time F is below 1/m, and m falls to 1
-    return low, high + (mean_before - 1) / 4
+    return low, high + apart_before / 4

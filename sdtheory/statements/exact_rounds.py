@@ -141,13 +141,14 @@ def _lost_rounds(i: Instance) -> Values:
 
 
 def _quarter(i: Instance) -> Values:
-    rates = i.d_max[:, None] / i.d
-    weight = i.energy[:, 0] * rates**2
-    mean = np.sum(weight * rates, axis=-1) / np.sum(weight, axis=-1)
+    d_max = i.d_max[:, None]
+    weight = i.energy[:, 0] * (d_max / i.d) ** 2
+    # m_0 d_max - 1, which does not cancel where eigenvalues are nearly equal
+    apart = np.sum(weight * ((d_max - i.d) / i.d), axis=-1) / np.sum(weight, axis=-1)
     low, _ = lost_rounds_between(i.d, i.energy[:, 0])
     return {
-        "upper": scaled_margin(4 * low, np.log(mean)),
-        "upper, by kappa": scaled_margin(mean, i.d_max / i.d_min),
+        "upper": scaled_margin(4 * low, np.log1p(apart)),
+        "upper, by kappa": scaled_margin(apart, (i.d_max - i.d_min) / i.d_min),
     }
 
 

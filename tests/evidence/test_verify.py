@@ -1,6 +1,7 @@
 """`sdtheory verify`, and the functions behind it and behind `sdtheory explain`."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -218,6 +219,14 @@ def test_bad_input_of_a_check_is_named():
         check(gram=np.eye(2), y=[1.0, 1.0], epsilon=-1)
     with pytest.raises(InfeasibleToleranceError):
         check(gram=np.diag([0.0, 1.0]), y=[1.0, 1.0], epsilon=0.1)
+
+
+def test_importing_the_package_loads_no_prover():
+    code = "import sys, sdtheory.evidence; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"sympy", "z3", "flint", "numba", "scipy.optimize"} & set(loaded)
 
 
 def run(capsys, *arguments):
