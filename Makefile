@@ -8,6 +8,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LINKED := $(VENV)/.linked
 JOBS   ?= 2
+# rooms whose tests take seconds
+FAST   := tests/paper tests/formulas tests/statements tests/book tests/test_layers.py tests/test_repository.py tests/test_validation.py
 
 .DEFAULT_GOAL := help
 .PHONY: help book fresh chapter preview reproduce test check lint hooks bench lab notebooks lock clean

@@ -8,7 +8,6 @@ one before.
 from __future__ import annotations
 
 import difflib
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +20,6 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
@@ -253,6 +251,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         -------
         SelfDistilledKernelRidge
         """
+        self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Chain:
+        """Fit, and return the chain, whose eigenvectors a model does not keep."""
         multipliers = self.check_parameters()
         inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
         labels = _real_labels(labels)
@@ -298,7 +301,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.training_loss_ = self.tried_loss_[:chosen]
         low, high = chain.n_rounds_range
         self._finish(labels, low if low != high else None)
-        return self
+        return chain
 
     def _needs_eigenbasis(self, inputs: Any, weights: Array, multipliers: Array | None) -> bool:
         """Return whether the matrix must be diagonalised; refuse a solver that cannot do it."""
@@ -327,14 +330,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         n = len(inputs)
         kernel = self.kernel
         if isinstance(kernel, str):
-            gamma = (self.kernel_params or {"gamma": self.gamma}).get("gamma")
-            gamma = 1 / inputs.shape[1] if gamma is None else float(gamma)
-            if kernel in GREENS_FUNCTIONS:
-                kernel = kernel_by_name(kernel)
-            elif kernel == "rbf" and gamma > 0:
-                kernel = RBF(1 / math.sqrt(2 * gamma))  # its products are compiled
-            else:
-                kernel = self.kernel_matrix
+            known = kernel in GREENS_FUNCTIONS
+            kernel = kernel_by_name(kernel) if known else self.kernel_matrix
         asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
         self.epsilon_ = float(self.epsilon)
         self._check_length(1 if asked is None else asked, labels)

@@ -265,7 +265,7 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
         pairs = zip(named, shape, strict=True)
         if not all(sizes.setdefault(axis, length) == length for axis, length in pairs):
             raise InvalidInputError(f"{name} has shape {shape}, which does not fit the others")
-    if (sizes["T"], sizes["p"]) != (estimator.n_rounds_, estimator.n_features_in_) or (
+    if (sizes["T"], sizes["p"]) != (numbers["n_rounds_"], numbers["n_features_in_"]) or (
         sizes.get("q", 1) != len(manifest["targets"])
     ):
         raise InvalidInputError("its numbers and its arrays do not fit together")

@@ -51,7 +51,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import DoubleDouble
-from sdtheory.linalg.halley import halley_step, middle
+from sdtheory.linalg.halley import bracketed
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
@@ -241,7 +241,7 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
         excess, slack = (DoubleDouble(a.high[solvable], a.low[solvable]) for a in (excess, slack))
         with np.errstate(over="ignore", divide="ignore"):
             start = np.ldexp(guess[rows], -d_exponent[rows])
-            root, used = _bracketed(scaled_d[rows], reached, excess.high, slack.high, start)
+            root, used = _near_roots(scaled_d[rows], reached, excess.high, slack.high, start)
             root, steepness, resolved = _corrected(
                 root, scaled_d[rows], reached, excess, slack, rho2=rho2.high[solvable]
             )
@@ -369,7 +369,7 @@ def _evaluated(
     return np.where(excess < slack, excess - lost, s - slack) / slack, s, s1, s2
 
 
-def _bracketed(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> tuple[Array, int]:
+def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> tuple[Array, int]:
     """Return the roots c and how often S was evaluated.
 
     Their errors are about the cube of `HALLEY_STOP`. The secular equation brackets
@@ -380,23 +380,13 @@ def _bracketed(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> 
         mean = np.where(known, mean, _sum(z * z * d) / (excess + slack))
         # c (r - 1) = mean, where slack takes the place of rho^2
         mu = excess / slack / (1 + np.sqrt(1 + excess / slack)) / mean
-        low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
-        active = np.arange(len(mu))
-        evaluations = 0
-        while len(active) and evaluations < MAX_EVALUATIONS:
-            evaluations += 1
-            at = mu[active]
-            e, *sums = _evaluated(at, d[active], z[active], excess[active], slack[active])
-            lo = low[active] = np.where(e > 0, at, low[active])
-            hi = high[active] = np.where(e < 0, at, high[active])
-            change = halley_step(e, *sums)
-            step = at + at * change
-            done = (np.abs(change) <= HALLEY_STOP) | (hi - lo <= HALLEY_STOP * at)
-            outside = ~((step > lo) & (step < hi)) & ~done
-            step[outside] = middle(lo[outside], hi[outside])
-            mu[active] = np.where(np.isfinite(step), step, at)
-            active = active[~done]
-        return 1 / mu, evaluations
+
+        def evaluate(at: Array, rows: NDArray[np.intp]) -> tuple[Array, ...]:
+            return _evaluated(at, d[rows], z[rows], excess[rows], slack[rows])
+
+        mu, step, evaluations = bracketed(evaluate, mu, near=HALLEY_STOP, most=MAX_EVALUATIONS)
+        last = mu + mu * step
+        return 1 / np.where((last > 0) & np.isfinite(last), last, mu), evaluations
 
 
 def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Array]:

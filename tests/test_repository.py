@@ -1,6 +1,9 @@
 """What stands outside the library is true: the notation table, versions, the lock."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -96,3 +99,48 @@ def test_the_workflow_and_the_continuous_integration_script_agree():
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     steps = workflow["jobs"]["check"]["steps"]
     assert ".ci/run" in [step.get("run") for step in steps]
+
+
+def test_the_commands_for_contributors_name_tests_that_exist():
+    for page in ("CONTRIBUTING.md", "Makefile"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        named = set(re.findall(r"tests/[\w/]+(?:\.py)?", text))
+        assert len(named) > 5
+        assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def made(folder):
+    """Return what `make lint` would do in a folder."""
+    done = subprocess.run(
+        ["make", "--dry-run", "lint"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_a_change_of_settings_installs_no_package_again(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    order = ("requirements.txt", ".venv/.ready", "pyproject.toml", ".venv/.linked")
+    for time, name in enumerate(order):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+    assert "pip install" not in made(tmp_path)
+    os.utime(tmp_path / "pyproject.toml", (9, 9))
+    assert "-e ." in made(tmp_path)
+    assert "--require-hashes" not in made(tmp_path)
+    os.utime(tmp_path / "requirements.txt", (9, 9))
+    assert "--require-hashes" in made(tmp_path)
+
+
+def test_git_checks_with_the_tools_of_make_lint():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    entries = {h["entry"].removeprefix(".venv/bin/") for r in hooks["repos"] for h in r["hooks"]}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lint = makefile[makefile.index("lint: ") : makefile.index("check: ")]
+    for tool in re.findall(r"\$\(BIN\)/([\w ]+?(?: --check)?)(?: \.)?\n", lint):
+        assert any(entry.startswith(tool) for entry in entries), tool
+
+
+def test_continuous_integration_uses_nothing_that_an_earlier_build_left():
+    assert "\nmake fresh\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

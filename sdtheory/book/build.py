@@ -145,8 +145,9 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
             for future in as_completed(futures):
                 chapter, source = futures[future]
                 try:
-                    bar.write(f"  {chapter.name:<20}{future.result():7.1f} s")
+                    seconds = future.result()
                     keep(chapter, source, run, Path(records) / f"{chapter.name}.json", now)
+                    bar.write(f"  {chapter.name:<20}{seconds:7.1f} s")
                 except BuildError as error:
                     bar.write(f"  {chapter.name:<20} FAILED")
                     failures.append(str(error))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory.book.display import table
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS, Instance, Kind, Statement
 from sdtheory.validation import InvalidInputError
 
@@ -17,7 +18,7 @@ class CheckFailedError(AssertionError):
 
 
 @dataclass(frozen=True)
-class Check:
+class ChapterCheck:
     """One row of the table.
 
     Attributes
@@ -50,21 +51,14 @@ class Check:
     equation: str = ""
 
     @property
-    def holds(self) -> bool:
-        """Whether the claim passes and its control fails."""
+    def verdict(self) -> Verdict:
+        """The outcome: the claim must pass, and its control must fail."""
         if self.defect is None:
-            return True
-        caught = self.control is None or self.control > self.tolerance
-        return self.defect <= self.tolerance and caught
-
-    @property
-    def verdict(self) -> str:
-        """Return the verdict in words."""
-        if self.defect is None:
-            return "does not apply"
+            return Verdict.NOT_APPLICABLE
         if not self.defect <= self.tolerance:
-            return "FAILS"
-        return "holds" if self.holds else "CONTROL NOT CAUGHT"
+            return Verdict.FAILS
+        caught = self.control is None or self.control > self.tolerance
+        return Verdict.HOLDS if caught else Verdict.CONTROL_NOT_CAUGHT
 
     def claim(self) -> dict[str, str | float | None]:
         """Return the row for the manifest; its accuracy is the violation allowed."""
@@ -79,10 +73,10 @@ class Check:
     def cells(self) -> tuple[str, ...]:
         """Return the row's cells: claim, verdict, violation, allowed, if broken, how."""
         if self.defect is None:
-            return self.name, f"\u2013 {self.verdict}", "", "", "", self.otherwise
+            return self.name, str(self.verdict), "", "", "", self.otherwise
         return (
             self.name,
-            ("\u2713 " if self.holds else "\u2717 ") + self.verdict,
+            str(self.verdict),
             f"{abs(max(self.defect, 0.0)):.1e}",
             f"{self.tolerance:.1e}",
             "see ledger" if self.control is None else f"{self.control:.1e}",
@@ -114,7 +108,7 @@ class Checks:
 
     def __init__(self, chapter: str, instance: Instance | int) -> None:
         statements = [s for s in STATEMENTS.values() if s.chapter == chapter and not s.refuted]
-        self.rows: list[Check] = []
+        self.rows: list[ChapterCheck] = []
         if isinstance(instance, int):
             if statements:
                 raise InvalidInputError(
@@ -131,19 +125,14 @@ class Checks:
         self.unit = 100 * instance.n * float(np.finfo(float).eps)
         self.rows = [self._evaluate(s, instance) for s in statements]
 
-    def _evaluate(self, statement: Statement, instance: Instance) -> Check:
-        margin = np.asarray(statement.margin(instance))
-        applies = np.ones(margin.shape, dtype=bool)
-        fails = []
-        for hypothesis in statement.hypotheses:
-            holds = np.asarray(hypothesis.holds(instance))
-            holds = holds.reshape(*holds.shape, *(1,) * (margin.ndim - holds.ndim))
-            applies &= holds
-            if not np.any(holds):
-                fails.append(hypothesis.words)
-        values = margin[applies]
+    def _evaluate(self, statement: Statement, instance: Instance) -> ChapterCheck:
+        # where a hypothesis fails, a margin may divide by zero
+        with np.errstate(all="ignore"):
+            cases = statement.cases(instance)
+        fails = [hypothesis.words for hypothesis in statement.lacking(instance)]
+        values = np.concatenate([np.ravel(case.margin[case.applies]) for case in cases])
         violation = np.abs(values) if statement.kind is Kind.IDENTITY else -values
-        return Check(
+        return ChapterCheck(
             name=f"{statement.slogan} \\({statement.tex}\\)",
             how=f"Worst of {values.size} case(s): margin {values.min():.2g}" if values.size else "",
             defect=float(violation.max()) if values.size else None,
@@ -200,7 +189,7 @@ class Checks:
             return float(np.max(difference, initial=0.0) / scale)
 
         self.rows.append(
-            Check(
+            ChapterCheck(
                 name=name,
                 how=how,
                 defect=defect(found) if applies else None,
@@ -234,10 +223,10 @@ class Checks:
             caption="Checks of this chapter, computed at the parameters above",
             checks=[row.claim() for row in self.rows],
         )
-        failed = [row for row in self.rows if not row.holds]
+        failed = [row for row in self.rows if not row.verdict.good]
         if failed:
             lines = "\n".join(
-                f"  {row.verdict}: {row.name}: violation {row.defect:.3g}, "
+                f"  {row.verdict.value}: {row.name}: violation {row.defect:.3g}, "
                 f"allowed {row.tolerance:.3g}, with the claim broken {row.control}"
                 for row in failed
             )

@@ -9,29 +9,39 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sdtheory.book.display import html_table
+from sdtheory.book.markup import checked_equations, numbered
 from sdtheory.book.notebooks import list_chapters
-from sdtheory.evidence.report import Report, Row
+from sdtheory.evidence.proofs import Extent
+from sdtheory.evidence.report import HEADERS, Report, Row
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.experiments.results import by_seed, chosen, course, direction, interval, read
 from sdtheory.statements import STATEMENTS, Statement
 
-_ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
-
-#: Status class of a row -> its sign, so that colour is never alone.
-_SIGNS = {"proved": "◆", "holds": "✓", "refuted": "⊘", "bad": "✗", "unchecked": "✗"}
+#: Class of a row -> its sign, so that colour is never alone.
+_SIGNS = {
+    "proved": "\u25c6",
+    "step": "\u25c7",
+    "holds": "\u2713",
+    "refuted": "\u2298",
+    "bad": "\u2717",
+    "unchecked": "\u2717",
+}
 _MEANINGS = {
-    "proved": "holds in all evidence; algebraic core proved for all reals",
-    "holds": "holds in all evidence; no algebraic core declared",
+    "proved": "holds in all evidence; cores cover the full claim, for all reals",
+    "step": "holds in all evidence; cores cover steps of the proof, for all reals",
+    "holds": "holds in all evidence; cores cover side calculations, or none is declared",
     "refuted": "refuted: certified to fail at its counterexample",
-    "bad": "fails, is vacuous, or was not decided",
+    "bad": "fails, is empty, cannot fail, or was not decided",
     "unchecked": "stated in the book, checked by nothing",
 }
+#: Numbered equations that define a symbol and so claim nothing.
+DEFINITIONS = frozenset({"eq-regulariser", "eq-problem", "eq-lagrangian"})
 
 
 @dataclass(frozen=True)
@@ -62,33 +72,44 @@ class Entry:
         """Return the class of its status, a key of the legend."""
         if self.row is None or not self.chapter:
             return "unchecked"
-        if not self.row.status.good:
+        if not self.row.verdict.good:
             return "bad"
         if self.row.statement.refuted:
             return "refuted"
-        return "proved" if self.row.evidence.proved is not None else "holds"
+        proved = self.row.evidence.proved
+        if proved is None or proved.extent is Extent.AUXILIARY:
+            return "holds"
+        return "proved" if proved.extent is Extent.FULL else "step"
 
     @property
-    def status(self) -> str:
-        """Return the status in a word."""
+    def verdict(self) -> Verdict:
+        """The outcome of all that is known about it."""
         if self.row is None:
-            return "NOT CHECKED"
-        return self.row.status.value if self.chapter else "IN NO CHAPTER"
+            return Verdict.NOT_CHECKED
+        return self.row.verdict if self.chapter else Verdict.IN_NO_CHAPTER
 
 
 def labels(root: Path) -> dict[str, str]:
     """Return the label of every statement on the book's pages, with its page.
+
+    An environment without a label has its kind and line in place of one, and a
+    numbered equation that nothing checks is there too: neither has a row of
+    evidence, so that both are red.
 
     Parameters
     ----------
     root : Path
         Folder that holds ``_toc.yml``.
     """
-    return {
-        label: name
-        for name, chapter in list_chapters(root).items()
-        for label in _ENVIRONMENT.findall(chapter.path.read_text(encoding="utf-8"))
-    }
+    found: dict[str, str] = {}
+    for name, chapter in list_chapters(root).items():
+        text = chapter.path.read_text(encoding="utf-8")
+        bound = {e for s in STATEMENTS.values() if s.chapter == name for e in s.equations}
+        bound |= checked_equations(text) | DEFINITIONS
+        for item in numbered(text):
+            if item.label not in bound or not item.is_equation:
+                found[item.label or f"{item.kind} without a label, line {item.line}"] = name
+    return found
 
 
 def entries(report: Report, pages: Mapping[str, str]) -> list[Entry]:
@@ -97,7 +118,7 @@ def entries(report: Report, pages: Mapping[str, str]) -> list[Entry]:
     Parameters
     ----------
     report : Report
-        From `sdtheory.evidence.verification.verify`.
+        From `sdtheory.evidence.verify`.
     pages : mapping of str to str
         From `labels`.
     """
@@ -119,7 +140,7 @@ def _badge(entry: Entry) -> str:
     kind = entry.standing
     return (
         f'<span class="status status-{kind}"><span aria-hidden="true">{_SIGNS[kind]}</span> '
-        f"{html.escape(entry.status)}</span>"
+        f"{html.escape(entry.verdict.value)}</span>"
     )
 
 
@@ -127,40 +148,11 @@ def overview(ledger: list[Entry]) -> str:
     """Return the table of all statements, as HTML: one row each, kinds of evidence apart."""
 
     def cells(entry: Entry) -> list[str]:
+        row = ("",) * len(HEADERS) if entry.row is None else entry.row.cells()
         link = _link(entry.id, entry.chapter)
-        if entry.row is None:
-            return [link, _badge(entry), *("–",) * 6]
-        e = entry.row.evidence
-        if entry.row.statement.refuted:
-            words = e.refuted.reason if e.refuted is not None else "not judged"
-            return [link, _badge(entry), "–", "–", "–", "–", "–", html.escape(words)]
-        s, found, c, b, p = e.sampled, e.searched, e.certified, e.boxed, e.proved
-        return [
-            link,
-            _badge(entry),
-            "–" if s is None else f"{s.met:,} of {s.instances:,}",
-            "–" if s is None else f"{s.worst:.1e}",
-            "–" if s is None else f"{s.tightest:.1e}",
-            "–" if found is None else f"{found.best:.1e} in {found.evaluations:,}",
-            "–" if p is None else f"{p.cores} core(s)",
-            ("–" if c is None else f"{c.decided} points, {c.bits} bits")
-            + ("" if b is None else f"; box {b.proved:.0%}"),
-        ]
+        return [link, _badge(entry), *(html.escape(cell) or "\u2013" for cell in row[2:])]
 
-    return html_table(
-        (
-            "Statement",
-            "Status",
-            "Sampled: hypotheses met",
-            "Worst margin",
-            "Tightness",
-            "Searched: best",
-            "Proved",
-            "Certified",
-        ),
-        map(cells, ledger),
-        "Every statement, and what speaks for it",
-    )
+    return html_table(HEADERS, map(cells, ledger), "Every statement, and what speaks for it")
 
 
 def _inline(text: str) -> str:
@@ -238,8 +230,8 @@ def _definitions(
             "Sampled",
             (
                 f"{s.cases:,} cases in {s.met:,} of {s.instances:,} instances; {s.suspects:,} "
-                f"negative beyond rounding, of which ball arithmetic cleared {s.cleared:,}. Worst: "
-                f"{html.escape(str(s.witness))}."
+                f"negative beyond rounding, of which ball arithmetic cleared {s.cleared:,}. "
+                f"Covered: {html.escape(str(s.coverage))}. Worst: {html.escape(str(s.witness))}."
             ),
         )
     if e.searched is not None:
@@ -255,17 +247,6 @@ def _definitions(
         yield "Certified at exact points", f"{verdicts}; up to {e.certified.bits} bits."
         for reason in e.certified.reasons:
             yield "Not decided", html.escape(reason)
-    if e.boxed is not None:
-        yield (
-            "Certified over a box",
-            (
-                f"{e.boxed.verdict.value}: {e.boxed.proved:.1%} of the volume proved, "
-                f"{e.boxed.excluded:.1%} excluded by a hypothesis, {e.boxed.open:.1%} open after "
-                f"{e.boxed.boxes:,} boxes. {html.escape(e.boxed.reason)}."
-            ),
-        )
-    elif e.unboxed:
-        yield "Not certified over a box", html.escape(e.unboxed)
     if e.mutation is not None:
         m = e.mutation
         yield (
@@ -276,7 +257,8 @@ def _definitions(
             ),
         )
     if e.proved is not None:
-        yield "Proved", f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
+        words = f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
+        yield f"Proved by machine: {e.proved.extent.value}", words
         for words in trusted:
             yield "Left to the written proof", _inline(words)
 
@@ -342,10 +324,10 @@ def graph(ledger: list[Entry]) -> str:
 def _node(entry: Entry, place: tuple[float, float]) -> str:
     x, y = place
     kind = entry.standing
-    corner = {"proved": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
+    corner = {"proved": 13, "step": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
     label = html.escape(entry.id)
     bases = ", ".join(entry.statement.rests_on) if entry.statement is not None else ""
-    title = f"{entry.id}: {entry.status}" + (f"; rests on {bases}" if bases else "")
+    title = f"{entry.id}: {entry.verdict.value}" + (f"; rests on {bases}" if bases else "")
     target = f"{entry.chapter}.html#{label}" if entry.chapter else f"#ledger-{label}"
     return (
         f'<g class="node status-{kind}" id="node-{label}">'
@@ -407,7 +389,7 @@ def errata(ledger: list[Entry]) -> str:
             f"<li>{_link(s.id, s.chapter)}: {html.escape(s.slogan)} \\[{html.escape(s.tex)}\\]</li>"
             for s in (STATEMENTS[i] for i in statement.repaired_by)
         )
-        dependents = [s.id for s in STATEMENTS.values() if statement.id in s.rests_on]
+        readings = f"<dt>Another reading</dt><dd>{_inline(x.also_read)}.</dd>" * bool(x.also_read)
         certified = (
             "not judged"
             if judged is None
@@ -416,14 +398,15 @@ def errata(ledger: list[Entry]) -> str:
         parts.append(
             f'<section class="erratum mathjax_process" id="erratum-{html.escape(entry.id)}">'
             f"<h3>{html.escape(statement.slogan)}</h3><dl>"
-            rf"<dt>As restated</dt><dd>\[{html.escape(statement.tex)}\] "
-            f"{html.escape(statement.source)}. In the book: {_link(entry.id, entry.chapter)}.</dd>"
+            f"<dt>Source</dt><dd>{html.escape(statement.source)}. In this book: "
+            f"{_link(entry.id, entry.chapter)}.</dd>"
+            rf"<dt>Claim</dt><dd>\[{html.escape(statement.tex)}\]</dd>"
             f"<dt>Counterexample, exact</dt><dd>Eigenvalues {', '.join(map(str, x.d))}; rotated "
             f"labels {', '.join(map(str, x.z))}; tolerance {x.epsilon}: {_inline(x.words)}.</dd>"
             f"<dt>Certified</dt><dd>{html.escape(certified)}. "
             f"{_badge(entry)}</dd>"
             f"<dt>What survives</dt><dd><ul>{survivors}</ul></dd>"
-            f"<dt>What rested on it</dt><dd>{_codes(dependents)}</dd>"
+            f"{readings}"
             f"<dt>Replay</dt><dd><code>sdtheory verify {html.escape(entry.id)}</code></dd>"
             "</dl></section>"
         )

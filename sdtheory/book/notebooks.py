@@ -17,6 +17,7 @@ import yaml
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from sdtheory.book.kernel import EVIDENCE, isolated
 from sdtheory.validation import InvalidInputError
@@ -25,6 +26,9 @@ Value = bool | int | float | str
 
 #: What nbclient says of a kernel that did not start, as opposed to one that died at work.
 _NO_START = ("Kernel died before replying to kernel_info", "Kernel didn't respond in")
+
+#: A kernel writes what it depended on when it ends; a busy machine needs more than five seconds.
+_PATIENT = Config({"KernelManager": {"shutdown_wait_time": 120.0}})
 
 
 class ChapterFailedError(RuntimeError):
@@ -384,6 +388,7 @@ def _run(
                 progress_bar=progress,
                 log_output=False,
                 execution_timeout=timeout,
+                config=_PATIENT,
             )
         except RuntimeError as error:
             started = not any(message in str(error) for message in _NO_START)

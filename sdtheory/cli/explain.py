@@ -47,33 +47,25 @@ def add_parser(subparsers: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        from sdtheory.evidence import verification
-    except ModuleNotFoundError as error:
-        raise InvalidInputError(
-            f"{error.name} is not installed. This command needs the 'certify' extra: "
-            f"pip install 'sdtheory[certify]'."
-        ) from error
+        from sdtheory.evidence import check
+    except ImportError as error:
+        raise InvalidInputError(str(error)) from error
     training.check_outputs(arguments, "json")
     settings = training.settings(arguments)
     data = training.load(arguments)
     model = training.estimator(settings)
-    training.fit(model, data)
-    check = verification.check(
-        gram=model.spectrum(),
-        y=data.y - model.intercept_,
-        epsilon=model.epsilon_,
-        rounds=model.n_rounds_ or None,
-    )
+    chain, _ = training.run(model, data)
+    found = check(chain, rounds=model.n_rounds_ or None)
     if str(arguments.json) == "-":
-        print(json.dumps(_numbers(check), indent=1, allow_nan=False))
+        print(json.dumps(_numbers(found), indent=1, allow_nan=False))
     else:
-        print(_summary(check, arguments.rounds))
+        print(_summary(found, arguments.rounds))
         if arguments.all:
-            print(f"\n{check}")
+            print(f"\n{found}")
     if arguments.json is not None and str(arguments.json) != "-":
-        training.write_json(arguments.json, _numbers(check))
+        training.write_json(arguments.json, _numbers(found))
         print(f"wrote {arguments.json}")
-    return int(not check.good)
+    return int(not found.good)
 
 
 def _summary(check: Any, asked: str) -> str:
@@ -107,20 +99,20 @@ def _summary(check: Any, asked: str) -> str:
     return "\n".join([*lines, "Every statement: --all."])
 
 
-def _numbers(check: Any) -> Any:
+def _numbers(found: Any) -> Any:
     return {
-        "good": check.good,
+        "good": found.good,
         "statements": [
             {
                 "id": row.statement.id,
                 "says": row.statement.slogan,
-                "verdict": row.verdict,
+                "verdict": row.verdict.value,
                 "applies": row.applies,
                 "cases": row.cases,
                 "worst margin": row.margin,
                 "where": row.where,
                 "lacking": list(row.lacking),
             }
-            for row in check.rows
+            for row in found.rows
         ],
     }

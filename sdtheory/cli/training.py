@@ -226,7 +226,12 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
 
 
 def fit(model: Any, training: Training) -> list[str]:
-    """Fit the estimator; return its warnings.
+    """Fit the estimator; return its warnings. See `run`."""
+    return run(model, training)[1]
+
+
+def run(model: Any, training: Training) -> tuple[Any, list[str]]:
+    """Fit the estimator; return the chain that it ran, and its warnings.
 
     Raises
     ------
@@ -238,14 +243,14 @@ def fit(model: Any, training: Training) -> list[str]:
         print(f"fitting {n} points ...", file=sys.stderr)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(training.x, training.y)
+        chain = model._fit(training.x, training.y)
     variance = float(np.sum(np.var(training.y, axis=0)))
     if model.epsilon_ >= variance:
         raise InvalidInputError(
             f"--epsilon: the tolerance {model.epsilon_:.6g} is not below the variance of the "
             f"labels, {variance:.6g}, so that their mean alone meets it. Pass a smaller one."
         )
-    return [str(warning.message) for warning in caught]
+    return chain, [str(warning.message) for warning in caught]
 
 
 def check_outputs(arguments: argparse.Namespace, *names: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--certify",
         action="store_true",
-        help="also judge exact points and boxes in ball arithmetic, and run the proofs",
+        help="also judge exact points in ball arithmetic, and run the proofs",
     )
     parser.add_argument(
         "--mutants",
@@ -62,39 +61,35 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sdtheory.evidence import verification
+    from sdtheory.evidence import find, replay
+    from sdtheory.files import check_outputs
 
-    statements = verification.find(arguments.ids)
+    statements = find(arguments.ids)
     if arguments.list:
         width = max(len(s.id) for s in statements)
         for s in statements:
             print(f"{s.id:<{width}}  {s.slogan}")
         return 0
     if arguments.replay is not None:
-        replay = verification.replay(arguments.replay, arguments.ids)
-        print(replay)
-        return int(not replay.good)
-    if arguments.json is not None and not arguments.json.parent.is_dir():
-        print(
-            f"sdtheory: error: --json {arguments.json}: there is no folder "
-            f"{arguments.json.parent}. Create it first.",
-            file=sys.stderr,
-        )
-        return 2
+        again = replay(arguments.replay, arguments.ids)
+        print(again)
+        return int(not again.good)
+    check_outputs({"--json": arguments.json}, {})
     report = _verify(arguments, statements)
     print(report)
     if arguments.json is not None:
         report.write(arguments.json)
         print(f"\nReport: {arguments.json}")
     good = len(report.rows) - len(report.failed)
-    print(f"\n{good} of {len(report.rows)} statements are as they should be.")
+    print(f"\n{good} of {len(report.rows)} statements passed.")
     return int(not report.good)
 
 
 def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
     from tqdm import tqdm
 
-    from sdtheory.evidence import verification
+    from sdtheory.evidence import verify
+    from sdtheory.evidence.collecting import INSTANCES
 
     jobs = arguments.jobs
     if jobs is None:
@@ -105,11 +100,9 @@ def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
             bar.total = total
             bar.update(done - bar.n)
 
-        return verification.verify(
+        return verify(
             statements,
-            instances=verification.INSTANCES
-            if arguments.instances is None
-            else arguments.instances,
+            instances=INSTANCES if arguments.instances is None else arguments.instances,
             seed=arguments.seed,
             certify=arguments.certify,
             mutants=arguments.mutants,

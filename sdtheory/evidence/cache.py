@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickle
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -32,7 +33,8 @@ _PACKAGE = _LIBRARY.name
 _ELSEWHERE = (
     *("book/", "cli/", "experiments/", "formulas/", "evidence/proofs/"),
     *("plotting.py", "estimator.py", "model_file.py", "files.py", "datasets.py"),
-    *("evidence/cache.py", "evidence/fingerprint.py", "evidence/verification.py"),
+    *("evidence/cache.py", "evidence/fingerprint.py", "evidence/formal"),
+    *("evidence/checking.py", "evidence/collecting.py", "evidence/replaying.py"),
 )
 #: The arguments that all proofs use.
 _ARGUMENTS = "evidence/proofs/arguments.py"
@@ -124,7 +126,7 @@ def pieces(formula: Callable[..., Any]) -> Iterator[str]:
         elif hasattr(value, "__wrapped__"):
             pending.append(value.__wrapped__)
         elif isinstance(value, FunctionType):
-            if value.__module__.split(".")[0] == _PACKAGE:
+            if not _is_installed(value):
                 yield _piece(value)
                 yield repr(value.__defaults__)
                 pending += [cell.cell_contents for cell in value.__closure__ or ()]
@@ -134,6 +136,13 @@ def pieces(formula: Callable[..., Any]) -> Iterator[str]:
                 yield _code(_LIBRARY.parent / f"{value.__module__.replace('.', '/')}.py").whole
         elif not isinstance(value, ModuleType) and not callable(value):
             yield repr(value)
+
+
+def _is_installed(function: FunctionType) -> bool:
+    """Whether a function belongs to a package whose version says what it does."""
+    file = function.__code__.co_filename
+    own = Path(file).is_relative_to(_LIBRARY)
+    return not own and file.startswith((sys.prefix, sys.base_prefix, "<"))
 
 
 def _piece(function: FunctionType) -> str:

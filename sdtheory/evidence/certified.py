@@ -9,7 +9,6 @@ trajectory.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from flint import arb, ctx
@@ -22,26 +21,12 @@ from sdtheory.evidence.balls import (
     enclose,
     rising_precision,
 )
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import Instance, Kind, Statement
+from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 #: An equality counts as consistent once its scaled margin is below 2^-CONSISTENT_BITS.
 CONSISTENT_BITS = 200
-
-
-class Verdict(Enum):
-    """What ball arithmetic says about a statement at an instance."""
-
-    #: every case certainly has margin >= 0 (for an identity: exactly 0)
-    HOLDS = "holds"
-    #: no case fails, but some margins are balls around 0, of size below 2^-CONSISTENT_BITS:
-    #: an identity, or the equality case of an inequality; equality itself is not proved
-    CONSISTENT = "consistent"
-    #: a case certainly has margin < 0 (for an identity: certainly not 0)
-    FAILS = "fails"
-    #: the precision limit was reached first
-    UNDECIDED = "undecided"
-    #: a hypothesis is certainly false in every case
-    NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True)
@@ -132,9 +117,12 @@ def certify(
     except UndecidedError as undecided:
         reason = f"not decided within {limit} bits: {undecided}"
         return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
-    except (AttributeError, TypeError) as error:
-        reason = f"the margin is not written for balls: {error}"
-        return Certificate(statement.id, Verdict.UNDECIDED, limit, 0, 0, None, reason)
+    except (InvalidInputError, InfeasibleToleranceError):
+        raise
+    except Exception as error:
+        # a margin is other people's code: one that raises must not take the rest of a run along
+        reason = f"the margin is not written for balls: {type(error).__name__}: {error}"
+        return Certificate(statement.id, Verdict.ERROR, limit, 0, 0, None, reason)
 
 
 def rejudge(statement: Statement, instance: Instance, index: int = 0) -> Certificate:
@@ -180,16 +168,24 @@ def judge(statement: Statement, instance: Instance) -> Certificate:
         If a comparison in the formula, or the sign of a margin, needs a higher
         precision.
     """
-    false = [h.words for h in statement.hypotheses if not np.any(h.holds(instance))]
+    false = [hypothesis.plain for hypothesis in statement.lacking(instance)]
     if false:
         return _not_applicable(statement, "hypothesis certainly false: " + "; ".join(false))
-    margin = np.asarray(statement.margin(instance), dtype=object)
-    margins = [Ball(m).value for m in margin[statement.applies(instance, margin)]]
+    cases = statement.cases(instance)
+    margins = [Ball(m).value for case in cases for m in case.margin[case.applies]]
+    strict = [case.words in statement.strict for case in cases for _ in case.margin[case.applies]]
     if not margins:
         return _not_applicable(statement, "no case meets all hypotheses")
 
     identity = statement.kind is Kind.IDENTITY
+    tiny = arb(2) ** -CONSISTENT_BITS
     failing = [m for m in margins if m < 0 or (identity and m > 0)]
+    # a strict inequality fails at equality; to so many bits that is what this is
+    failing += [
+        m
+        for m, is_strict in zip(margins, strict, strict=True)
+        if is_strict and m.abs_upper() < tiny
+    ]
     unsigned = [m for m in margins if not (m == 0 if identity else m >= 0)]
     worst = max(m.abs_upper() for m in margins) if identity else min(m.lower() for m in margins)
     worst_float = -float(worst) if identity else float(worst)
@@ -197,7 +193,7 @@ def judge(statement: Statement, instance: Instance) -> Certificate:
         verdict, reason = Verdict.FAILS, f"margin {failing[0].str(10)} in {len(failing)} case(s)"
     elif not unsigned:
         verdict, reason = Verdict.HOLDS, f"margin certainly {'0' if identity else '>= 0'}"
-    elif max(m.abs_upper() for m in unsigned) < arb(2) ** -CONSISTENT_BITS:
+    elif max(m.abs_upper() for m in unsigned) < tiny:
         verdict = Verdict.CONSISTENT
         reason = (
             f"{len(unsigned)} of {len(margins)} margins are balls around 0, below "

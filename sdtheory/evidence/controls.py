@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sdtheory.evidence.certified import Verdict, rejudge
+from sdtheory.evidence.certified import rejudge
 from sdtheory.evidence.families import Chunk, drawn
 from sdtheory.evidence.floating import measure
 from sdtheory.evidence.searched import BUDGET, search
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.evidence.witness import Witness
 from sdtheory.statements import Statement
 
@@ -48,6 +49,11 @@ class Control:
     undefined: int
     margin: float | None
     witness: Witness | None
+
+    @property
+    def found(self) -> bool:
+        """Whether the hypothesis is needed: without it the claim fails, or has no meaning."""
+        return self.fails or self.undefined > 0
 
     def __str__(self) -> str:
         if self.fails:

@@ -23,9 +23,12 @@ from sdtheory.validation import Array
 #: Numbers of points, in the order of the chunks. Small ones are frequent: they are where
 #: few inequalities combine, and so where bounds are attained.
 SIZES = (2, 3, 1, 5, 50, 2, 4, 8, 3, 20, 2, 12, 6, 35)
-#: Every fourth chunk has several outputs.
-OUTPUTS = (1, 1, 1, 3)
-ROUNDS = 5
+#: Numbers of outputs, in the order of the chunks.
+OUTPUTS = (1, 2, 1, 3, 1, 1, 7, 1, 1)
+#: Rounds of most chunks; every `LONGER_EVERY`-th runs more of them.
+ROUNDS, LONGER, LONGER_EVERY = 5, 9, 5
+#: Every so many chunks r_0 goes to its extremes.
+EXTREME_EVERY = 5
 #: Instances of a chunk: temporaries of shape (chunk, rounds, n) stay in a core's cache.
 CHUNK = 480
 
@@ -65,6 +68,14 @@ def _equal(rng: Generator, m: int, n: int) -> Array:
     return np.ones((m, n)) * rng.uniform(0.5, 2.0, (m, 1))
 
 
+def _pair(rng: Generator, m: int, n: int) -> Array:
+    d = _uniform(rng, m, n)
+    # one pair of equal eigenvalues, in some instances equal up to a few digits only
+    apart = rng.choice([0.0, 1e-14, 1e-10, 1e-6], (m,))
+    d[:, :1] = d[:, -1:] * (1 + apart[:, None])
+    return d
+
+
 def _ill_conditioned(rng: Generator, m: int, n: int) -> Array:
     d = _log_uniform(rng, 1e-12, 1.0, m, n)
     d[:, 0] = 1.0
@@ -95,6 +106,7 @@ SPECTRA: dict[str, Draw] = {
     "clustered": _clustered,
     "kappa -> 1": _nearly_equal,
     "kappa = 1": _equal,
+    "one pair of equals": _pair,
     "kappa = 1e12": _ill_conditioned,
     "singular": _singular,
     "separated scales": _separated,
@@ -139,10 +151,10 @@ LABELS: dict[str, Draw] = {
 }
 
 
-def _ratios(rng: Generator, m: int) -> Array:
-    """Return r_0: from 1 + 1e-9 to 1e6, often small enough to collapse, sometimes below 1."""
+def _ratios(rng: Generator, m: int, *, extreme: bool) -> Array:
+    """Return r_0: often small enough to collapse, sometimes below 1; at the extremes as well."""
     kind = rng.random(m)
-    far = 1 + _log_uniform(rng, 1e-9, 1e6, m)
+    far = 1 + _log_uniform(rng, *((1e-15, 1e12) if extreme else (1e-9, 1e6)), m)
     collapsing = rng.uniform(1.0, ROUNDS + 1.0, m)
     below = _log_uniform(rng, 0.05, 1.0, m)
     return np.where(kind < 0.02, below, np.where(kind < 0.4, collapsing, far))
@@ -154,13 +166,57 @@ def _families(index: NDArray[np.int_]) -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Few instances that go far: many rounds, or many points.
+
+    Attributes
+    ----------
+    n, outputs, rounds, size : int
+        Points, outputs, rounds at most and instances.
+    r_0 : (float, float)
+        Range from which r_0 is drawn, evenly in its logarithm.
+    lowest : float
+        Eigenvalues are drawn between this and 1, evenly in their logarithm.
+    apart : bool
+        Whether all eigenvalues but one are 1, and the labels lie on that one
+        and on one other, with equal energies.
+    """
+
+    n: int
+    outputs: int
+    rounds: int
+    size: int
+    r_0: tuple[float, float]
+    lowest: float
+    apart: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is far about it."""
+        return f"up to {self.rounds} rounds, r_0 from {self.r_0[0]:g} to {self.r_0[1]:g}"
+
+
+#: Beyond the ordinary chunks: chains to their collapse, and large matrices.
+REACHES = (
+    Reach(n=2, outputs=1, rounds=1500, size=40, r_0=(200, 1000), lowest=0.05),
+    Reach(n=2, outputs=1, rounds=3500, size=8, r_0=(1000, 2600), lowest=0.02),
+    Reach(n=3, outputs=2, rounds=120, size=40, r_0=(8, 80), lowest=1e-3),
+    Reach(n=1, outputs=1, rounds=10_000, size=2, r_0=(2000, 9990), lowest=0.5),
+    Reach(n=150, outputs=1, rounds=3, size=6, r_0=(1.1, 100), lowest=1e-6),
+    Reach(n=400, outputs=1, rounds=3, size=3, r_0=(1.1, 100), lowest=1e-3),
+    Reach(n=400, outputs=1, rounds=60, size=4, r_0=(8, 40), lowest=0.3, apart=True),
+    Reach(n=1000, outputs=2, rounds=2, size=2, r_0=(1.1, 30), lowest=1e-8),
+)
+
+
+@dataclass(frozen=True)
 class Chunk:
     """One batch of a sample.
 
     Attributes
     ----------
     seed, number : int
-        Seed of the sample and position in it.
+        Seed of the sample and position in it; negative for a reach.
     size : int
         Instances to draw.
     """
@@ -170,22 +226,45 @@ class Chunk:
     size: int
 
     @property
+    def reach(self) -> Reach | None:
+        """What a chunk that goes far draws; None for an ordinary one."""
+        return REACHES[-1 - self.number] if self.number < 0 else None
+
+    @property
     def n(self) -> int:
         """Number of points."""
-        return SIZES[self.number % len(SIZES)]
+        return SIZES[self.number % len(SIZES)] if self.reach is None else self.reach.n
 
     @property
     def outputs(self) -> int:
         """Number of outputs."""
+        if self.reach is not None:
+            return self.reach.outputs
         return OUTPUTS[self.number % len(OUTPUTS)]
+
+    @property
+    def extreme(self) -> bool:
+        """Whether r_0 - 1 goes from 1e-15 to 1e12."""
+        return self.number % EXTREME_EVERY == 2
+
+    @property
+    def rounds(self) -> int:
+        """Most rounds."""
+        if self.reach is not None:
+            return self.reach.rounds
+        return LONGER if self.number % LONGER_EVERY == LONGER_EVERY - 1 else ROUNDS
 
     def origin(self, index: int) -> str:
         """Return the families of one instance, in words."""
+        if self.reach is not None:
+            return self.reach.words
         spectrum, labels = _families(np.array(index))
         return f"spectrum: {list(SPECTRA)[spectrum]}; labels: {list(LABELS)[labels]}"
 
     def draw(self) -> Instance:
         """Return the chunk's instances, as one batch."""
+        if self.reach is not None:
+            return _far(self.reach, self.seed, self.size)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.number,)))
         m, n, q = self.size, self.n, self.outputs
         spectrum, labels = _families(np.arange(m)[:, None])
@@ -195,7 +274,7 @@ class Chunk:
             [np.choose(labels, [f(rng, m, n) for f in LABELS.values()]) for _ in range(q)],
             axis=-1,
         )
-        r_0 = _ratios(rng, m)
+        r_0 = _ratios(rng, m, extreme=self.extreme)
         z = _feasible(d, z, r_0, rng.random(m) * (rng.random(m) < 0.7))
         z *= _log_uniform(rng, 1e-3, 1e3, m)[:, None, None]
         epsilon = np.sum(z**2, axis=(-2, -1)) / (n * r_0**2)
@@ -203,12 +282,34 @@ class Chunk:
             d * _log_uniform(rng, 1e-6, 1e6, m)[:, None],
             z,
             epsilon,
-            ROUNDS,
+            self.rounds,
             outputs=True,
         )
 
 
-@lru_cache(maxsize=32)
+def _far(reach: Reach, seed: int, m: int) -> Instance:
+    """Return instances of a reach; labels of all kinds, among them energy rising with d."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2**31, *_key(reach))))
+    d = np.sort(_log_uniform(rng, reach.lowest, 1.0, m, reach.n), axis=-1)
+    d[:, -1] = 1.0
+    power = rng.choice([0.0, 0.5, 1.0], (m, 1))[..., None]
+    z = rng.standard_normal((m, reach.n, reach.outputs)) * d[..., None] ** power
+    even = rng.random(m) < 0.3
+    z[even] = np.sign(z[even]) * (d[even] ** power[even, 0])[..., None]
+    if reach.apart:
+        d[:, 1:] = 1.0
+        z = np.zeros_like(z)
+        z[:, [0, -1]] = 1.0
+    r_0 = _log_uniform(rng, *reach.r_0, m)
+    epsilon = np.sum(z**2, axis=(-2, -1)) / (reach.n * r_0**2)
+    return Instance.of(d, z, epsilon, reach.rounds, outputs=True)
+
+
+def _key(reach: Reach) -> tuple[int, int]:
+    return reach.n, reach.rounds
+
+
+@lru_cache(maxsize=48)
 def drawn(chunk: Chunk) -> Instance:
     """Return `Chunk.draw`, kept with all that is computed from it for the next statement."""
     return chunk.draw()
@@ -226,18 +327,31 @@ def _feasible(d: Array, z: Array, r_0: Array, share: Array) -> Array:
     return reachable + factor[:, None, None] * rest
 
 
+#: Samples of at least so many instances go far as well.
+FAR_FROM = 1_000
+
+
 def chunks(seed: int, instances: int) -> Iterator[Chunk]:
     """Yield the chunks of a sample.
 
-    A small sample has smaller chunks, so that it too covers all sizes.
+    A small sample has smaller chunks, so that it too covers all sizes; one of
+    fewer than `FAR_FROM` instances has no long chains and no large matrices.
 
     Parameters
     ----------
     seed : int
         Non-negative.
     instances : int
-        Instances in all.
+        Instances in all, those of `far_chunks` not counted.
     """
     size = min(CHUNK, -(-instances // len(SIZES)))
     for number, start in enumerate(range(0, instances, size)):
         yield Chunk(seed, number, min(size, instances - start))
+    if instances >= FAR_FROM:
+        yield from far_chunks(seed)
+
+
+def far_chunks(seed: int) -> Iterator[Chunk]:
+    """Yield the chunks with long chains and large matrices."""
+    for k, reach in enumerate(REACHES):
+        yield Chunk(seed, -1 - k, reach.size)

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sdtheory.statements import Instance, Kind, Statement
+from sdtheory.statements import Case, Instance, Kind, Statement
 from sdtheory.validation import Array
 
 
 def threshold(instance: Instance) -> float:
-    """Return the relative violation that rounding explains: 100 n machine epsilon.
+    """Return the relative violation that rounding explains: 100 machine epsilon per term.
 
-    A margin is scaled to at most 1 and made of sums over n terms, each a few
-    operations away from a multiplier that is right to a few ulps. The factor
-    only decides what is looked at twice, not what fails.
+    A margin is scaled to at most 1 and made of sums over n eigenvalues and
+    products over T rounds, each term a few operations away from a multiplier
+    that is right to a few ulps. The factor only decides what is looked at
+    twice, not what fails.
     """
-    return 100 * instance.n * float(np.finfo(float).eps)
+    terms = max(instance.n, instance.c.shape[-1] / 5)
+    return 100 * terms * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -34,33 +35,37 @@ class Measured:
 
     Attributes
     ----------
-    margin : ndarray of shape (m, ...)
-        Negative where violated; for an identity minus its magnitude.
+    margin : ndarray of shape (m, p)
+        All entries of all cases; negative where violated, for an identity
+        minus its magnitude.
     applies : ndarray of bool of the same shape
         Whether the hypotheses hold.
     threshold : float
         Violations up to it are rounding.
+    cases : list of Case
+        The same, by name.
     """
 
     margin: Array
     applies: NDArray[np.bool_]
     threshold: float
+    cases: list[Case]
 
     @property
     def met(self) -> NDArray[np.bool_]:
         """Whether each instance has a case to which the statement applies, shape (m,)."""
-        return np.any(self._per_instance(self.applies), axis=1)
+        return np.any(self.applies, axis=1)
 
     @property
     def undefined(self) -> NDArray[np.bool_]:
-        """Whether each instance has an applicable case whose margin is not a number."""
-        return np.any(self._per_instance(self.applies & np.isnan(self.margin)), axis=1)
+        """Whether each instance has an applicable case whose margin is not a finite number."""
+        return np.any(self.applies & ~np.isfinite(self.margin), axis=1)
 
     @property
     def worst(self) -> Array:
         """Smallest applicable margin of each instance, infinite where there is none, (m,)."""
         usable = np.where(self.applies & ~np.isnan(self.margin), self.margin, np.inf)
-        return self._per_instance(usable).min(axis=1, initial=np.inf)
+        return usable.min(axis=1, initial=np.inf)
 
     @property
     def tightest(self) -> float:
@@ -75,8 +80,39 @@ class Measured:
         found = np.flatnonzero(worst < -self.threshold)
         return found[np.argsort(worst[found], kind="stable")]
 
-    def _per_instance(self, values: NDArray[Any]) -> NDArray[Any]:
-        return values.reshape(len(values), math.prod(values.shape[1:]))
+    def tightest_strict(self, statement: Statement) -> Array:
+        """Smallest applicable margin of each instance among the strict cases, shape (m,)."""
+        smallest = np.full(len(self.margin), np.inf)
+        for case in self.cases:
+            if case.words in statement.strict:
+                values = np.where(case.applies, np.asarray(case.margin, dtype=float), np.inf)
+                smallest = np.fmin(
+                    smallest, values.reshape(len(smallest), -1).min(1, initial=np.inf)
+                )
+        return smallest
+
+    def worst_round(self, index: int, instance: Instance) -> int | None:
+        """Return the round of an instance's worst case; None where its case has no rounds."""
+        rounds, lowest, found = instance.c.shape[-1], np.inf, None
+        for case in self.cases:
+            values = np.where(case.applies[index], np.asarray(case.margin[index], float), np.inf)
+            if values.size and np.nanmin(values) < lowest:
+                lowest = float(np.nanmin(values))
+                at = np.unravel_index(int(np.nanargmin(values)), values.shape)
+                found = int(at[0]) if at and values.shape[0] == rounds else None
+        return found
+
+    def place(self, index: int, instance: Instance) -> str:
+        """Return the case that gives the worst margin of an instance, in words."""
+        usable = np.where(self.applies[index], self.margin[index], np.inf)
+        at = int(np.argmin(usable))
+        for case in self.cases:
+            shape = case.margin.shape[1:]
+            size = math.prod(shape)
+            if at < size:
+                return case.place(tuple(int(k) for k in np.unravel_index(at, shape)), instance)
+            at -= size
+        return ""
 
 
 def measure(statement: Statement, instance: Instance) -> Measured:
@@ -94,8 +130,14 @@ def measure(statement: Statement, instance: Instance) -> Measured:
     Measured
     """
     with np.errstate(all="ignore"):
-        margin = np.asarray(statement.margin(instance), dtype=float)
-        applies = statement.applies(instance, margin)
+        cases = statement.cases(instance)
+    m = len(instance.d)
+    margin, applies = (
+        np.concatenate([np.asarray(part, dtype=kind).reshape(m, -1) for part in parts], axis=1)
+        if parts
+        else np.zeros((m, 0), dtype=kind)
+        for parts, kind in (([c.margin for c in cases], float), ([c.applies for c in cases], bool))
+    )
     if statement.kind is Kind.IDENTITY:
         margin = 0.0 - np.abs(margin)  # no negative zero, which a table would show
-    return Measured(margin, applies, threshold(instance))
+    return Measured(margin, applies, threshold(instance), cases)

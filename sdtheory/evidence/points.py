@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction as Q
 
-from sdtheory.evidence.certified import Certificate, Verdict, certify
+from sdtheory.evidence.certified import Certificate, certify
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import Counterexample, Statement
 
 ROUNDS = 3

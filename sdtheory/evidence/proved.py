@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
-from sdtheory.evidence.proofs import PROOFS, Proof, ProofFailedError
+from sdtheory.evidence.proofs import PROOFS, Extent, Proof, ProofFailedError, extent
 from sdtheory.validation import InvalidInputError
 
-__all__ = ["PROOFS", "Proof", "ProofFailedError", "ProofResult", "prove"]
+__all__ = ["PROOFS", "Extent", "Proof", "ProofFailedError", "ProofResult", "prove"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class ProofResult:
         Time taken.
     reason : str
         One sentence for a reader; names the first core that fails.
+    extent : Extent
+        How much of the claim the cores cover.
     """
 
     statement: str
@@ -44,6 +46,7 @@ class ProofResult:
     controls: int
     seconds: float
     reason: str
+    extent: Extent = Extent.STEP
 
 
 def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> ProofResult:
@@ -88,5 +91,6 @@ def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> P
         cores=len(cores),
         controls=controls,
         seconds=perf_counter() - start,
+        extent=extent(statement),
         reason=reason or f"{len(cores)} core(s) proved, {controls} controls caught ({methods})",
     )

@@ -1,13 +1,14 @@
 """A report: for each statement every kind of evidence, kept apart.
 
 There is no score. The one word that a row carries is computed from its
-evidence, by `Row.status`.
+evidence, by `Row.verdict`.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
@@ -16,13 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdtheory.evidence.boxes import BoxProof
-from sdtheory.evidence.certified import Certificate, Verdict
+from sdtheory.evidence.certified import Certificate
 from sdtheory.evidence.controls import Control
 from sdtheory.evidence.mutants import KILL_RATE, Fate, Mutation, distinct
 from sdtheory.evidence.points import Certified
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.searched import Searched
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.evidence.witness import Witness
 from sdtheory.files import replacing
 from sdtheory.statements import Statement
@@ -31,33 +32,19 @@ from sdtheory.validation import InvalidInputError
 if TYPE_CHECKING:
     from sdtheory.evidence.proved import ProofResult
 
-FORMAT = 1
+FORMAT = 2
 
-
-class Status(Enum):
-    """What the evidence of a statement amounts to."""
-
-    #: sampled and searched without a violation, and every other kind that was run agrees
-    HOLDS = "holds"
-    #: the claim certainly fails at its declared counterexample
-    REFUTED = "refuted"
-    #: some evidence speaks against it
-    FAILS = "FAILS"
-    #: its declared counterexample does not refute it
-    NOT_REFUTED = "NOT REFUTED"
-    #: the margin raises an exception
-    ERROR = "ERROR"
-    #: under 1 % of the instances met the hypotheses
-    VACUOUS = "VACUOUS"
-    #: the margin is not a number where the hypotheses hold
-    UNDEFINED = "UNDEFINED"
-    #: float margins are negative beyond rounding and were not all judged in ball arithmetic
-    UNJUDGED = "UNJUDGED"
-
-    @property
-    def good(self) -> bool:
-        """Whether the statement's evidence is as it should be."""
-        return self in (Status.HOLDS, Status.REFUTED)
+#: Columns of the table of statements, in a terminal and on the page.
+HEADERS = (
+    "statement",
+    "verdict",
+    "sampled",
+    "searched",
+    "certified",
+    "proved",
+    "mutants",
+    "controls",
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +55,12 @@ class Evidence:
     ----------
     sampled : Tally or None
         None for a refuted claim.
+    doubts : tuple of Certificate
+        Judgements of the sampled instances nearest to a violation, within rounding.
+    idle : tuple of str
+        Cases of the margin that cannot fail.
+    assumed : tuple of str
+        Hypotheses that are the margin itself.
     controls : tuple of Control
         One for each hypothesis.
     searched : Searched or None
@@ -76,10 +69,6 @@ class Evidence:
         Judgement at the counterexample of a refuted claim.
     certified : Certified or None
         At the declared points.
-    boxed : BoxProof or None
-        Over a parameter box.
-    unboxed : str
-        Why there is no proof over a box.
     proved : ProofResult or None
         Algebraic cores of its proof, where any is declared.
     mutation : Mutation or None
@@ -87,12 +76,13 @@ class Evidence:
     """
 
     sampled: Tally | None = None
+    doubts: tuple[Certificate, ...] = ()
+    idle: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     searched: Searched | None = None
     refuted: Certificate | None = None
     certified: Certified | None = None
-    boxed: BoxProof | None = None
-    unboxed: str = ""
     proved: ProofResult | None = None
     mutation: Mutation | None = None
 
@@ -113,31 +103,49 @@ class Row:
     evidence: Evidence
 
     @property
-    def status(self) -> Status:
+    def verdict(self) -> Verdict:
         """Computed from the evidence; the first that applies, gravest first."""
         e = self.evidence
         if self.statement.refuted:
             fails = e.refuted is not None and e.refuted.verdict is Verdict.FAILS
-            return Status.REFUTED if fails else Status.NOT_REFUTED
+            return Verdict.REFUTED if fails else Verdict.NOT_REFUTED
         sampled, searched = e.sampled or Tally(), e.searched
-        against = (
-            sampled.failures,
-            searched is not None and searched.found,
-            e.certified is not None and e.certified.fails,
-            e.boxed is not None and e.boxed.verdict is Verdict.FAILS,
-            e.proved is not None and not e.proved.proved,
-        )
-        if any(against):
-            return Status.FAILS
-        if sampled.error:
-            return Status.ERROR
-        if sampled.undefined:
-            return Status.UNDEFINED
-        if sampled.vacuous:
-            return Status.VACUOUS
-        if sampled.unjudged or (searched is not None and searched.unjudged):
-            return Status.UNJUDGED
-        return Status.HOLDS
+        judged = {certificate.verdict for certificate in e.doubts}
+        certified = Counter({} if e.certified is None else e.certified.verdicts)
+        reasons = {h.id: h.uncontrolled for h in self.statement.hypotheses}
+        grounds = {
+            Verdict.FAILS: (
+                sampled.failures
+                or (searched is not None and searched.found)
+                or Verdict.FAILS in judged
+                or certified[Verdict.FAILS.value]
+                or (e.proved is not None and not e.proved.proved)
+            ),
+            Verdict.ERROR: (
+                sampled.error or Verdict.ERROR in judged or certified[Verdict.ERROR.value]
+            ),
+            Verdict.UNDEFINED: sampled.undefined,
+            Verdict.VACUOUS: sampled.vacuous,
+            Verdict.UNSTABLE: sampled.unstable,
+            Verdict.UNDECIDED: (
+                sampled.unjudged
+                or (searched is not None and searched.unjudged)
+                or Verdict.UNDECIDED in judged
+            ),
+            Verdict.CANNOT_FAIL: e.idle or e.assumed,
+            Verdict.UNBOUND: self.unbound,
+            Verdict.NO_CONTROL: any(not (c.found or reasons[c.hypothesis]) for c in e.controls),
+            Verdict.NO_MUTANT_KILLED: e.mutation is not None and not e.mutation.killed,
+        }
+        return next((verdict for verdict, ground in grounds.items() if ground), Verdict.HOLDS)
+
+    @property
+    def unbound(self) -> tuple[str, ...]:
+        """Equations that the statement declares and no applicable case is about."""
+        sampled = self.evidence.sampled
+        if sampled is None or not sampled.met:
+            return ()
+        return tuple(e for e in self.statement.equations if e not in sampled.equations)
 
     def witnesses(self) -> Iterator[tuple[str, Witness]]:
         """Yield the instances worth rerunning, each with what it is."""
@@ -151,7 +159,7 @@ class Row:
         """Return the row of the table."""
         return (
             self.statement.id,
-            self.status.value,
+            str(self.verdict),
             self._sampled_words(),
             self._searched_words(),
             self._certified_words(),
@@ -167,6 +175,7 @@ class Row:
         if s.error:
             return s.error
         words = f"{s.met}/{s.instances} met, worst {s.worst:.1e}, tightness {s.tightest:.1e}"
+        words += f"; {s.coverage}"
         if self.statement.refuted:
             words += f"; fails at {s.suspects} in floats"
         elif s.suspects:
@@ -190,14 +199,13 @@ class Row:
         parts = []
         if e.certified is not None:
             parts.append(", ".join(f"{n} {v}" for v, n in e.certified.verdicts.items()))
-        if e.boxed is not None:
-            b = e.boxed
-            parts.append(f"box {b.verdict.value}: {b.whole}/{b.cases} cases, {b.open:.0%} open")
         return "; ".join(parts) or "-"
 
     def _proved_words(self) -> str:
         p = self.evidence.proved
-        return "-" if p is None else f"{p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
+        if p is None:
+            return "-"
+        return f"{p.extent.value}, {p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
 
     def _mutation_words(self) -> str:
         m = self.evidence.mutation
@@ -264,7 +272,7 @@ class Report:
     @property
     def failed(self) -> tuple[Row, ...]:
         """Rows whose evidence is not as it should be."""
-        return tuple(row for row in self.rows if not row.status.good)
+        return tuple(row for row in self.rows if not row.verdict.good)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report in numbers, strings, lists and dicts."""
@@ -284,19 +292,17 @@ class Report:
             partial.write_text(text + "\n", encoding="utf-8")
 
     def __str__(self) -> str:
-        head = (
-            "statement",
-            "status",
-            "sampled",
-            "searched",
-            "certified",
-            "proved",
-            "mutants",
-            "controls",
-        )
-        lines = [aligned([head, *(row.cells() for row in self.rows)])]
+        lines = [aligned([HEADERS, *(row.cells() for row in self.rows)])]
         for row in self.failed:
-            lines.append(f"\n{row.status.value}: {row.statement.id}: {row.statement.slogan}")
+            e = row.evidence
+            for what, names in (
+                ("cannot fail", e.idle),
+                ("hypothesis that is the margin", e.assumed),
+                ("equation that no case is about", row.unbound),
+            ):
+                if names:
+                    lines.append(f"\n{row.statement.id}: {what}: {'; '.join(names)}")
+            lines.append(f"\n{row.verdict.value}: {row.statement.id}: {row.statement.slogan}")
             lines += [f"  {what}: {witness}" for what, witness in row.witnesses()]
             certified = row.evidence.certified
             if certified is not None:
@@ -357,22 +363,30 @@ def _row_json(row: Row) -> dict[str, Any]:
         "hypotheses": [
             {"id": h.id, "words": h.words, "needed_for": h.needed_for} for h in statement.hypotheses
         ],
-        "status": row.status.value,
-        "good": row.status.good,
-        "sampled": plain(e.sampled),
+        "verdict": row.verdict.value,
+        "good": row.verdict.good,
+        "sampled": _tally_json(e.sampled),
+        "doubts": plain(e.doubts),
+        "idle": list(e.idle),
+        "assumed": list(e.assumed),
+        "unbound": list(row.unbound),
         "vacuous": e.sampled is not None and e.sampled.vacuous,
         "searched": plain(e.searched),
         "controls": [{**plain(c), "words": str(c)} for c in e.controls],
         "refuted": plain(e.refuted),
         "certified": plain(e.certified),
-        "boxed": plain(e.boxed),
-        "unboxed": e.unboxed,
         "proved": plain(e.proved),
         "mutation": plain(e.mutation),
         "witnesses": [
             {"words": words, "instance": plain(witness)} for words, witness in row.witnesses()
         ],
     }
+
+
+def _tally_json(tally: Tally | None) -> Any:
+    if tally is None:
+        return None
+    return plain({**vars(tally), "covered": str(tally.coverage)})
 
 
 def plain(value: Any) -> Any:
@@ -383,6 +397,8 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Fraction):

@@ -4,7 +4,9 @@ The unknowns are the logarithms of the gaps between neighbouring log
 eigenvalues, of the label energies and of r_0 - 1. Differential evolution, a
 whole generation as one batch, first explores few eigenvalues globally and then
 starts again from a cloud around the worst instance that was sampled, of any
-size. What is negative beyond rounding is judged in ball arithmetic.
+size. Where the statement compares numbers, a last search goes to the corners
+of these comparisons (`sdtheory.evidence.corners`), whatever the margin is on
+the way. What is negative beyond rounding is judged in ball arithmetic.
 """
 
 from __future__ import annotations
@@ -16,15 +18,20 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult, differential_evolution
 
-from sdtheory.evidence.certified import Certificate, Verdict, rejudge
+from sdtheory.evidence.certified import Certificate, rejudge
+from sdtheory.evidence.corners import corners as corners_of
+from sdtheory.evidence.corners import distances
 from sdtheory.evidence.families import ROUNDS
-from sdtheory.evidence.floating import measure
+from sdtheory.evidence.floating import Measured, measure
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.evidence.witness import Witness
 from sdtheory.statements import Instance, Statement
 from sdtheory.validation import Array
 
 #: Instances that a search evaluates, by default.
 BUDGET = 3000
+#: Instances that a search for the corners of comparisons evaluates, where there are any.
+CORNER_BUDGET = 2400
 #: Numbers of eigenvalues that are explored globally.
 SIZES = (2, 3)
 
@@ -142,17 +149,32 @@ class _Objective:
         self.failure: Certificate | None = None
         self.unjudged = 0
         self.judged = 0
+        #: which of the comparisons are corners; None before the first are seen
+        self.sites: Array | None = None
 
     @property
     def exhausted(self) -> bool:
         """Whether the budget is spent, or a certain violation was found."""
-        spent = self.evaluations >= self.budget or perf_counter() > self.deadline
+        spent = self.evaluations >= self.budget + CORNER_BUDGET or perf_counter() > self.deadline
         return self.failure is not None or spent
 
     def __call__(self, space: _Space, x: Array) -> Array:
         """Return the worst margin at each row of x."""
         instance = Instance.of(*space.decode(x), ROUNDS)
-        measured = measure(self.statement, instance)
+        return self._margins(instance, measure(self.statement, instance))
+
+    def to_corner(self, space: _Space, x: Array) -> Array:
+        """Return the distance from the corners at each row of x; margins are looked at as well."""
+        instance = Instance.of(*space.decode(x), ROUNDS)
+        measured, apart = distances(self.statement, instance)
+        self._margins(instance, measured)
+        if self.sites is None:
+            self.sites = corners_of(apart)
+        if not self.sites.any() or len(self.sites) != apart.shape[1]:
+            return np.ones(len(x))
+        return np.max(apart[:, self.sites], axis=1)
+
+    def _margins(self, instance: Instance, measured: Measured) -> Array:
         worst = measured.worst
         self.evaluations += len(worst)
         for index in measured.suspects:
@@ -189,6 +211,7 @@ def search(
     budget: int = BUDGET,
     seconds: float | None = None,
     start: Witness | None = None,
+    corners: bool = True,
 ) -> Searched:
     """Try to violate a statement.
 
@@ -204,6 +227,8 @@ def search(
         Budget in seconds instead; the result then depends on the machine.
     start : Witness, optional
         Worst instance sampled, to descend from.
+    corners : bool, default=True
+        Whether to go to the corners of comparisons as well.
 
     Returns
     -------
@@ -215,11 +240,20 @@ def search(
     spaces: list[tuple[_Space, Array | None]] = [(_Space.full(n), None) for n in SIZES]
     if start is not None:
         spaces.append(_coordinates(start))
-    share = budget // len(spaces)
+    share = budget // (len(spaces) + 1)
     for attempt in range(2**31):
         for k, (space, x) in enumerate(spaces):
             rng = np.random.default_rng((seed, attempt, k))
-            _evolve(objective, space, x, rng, share)
+            _evolve(objective, space, rng, share, x=x)
+        if corners and not objective.exhausted:
+            rng = np.random.default_rng((seed, attempt, len(spaces)))
+            space = _Space.full(2)
+            first = space.bounds[:, 0] + np.ptp(space.bounds, axis=1) * rng.random(
+                (4 * _POPULATION, len(space.bounds))
+            )
+            objective.to_corner(space, first)
+            if objective.sites is not None and objective.sites.any():
+                _evolve(objective, space, rng, CORNER_BUDGET, to_corner=True)
         if objective.exhausted or not timed:
             break
     return Searched(
@@ -235,11 +269,14 @@ def search(
 def _evolve(
     objective: _Objective,
     space: _Space,
-    x: Array | None,
     rng: np.random.Generator,
     share: int,
+    *,
+    x: Array | None = None,
+    to_corner: bool = False,
 ) -> None:
     """Run differential evolution, from a cloud around x where there is one."""
+    goal = objective.to_corner if to_corner else objective
 
     def stop(intermediate_result: OptimizeResult) -> bool:
         return objective.exhausted
@@ -254,7 +291,7 @@ def _evolve(
         cloud[0] = x
         cloud = np.clip(cloud, bounds[:, 0], bounds[:, 1])
     differential_evolution(
-        lambda rows: objective(space, rows.T),
+        lambda rows: goal(space, rows.T),
         bounds,
         init=cloud,
         maxiter=max(share // _POPULATION - 1, 1),

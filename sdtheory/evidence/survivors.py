@@ -5,7 +5,9 @@ no test of truth can kill it; such mutants do not count in the kill rate, as
 equivalent mutants never do. `OPEN` says why nothing in the budget kills the
 others; they count as survivors.
 
-An entry is for all mutants of a statement whose name begins as given.
+An entry is for one mutant, by the statement and the mutant's key: function,
+operator, and at which of the places where the operator can be applied. Names
+of local variables do not matter.
 """
 
 from __future__ import annotations
@@ -32,214 +34,321 @@ class Explanation:
 _OTHER_ROTATION = (
     "the identity in place of the reflection; the claim is for every orthogonal matrix"
 )
-_REFLECTION = "_norms: k * combinations - 2 * np.sum(combinations, axis=-1, keepdims=True)"
 _OTHER_TRIAL = "another trial of the same claim, which holds for all of them"
 _GUARD = "the guard decides what stands in where G is singular, which a hypothesis excludes"
 _STAND_IN = "decides what stands in for a zero eigenvalue, whose entries are blanked"
 _SCALE = "multiplies both sides of the inequality"
-_OTHER_SIGNAL = "another signal; the claim is for all of them"
 _OTHER_NOISE = "another noise level; the claim is for all of them"
 _OTHER_LABELS = "other labels; the claim is for all of them"
-_OTHER_TRUTH = "another truth; the claim is for all of them"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
 _NOT_SHARP = (
-    "claims more, and nothing in the budget contradicts it: the error term of the statement is "
-    "not sharp"
+    "claims more, and nothing in the budget contradicts it: the error term of the "
+    "statement is not sharp"
 )
 
-#: Statement -> reason -> beginnings of the names of mutants.
+#: Statement -> reason -> keys of mutants.
 TRUE: dict[str, dict[str, tuple[str, ...]]] = {
-    "prop-morozov": {
-        _OTHER_TRIAL: ("_discrepancy: c / 2 -> c / 3",),
-        "with the next round's labels the same ridge leaves a shorter residual: both truths are "
-        "still within the tolerance": ("_discrepancy: i.path.z[:, :-1] -> i.path.z[:, 1:]",),
+    "prop-dual-feasible": {
+        "another quantity that is positive exactly where c is": (
+            "_dual_feasible: left of /, 1",
+            "_dual_feasible: left of *, 1",
+            "_dual_feasible: left of *, 2",
+            "_dual_feasible: right of *, 2",
+            "_dual_feasible: rounds :1, 2",
+        ),
     },
-    "prop-step": {_EQUALITY: ("_step: slack(step, rho)", "_step: slack(rho, step)")},
+    "prop-morozov": {
+        "with the next round's labels the same ridge leaves a shorter residual: both "
+        "truths are still within the tolerance": ("_discrepancy: rounds 1:, 1",),
+        _OTHER_TRIAL: ("_discrepancy: right +1, 1",),
+    },
+    "prop-step": {
+        _EQUALITY: (
+            "_step: sides exchanged, 3",
+            "_step: sides exchanged, 4",
+        ),
+    },
     "lem-one-round": {
-        "says h(r) <= r, which is plain": ("_one_round: i.r_minus_1[:, :-1] -> i.r_minus_1[:, 1:]",)
+        "says h(r) <= r, which is plain": ("_one_round: rounds 1:, 1",),
     },
     "lem-one-round-convex": {
         "the line touches at r_0: there the inequality is an equality": (
-            "_convex: slack(at_start + b, a * r_0)",
-        )
+            "_convex: sides exchanged, 2",
+        ),
     },
     "prop-norm-bound": {
-        "r_{t+1} >= r_t - 1 >= a r_t - 1 because a <= 1 (prop-step)": (
-            "_iterated: b * np.cumsum(powers, axis=-1) -> np.cumsum(powers, axis=-1)",
+        "bounds r_t by u_t/a, which is at most max(r_0 - t, 0) as 0 < a <= 1 and a <= b; "
+        "u_t itself is pinned in tests/formulas/test_bounds.py": (
+            "_iterated: right -1, 1",
+            "_iterated: t - 1, 1",
         ),
-        "bounds r_t by u_t/a, which is at most max(r_0 - t, 0) as 0 < a <= 1 and a <= b; u_t "
-        "itself is pinned in tests/test_bounds.py": (
-            "_iterated: a ** i.t -> a ** (i.t + -1)",
-            "_iterated: i.t -> i.t - 1",
+        "r_{t+1} >= r_t - 1 >= a r_t - 1 because a <= 1 (prop-step)": ("_iterated: right of *, 2",),
+    },
+    "prop-rounds-bound": {
+        "is cor-rounds-any-kernel, the sharper bound": (
+            "_rounds: right of *, 1",
+            "guaranteed_rounds: left of /, 1",
         ),
     },
     "cor-step-dominates": {
         "half or a third of the larger of two margins: the sign is the same": (
-            "_dominated: (steps + vacuous + np.abs(steps - vacuous)) / 2 -> ",
+            "_dominated: right +1, 2",
         ),
-        "non-negative wherever the larger of the two margins is": (
-            "_dominated: steps + vacuous -> vacuous",
-            "_dominated: steps + vacuous -> steps",
-        ),
-        "a u_t and u_t/a start between r_0 - kappa and r_0 - 1 and fall by between 1 and kappa a "
-        "round, as u_t does; u_t itself is pinned in tests/test_bounds.py": (
-            "_iterated: a ** i.t -> a ** (i.t + ",
-            "_iterated: i.t -> i.t ",
-        ),
-        "a^t r_0 - (1 + ... + a^(t-1)) falls by 1 + (1 - a) times itself a round, which is between "
-        "1 and kappa; u_t itself is pinned in tests/test_bounds.py": (
-            "_iterated: b * np.cumsum(powers, axis=-1) -> np.cumsum(powers, axis=-1)",
+        "non-negative wherever the larger of the two margins is": ("_dominated: right of +, 7",),
+    },
+    "thm-near-interpolation": {
+        _OTHER_TRIAL: (
+            "_bound_grows: t + 1, 1",
+            "_bound_grows: t - 1, 1",
         ),
     },
-    "prop-rounds-bound": {
-        "is cor-rounds-any-kernel, the sharper bound": (
-            "_rounds: kappa * (t + 1) -> t + 1",
-            "guaranteed_rounds: r_0_minus_1 / kappa -> r_0_minus_1",
-        )
-    },
-    "thm-near-interpolation": {_OTHER_TRIAL: ("_bound_grows: i.t -> i.t",)},
     "prop-fixed-rounds": {
         _OTHER_TRIAL: (
-            "_fixed_rounds: i.t + 1 -> i.t + 2",
-            "_fixed_rounds: i.t -> i.t + 1",
-            "first_r_minus_1: i.r_minus_1[:, :1] -> i.r_minus_1[:,",
-        )
-    },
-    "prop-early-stopping": {_OTHER_TRIAL: ("_one_round: 2 * c -> 3 * c",)},
-    "prop-flow-stopping": {_OTHER_TRIAL: ("_flow: 2 * c -> 3 * c",)},
-    "thm-index-limit": {
-        "log(1 + x) <= x gives the bound above for it too, and below it claims less; the ratio "
-        "itself is pinned by lem-ratio": ("log_ratios: c + d_k -> d_k",)
-    },
-    "prop-multiplier-lower": {_SCALE: ("_multiplier_lower: i.d_min -> i.d_max",)},
-    "prop-smoother": {
-        _SCALE: ("_smoother: i.d_min -> i.d_max",),
-        "then the cost is the squared norm, which falls too, and the quotients are 1": (
-            "_smoother: i.d_min[:, None, None] / i.d[:, None] -> i.d_min[:, None, None]",
+            "_fixed_rounds: right +1, 1",
+            "_fixed_rounds: t + 1, 1",
         ),
     },
-    "thm-no-filter": {_STAND_IN: ("_matching: i.d_max -> i.d_min",)},
+    "thm-index-limit": {
+        "log(1 + x) <= x gives the bound above for it too, and below it claims less; the "
+        "ratio itself is pinned by lem-ratio": ("log_ratios: right of +, 1",),
+    },
+    "prop-early-stopping": {
+        _OTHER_TRIAL: ("_one_round: left +1, 1",),
+    },
+    "prop-flow-stopping": {
+        _OTHER_TRIAL: ("_flow: left +1, 1",),
+    },
+    "thm-no-filter": {
+        _STAND_IN: ("_matching: name exchanged, 1",),
+    },
+    "prop-one-price": {
+        _OTHER_TRIAL: ("_one_price: left of *, 5",),
+    },
+    "thm-rademacher": {
+        _OTHER_ROTATION: ("_norms: left of -, 1",),
+    },
+    "thm-risk-bound": {
+        _OTHER_ROTATION: ("_norms: left of -, 1",),
+    },
+    "prop-length-bounds": {
+        _GUARD: ("_finite_kappa: name exchanged, 1",),
+    },
+    "prop-length-falls-at-most": {
+        _GUARD: ("_finite_kappa: name exchanged, 1",),
+    },
+    "prop-length-falls-slowly": {
+        _GUARD: ("_finite_kappa: name exchanged, 1",),
+    },
+    "thm-rounds-limit": {
+        _GUARD: ("_finite_kappa: name exchanged, 1",),
+    },
+    "thm-bounded-loss": {
+        _GUARD: ("_finite_kappa: name exchanged, 1",),
+    },
+    "prop-quarter": {
+        "a larger mean claims less in the first case, and is a mean of numbers up to "
+        "kappa in the second": ("_quarter: right +1, 1",),
+    },
+    "prop-longest-path": {
+        "the factor is one": ("_longest_path: left of *, 4",),
+        _GUARD: ("_finite_kappa: name exchanged, 1",),
+    },
+    "prop-multiplier-lower": {
+        _SCALE: ("_multiplier_lower: name exchanged, 1",),
+    },
+    "prop-smoother": {
+        "then the cost is the squared norm, which falls too, and the quotients are 1": (
+            "_smoother: left of /, 1",
+        ),
+        _SCALE: ("_smoother: name exchanged, 1",),
+    },
     "thm-crossing": {
         "another measure that rises with the filter; the proof is for all of them": (
-            "_measures: ",
-            "_inverse: ",
+            "_measures: rounds :-1, 1",
+            "_measures: rounds 1:, 1",
+            "_measures: right of *, 1",
+            "_measures: left of *, 2",
+            "_measures: left of **, 1",
+            "_measures: right +1, 1",
+            "_measures: right -1, 1",
+            "_measures: right of *, 3",
+            "_measures: right of *, 4",
+            "_measures: left of **, 2",
+            "_measures: right +1, 2",
+            "_measures: right -1, 2",
+            "_measures: left of **, 3",
+            "_measures: right +1, 3",
+            "_measures: right -1, 3",
         ),
-        _STAND_IN: ("_eigenvalues: i.d_max -> i.d_min",),
     },
-    "prop-steepness": {_STAND_IN: ("_eigenvalues: i.d_max -> i.d_min",)},
-    "prop-duality": {_STAND_IN: ("_eigenvalues: i.d_max -> i.d_min",)},
-    "prop-lagrangian": {"another multiplier c; the claim is for all of them": ("_meeting: ",)},
-    "prop-equal-norm": {_OTHER_LABELS: ("_equal_norm: i.energy[",)},
-    "prop-equal-residual": {_OTHER_LABELS: ("_equal_residual: i.energy[",)},
-    "prop-risk": {_OTHER_SIGNAL: ("_energy: ",), _OTHER_NOISE: ("_noise: ",)},
-    "prop-oracle": {_OTHER_NOISE: ("_noise: ",)},
-    "thm-one-more-round": {_OTHER_SIGNAL: ("_energy: ",), _OTHER_NOISE: ("_noise: ",)},
+    "prop-equal-norm": {
+        _OTHER_LABELS: (
+            "_equal_norm: rounds :-1, 1",
+            "_equal_norm: rounds 1:, 1",
+        ),
+    },
+    "prop-equal-residual": {
+        _OTHER_LABELS: (
+            "_equal_residual: rounds :-1, 1",
+            "_equal_residual: rounds 1:, 1",
+        ),
+    },
     "thm-one-round-suffices": {
-        "another signal with theta^2/d non-increasing": ("_rough_signal: ", "_energy: "),
-        _OTHER_NOISE: ("_suffices: np.sum(c, axis=-1, keepdims=True) * _total(i) -> ",),
+        _OTHER_NOISE: (
+            "_suffices: left of *, 1",
+            "_suffices: right of *, 1",
+        ),
+        "another signal with theta^2/d non-increasing": (
+            "_rough_signal: left of *, 1",
+            "_rough_signal: right of *, 1",
+        ),
     },
     "thm-second-round-helps": {
-        "another signal with theta^2/d non-decreasing": ("_second_helps: _total(i) *", "_energy: "),
-        _OTHER_NOISE: ("_second_helps: _multipliers(i) * _total(i) -> ",),
+        _OTHER_NOISE: (
+            "_second_helps: left of *, 1",
+            "_second_helps: right of *, 1",
+        ),
         "another positive weight; the inequality holds at every eigenvalue": (
-            "_second_helps: ratio * d",
-            "_second_helps: (theta2 + sigma2) * ",
-            "_second_helps: theta2 + sigma2",
-            "_second_helps: c / (c + d)",
-            "_second_helps: c + d",
-            "_second_helps: weight * side",
+            "_second_helps: left of *, 2",
+            "_second_helps: right of *, 2",
+            "_second_helps: left of *, 4",
+            "_second_helps: right of *, 4",
+            "_second_helps: left of +, 5",
+            "_second_helps: right of +, 5",
+            "_second_helps: left of /, 3",
+            "_second_helps: right of *, 9",
+            "_second_helps: left of +, 6",
+            "_second_helps: right of +, 6",
+        ),
+        "another signal with theta^2/d non-decreasing": (
+            "_second_helps: left of *, 3",
+            "_second_helps: right of *, 3",
         ),
     },
     "prop-single-floor": {
-        _OTHER_SIGNAL: ("_energy: ",),
-        _OTHER_NOISE: ("_noise: ",),
-        "the least risk is a summand on both sides": ("_least: ",),
-        "another filter that does not rise with c; the claim is for all of them": ("tikhonov: ",),
+        "the least risk is a summand on both sides": (
+            "_least: left of /, 1",
+            "_least: left of *, 1",
+            "_least: right of *, 1",
+            "_least: right of +, 1",
+        ),
     },
-    "prop-round-balance": {_OTHER_TRUTH: ("_truths: ",)},
-    "prop-round-projects": {_OTHER_TRUTH: ("_truths: ",)},
-    "thm-rougher": {_OTHER_TRUTH: ("_truths: ",)},
-    "cor-rougher-rounds": {_OTHER_TRUTH: ("_truths: ",)},
-    "thm-optimal-mixing": {_OTHER_NOISE: ("_signal_and_noise: ",)},
-    "thm-mixing-reaches": {
-        "other targets; the claim is for all of them": ("_reaches: ",),
-        _OTHER_NOISE: ("_signal_and_noise: ",),
-    },
-    "prop-best-share": {
-        "another target; the claim is for all of them": ("_best_share: 2 *",),
-        _OTHER_LABELS: ("_best_share: i.path.z",),
-    },
-    "thm-renewed-plan": {
-        "another start of at least 2 sqrt(T); the claim is for all of them": (
-            "_renewed_plan: 2 * np.sqrt(",
-        )
-    },
-    "prop-fresh-stationary": {
-        _OTHER_NOISE: ("_stationary: np.sum(",),
-        _OTHER_SIGNAL: ("_stationary: i.energy[",),
-    },
-    "thm-fresh-half": {
-        _OTHER_NOISE: ("_above_half: np.sum(",),
-        _OTHER_SIGNAL: ("_above_half: i.energy[",),
-    },
-    "prop-golden": {_EQUALITY: ("_golden: slack(",)},
-    "prop-descent-in-disguise": {
-        "another step size; the claim is for all of them": ("_descent: i.d[:, None] / i.d_max",),
-        "the same number without its shape": ("_descent: 1 + 0 * d * labels -> 1",),
-    },
-    "prop-posterior-passed": {_OTHER_NOISE: ("_posterior: c * round_ -> c",)},
-    "prop-outputs-rotation": {
-        _OTHER_ROTATION: (
-            "_reflected: z.shape[-1] * z - 2 * np.sum(z, axis=-1, keepdims=True) -> z.shape",
-        )
-    },
-    "prop-one-price": {_OTHER_TRIAL: ("_one_price: c * np.resize(factors, q) -> ",)},
-    "thm-rademacher": {
-        _OTHER_ROTATION: (_REFLECTION + " -> k * combinations",),
-        "then the mean is sqrt(tr G) times that of |1 - 2 s/k| over the sums s of these signs, "
-        "which is between 3/4 and 1 for all k <= 6": ("_norms: k * combinations -> k",),
-    },
-    "thm-risk-bound": {
-        _EQUALITY: ("_symmetrised: slack(",),
-        _OTHER_ROTATION: (_REFLECTION + " -> k * combinations",),
-    },
-    "prop-length-bounds": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
-    "prop-length-falls-at-most": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
-    "prop-length-falls-slowly": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
-    "thm-rounds-limit": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
-    "prop-loss-of-a-round": {
-        _GUARD: ("_finite_kappa: i.d_min -> i.d_max", "_loss_of_a_round: i.d_max -> i.d_min")
-    },
-    "thm-bounded-loss": {_GUARD: ("_finite_kappa: i.d_min -> i.d_max",)},
 }
 
 OPEN: dict[str, dict[str, tuple[str, ...]]] = {
-    "prop-length-bounds": {
-        "K is not sharp in its constants; only its growth with kappa is": ("path_length_factor: ",)
+    "cor-step-dominates": {
+        "nothing in the budget contradicts it; u_t itself is pinned in "
+        "tests/formulas/test_bounds.py": (
+            "_iterated: right +1, 1",
+            "_iterated: right -1, 1",
+            "_iterated: t + 1, 1",
+            "_iterated: t - 1, 1",
+            "_iterated: right of *, 2",
+        ),
     },
-    "prop-length-falls-slowly": {_NOT_SHARP: ("_falls_slowly: ",)},
-    "thm-rounds-limit": {_NOT_SHARP: ("_rounds_lower: ",)},
-    "prop-loss-of-a-round": {_NOT_SHARP: ("_loss_of_a_round: ",)},
-    "thm-bounded-loss": {_NOT_SHARP: ("_bounded_loss: ", "path_length_factor: ")},
+    "thm-risk-bound": {
+        "claims more, and nothing in the budget contradicts it: the bound of the change "
+        "is not attained": (
+            "_symmetrised: sides exchanged, 3",
+            "_symmetrised: sides exchanged, 4",
+            "_symmetrised: sides exchanged, 5",
+            "_symmetrised: sides exchanged, 6",
+            "_symmetrised: right of *, 9",
+            "_symmetrised: left -1, 3",
+        ),
+    },
+    "prop-length-bounds": {
+        "K is not sharp in its constants; only its growth with kappa is": (
+            "path_length_factor: right +1, 3",
+            "path_length_factor: left -1, 3",
+        ),
+    },
+    "prop-length-falls-at-most": {
+        "K is not sharp in its constants; only its growth with kappa is": (
+            "path_length_factor: right +1, 3",
+            "path_length_factor: left -1, 3",
+        ),
+    },
+    "prop-length-falls-slowly": {
+        _NOT_SHARP: (
+            "_falls_slowly: name exchanged, 2",
+            "_falls_slowly: name exchanged, 3",
+            "_falls_slowly: left +1, 3",
+        ),
+    },
+    "thm-rounds-limit": {
+        _NOT_SHARP: (
+            "_rounds_lower: left of +, 1",
+            "_rounds_lower: left of *, 1",
+            "_rounds_lower: right of *, 4",
+            "_rounds_lower: left of *, 6",
+            "_rounds_lower: right of *, 6",
+            "_rounds_lower: right of *, 7",
+            "_rounds_lower: left of +, 4",
+            "_rounds_lower: right of +, 5",
+            "_rounds_lower: left +1, 3",
+            "_rounds_lower: left -1, 3",
+        ),
+        "K is not sharp in its constants; only its growth with kappa is": (
+            "path_length_factor: right +1, 3",
+            "path_length_factor: left -1, 3",
+        ),
+    },
+    "thm-bounded-loss": {
+        _NOT_SHARP: (
+            "_bounded_loss: right of *, 2",
+            "_bounded_loss: left -1, 1",
+            "_bounded_loss: right of *, 3",
+            "_bounded_loss: left of **, 1",
+            "_bounded_loss: right +1, 1",
+            "_bounded_loss: right -1, 1",
+        ),
+        "K is not sharp in its constants; only its growth with kappa is": (
+            "path_length_factor: right +1, 3",
+            "path_length_factor: left -1, 3",
+        ),
+    },
+    "thm-lost-rounds": {
+        "the bounds of S are nearer to each other than the tolerance is wide": (
+            "_lost_rounds: name exchanged, 1",
+            "_lost_rounds: left of +, 2",
+            "_lost_rounds: name exchanged, 4",
+        ),
+    },
+    "prop-quarter": {
+        "claims more, and nothing in the budget contradicts it: the quarter is approached"
+        " by special labels": (
+            "_quarter: left of **, 1",
+            "_quarter: right -1, 1",
+        ),
+    },
+    "prop-longest-path": {
+        "claims more, and nothing in the budget contradicts it: long paths exceed the lower side": (
+            "_longest_path: left of *, 1",
+            "_longest_path: left of -, 1",
+            "_longest_path: left of -, 2",
+            "_longest_path: right -1, 2",
+        ),
+    },
 }
 
 
-def explain(statement: str, mutant: str) -> Explanation | None:
+def explain(statement: str, key: str) -> Explanation | None:
     """Return the declared explanation of a survivor, or None.
 
     Parameters
     ----------
     statement : str
         Id of the statement.
-    mutant : str
-        Name of the mutant.
+    key : str
+        Key of the mutant.
 
     Returns
     -------
     Explanation or None
     """
     for table, true in ((TRUE, True), (OPEN, False)):
-        for words, beginnings in table.get(statement, {}).items():
-            if mutant.startswith(beginnings):
+        for words, keys in table.get(statement, {}).items():
+            if key in keys:
                 return Explanation(words, true)
     return None

@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import Any
 
 from sdtheory.evidence import sampled
-from sdtheory.evidence.boxes import DEFAULT_BOXES, FAR_RANGES, BoxProof, prove_on_box
-from sdtheory.evidence.certified import Verdict
+from sdtheory.evidence.certified import rejudge
 from sdtheory.evidence.controls import control
-from sdtheory.evidence.families import ROUNDS, SIZES, Chunk, chunks
+from sdtheory.evidence.corrupted import assumed, idle
+from sdtheory.evidence.families import REACHES, SIZES, Chunk, chunks
 from sdtheory.evidence.mutants import BUDGET as MUTANT_BUDGET
 from sdtheory.evidence.mutants import INSTANCES as MUTANT_INSTANCES
 from sdtheory.evidence.mutants import judge_mutants
@@ -19,7 +19,7 @@ from sdtheory.evidence.points import certify_points, certify_refutation, points
 from sdtheory.evidence.report import Evidence
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.searched import search
-from sdtheory.statements import STATEMENTS, Kind, Statement
+from sdtheory.statements import STATEMENTS, Statement
 from sdtheory.validation import InvalidInputError
 
 #: Instances of the sample in which controls look for a failure, at most.
@@ -60,13 +60,11 @@ class Effort:
         return {
             "seed": self.seed,
             "instances": self.instances,
-            "rounds": ROUNDS,
-            "largest n": max(SIZES),
+            "rounds at most": max(reach.rounds for reach in REACHES),
+            "largest n": max(*SIZES, *(reach.n for reach in REACHES)),
             "controls": f"{min(self.instances, CONTROL_INSTANCES)} instances, then a search",
             "search": f"{self.seconds:g} seconds" if timed else f"{self.budget} instances",
-            "certify": f"{sum(1 for _ in points())} points, {DEFAULT_BOXES} boxes"
-            if self.certify
-            else "no",
+            "certify": f"{sum(1 for _ in points())} points" if self.certify else "no",
             "mutants": f"{MUTANT_INSTANCES} instances, then a search of {MUTANT_BUDGET}"
             if self.mutants
             else "no",
@@ -103,6 +101,14 @@ def sample(references: Sequence[Reference], chunk: Chunk) -> list[Tally]:
 def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
     """Collect the evidence of one statement, given what its sample says."""
     statement = _resolve(reference)
+    try:
+        return _examined(statement, tally, effort)
+    except Exception as error:
+        # a statement is other people's code: one that raises must not take the rest along
+        return Evidence(sampled=replace(tally, error=f"{type(error).__name__}: {error}"))
+
+
+def _examined(statement: Statement, tally: Tally, effort: Effort) -> Evidence:
     if statement.counterexample is not None:
         certificate = certify_refutation(statement, statement.counterexample)
         return Evidence(sampled=tally, refuted=certificate)
@@ -112,6 +118,9 @@ def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
     trials = list(chunks(seed, min(effort.instances, CONTROL_INSTANCES)))
     evidence = Evidence(
         sampled=tally,
+        doubts=tuple(rejudge(statement, witness.instance()) for _, witness in tally.doubtful),
+        idle=idle(statement),
+        assumed=assumed(statement),
         controls=tuple(
             control(statement, h.id, trials, seed=seed, budget=effort.budget)
             for h in statement.hypotheses
@@ -125,26 +134,11 @@ def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
         ),
     )
     if effort.certify:
-        evidence = _certified(statement, evidence)
+        # SymPy takes seconds to import, and only this needs it
+        proved = import_module("sdtheory.evidence.proved")
+        evidence = replace(
+            evidence,
+            certified=certify_points(statement),
+            proved=proved.prove(statement.id) if statement.id in proved.PROOFS else None,
+        )
     return replace(evidence, mutation=judge_mutants(statement)) if effort.mutants else evidence
-
-
-def _certified(statement: Statement, evidence: Evidence) -> Evidence:
-    """Add evidence that is not floating point."""
-    # SymPy takes seconds to import, and only this needs it
-    proved = import_module("sdtheory.evidence.proved")
-    identity = statement.kind is Kind.IDENTITY
-    return replace(
-        evidence,
-        certified=certify_points(statement),
-        boxed=None if identity else _boxed(statement),
-        unboxed="balls around 0 do not prove an equality over a box" if identity else "",
-        proved=proved.prove(statement.id) if statement.id in proved.PROOFS else None,
-    )
-
-
-def _boxed(statement: Statement) -> BoxProof:
-    proof = prove_on_box(statement)
-    if proof.verdict is Verdict.NOT_APPLICABLE:
-        proof = prove_on_box(statement, FAR_RANGES)
-    return proof

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from sdtheory.formulas import bounds, equivalent_kernel, filters, risk
+from sdtheory.formulas import bounds, equivalent_kernel, filters, mixing, risk
 from sdtheory.validation import InvalidInputError, as_real_array, as_rounds
 
 _Formula = TypeVar("_Formula", bound=Callable[..., Any])
@@ -45,6 +45,11 @@ _ASCENDING = _Domain(
     "positive numbers, at least two and ascending on the last axis",
     lambda v: (v > 0) & (np.diff(v, axis=-1, prepend=v[..., :1]) >= 0) & (v.shape[-1] > 1),
 )
+_REAL = _Domain("finite numbers", np.isfinite)
+_UNIT = _Domain("numbers from 0 to 1", lambda v: (v >= 0) & (v <= 1))
+_SHARE = _Domain("numbers in (0, 1]", lambda v: (v > 0) & (v <= 1))
+_BELOW_ONE = _Domain("numbers in [0, 1)", lambda v: (v >= 0) & (v < 1))
+_INSIDE = _Domain("numbers in (0, 1)", lambda v: (v > 0) & (v < 1))
 #: Domain of each argument, by its name in every formula, if it is not the positive numbers.
 _DOMAINS = {
     # infinite where G is singular: the bounds say what they are then
@@ -130,4 +135,13 @@ match = filters.match
 fixed_design_risk = _door(risk.fixed_design_risk)
 wiener = _door(risk.wiener, sigma2=_POSITIVE)
 ridge_between = _door(risk.ridge_between, d=_POSITIVE, sigma2=_POSITIVE)
+roughness = _door(mixing.roughness, z=_REAL)
+kept_labels = _door(mixing.kept_labels, a=_SHARE)
+mixing_parts = _door(mixing.mixing_parts)
+gcv_mixing = _door(mixing.gcv_mixing, z=_REAL, s=_BELOW_ONE)
+fresh_labels_risk = _door(mixing.fresh_labels_risk, share=_UNIT)
+best_fresh_own = _door(mixing.best_fresh_own, s=_UNIT)
+bootstrapped = _door(mixing.bootstrapped, discount=_BELOW_ONE)
+interpolating_shares = _door(mixing.interpolating_shares, s=_INSIDE, target=_REAL)
+mixed_chain = _door(mixing.mixed_chain, s=_UNIT, shares=_REAL)
 equivalent_eigenvalues = _door(equivalent_kernel.equivalent_eigenvalues)

@@ -30,6 +30,8 @@ _AGREEMENT = 1e-13
 #: The bend is integrated from this share of d_min until shares of the squared
 #: speed fall below exp(-2 _STRAIGHT).
 _EARLIEST, _STRAIGHT = 1e-9, 20.0
+#: Steps of the grid on which the bend is bounded, and its end, in units of the largest eigenvalue.
+_TIMES, _LATEST = 120, 50
 #: Nodes times eigenvalues that are evaluated at once.
 _BLOCK = 1 << 20
 
@@ -182,3 +184,40 @@ def lost_rounds(d: Any, energy: Any) -> float:
         atol=[0.0, 1e-12],
     )
     return float(solved.y[1, -1])
+
+
+def lost_rounds_between(d: Any, energy: Any) -> tuple[Any, Any]:
+    """Return a lower and an upper bound of `lost_rounds`, for floats and for balls.
+
+    On a grid of times m falls and F rises; between two times F is at least, or
+    at most, the solution for a constant m, which is known.
+
+    Parameters
+    ----------
+    d : array_like of shape (..., n)
+        Eigenvalues of G, ascending and positive.
+    energy : array_like of shape (..., n)
+        Energy of the labels in each eigendirection, not zero in the last.
+
+    Returns
+    -------
+    low, high : ndarray of shape (...)
+        A few per cent apart.
+    """
+    # the unit of time is the largest eigenvalue
+    rates, kappa = d[..., -1:] / d, d[..., -1] / d[..., 0]
+    weight = energy * rates**2
+    low = high = F_low = F_high = before = 0 * kappa
+    mean_before = np.sum(weight * rates, axis=-1) / np.sum(weight, axis=-1)
+    for k in range(_TIMES + 1):
+        time = np.exp(np.log(100 * kappa) * (k / _TIMES - 1)) * _LATEST
+        decayed = weight * np.exp(-2 * time[..., None] * (rates - 1))
+        mean = np.sum(decayed * rates, axis=-1) / np.sum(decayed, axis=-1)
+        step, fall = time - before, (mean_before - mean) / 4
+        low = low + F_low * fall
+        F_low = F_low - np.expm1(-mean_before * step) * (1 / mean_before - F_low)
+        F_high = F_high - np.expm1(-mean * step) * (1 / mean - F_high)
+        high = high + F_high * fall
+        before, mean_before = time, mean
+    # after the last time F is below 1/m, and m falls to 1
+    return low, high + (mean_before - 1) / 4

@@ -85,6 +85,19 @@ def ridge_between(d: Values, c: Values, theta2: Values, sigma2: Values) -> Value
     ndarray of shape (...)
     """
     log_F = -np.sum(np.log1p(np.asarray(c)[..., :, None] / d[..., None, :]), axis=-2)
+    return ridge_between_log(d, log_F, theta2, sigma2)
+
+
+def ridge_between_log(d: Values, log_F: Values, theta2: Values, sigma2: Values) -> Values:
+    """Return what `ridge_between` does, from the logarithm of the filter F of several rounds.
+
+    Parameters
+    ----------
+    d, theta2, sigma2
+        See `ridge_between`.
+    log_F : array_like of shape (..., n)
+        Logarithm of the filter.
+    """
     one_over_m, one_over_mu = 1 / (d * np.expm1(-log_F)), theta2 / (d * sigma2)
     # maximum and minimum by absolute values, which balls need not decide
     larger = (one_over_m + one_over_mu + np.abs(one_over_m - one_over_mu)) / 2

@@ -1,13 +1,15 @@
-"""Steps towards the root of a secular equation, shared by all solvers.
+"""The root of a secular equation, for all solvers.
 
 Halley's method on 1/||w|| in mu = 1/c, and the geometric middle where a step
-leaves the bracket that the sign of ||w||^2 - rho^2 maintains.
+leaves the bracket, which the sign of ||w||^2 - rho^2 alone maintains.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sdtheory.validation import Array
 
@@ -19,6 +21,60 @@ FARTHEST = 32.0
 
 class NoRootError(ArithmeticError):
     """The iteration did not settle; the secular equation is lost in rounding."""
+
+
+def bracketed(
+    evaluate: Callable[[Array, NDArray[np.intp]], Sequence[ArrayLike]],
+    mu: Array,
+    *,
+    near: float,
+    most: int,
+) -> tuple[Array, Array, int]:
+    """Iterate until a step is small against mu, or the bracket is.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Maps values of mu, and which of the equations they belong to, to the
+        arguments of `halley_step`.
+    mu : ndarray of shape (equations,)
+        Where to start.
+    near : float
+        Largest relative step, or width of a bracket, at which an equation ends.
+    most : int
+        Evaluations to make at most.
+
+    Returns
+    -------
+    mu : ndarray of shape (equations,)
+        Where each equation was evaluated last.
+    step : ndarray of shape (equations,)
+        Relative step from there; larger than `near`, or NaN, where only the
+        bracket is small or the evaluations were spent.
+    evaluations : int
+        Of the slowest equation.
+    """
+    mu, step = mu.copy(), np.full_like(mu, np.nan)
+    low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
+    active, evaluations = np.arange(len(mu)), 0
+    while len(active):
+        evaluations += 1
+        at = mu[active]
+        e, *sums = evaluate(at, active)
+        e = np.asarray(e, dtype=float)
+        lo = low[active] = np.where(e > 0, at, low[active])
+        hi = high[active] = np.where(e < 0, at, high[active])
+        change = step[active] = halley_step(e, *sums)
+        following = at + at * change
+        outside = ~((following > lo) & (following < hi))
+        following[outside] = middle(lo[outside], hi[outside])
+        done = (np.abs(change) <= near) | (hi - lo <= near * at)
+        if evaluations == most:
+            break
+        active = active[~done]
+        following = following[~done]
+        mu[active] = np.where(np.isfinite(following), following, mu[active])
+    return mu, step, evaluations
 
 
 def halley_step(e: ArrayLike, s: ArrayLike, s1: ArrayLike, s2: ArrayLike) -> Array:

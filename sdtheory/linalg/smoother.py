@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from sdtheory.linalg import sweeps
 from sdtheory.linalg.double_double import Doubled, each, high, two_sum, zeros
-from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, halley_step, middle
+from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed
 from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
@@ -462,36 +462,35 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
             return float((excess - lost) / slack)
         return float(spline.inner(fit.residual, fit.residual) / slack - 1)
 
-    low, high = 0.0, math.inf
-    ulp = float(np.finfo(float).eps)
-    for evaluations in range(1, MAX_EVALUATIONS + 1):
-        c = 1 / mu
-        resolvent = spline.resolvent(c, precise=precise)
+    def evaluate(at: Array, _: Any) -> tuple[float, float, float, float]:
+        nonlocal last
+        resolvent = spline.resolvent(1 / float(at[0]), precise=precise)
         fit = resolvent.sweep(y)
         shrunk = resolvent.sweep(fit.residual)
         relative = mismatch(fit)
         steepness = float(spline.inner(fit.residual, shrunk.values) / slack)
         curving = float(spline.inner(shrunk.values, shrunk.values) / slack)
         if not (steepness > 0 and math.isfinite(relative)):
-            break
-        low, high = (max(low, mu), high) if relative > 0 else (low, min(high, mu))
-        step = float(halley_step(relative, 1 + relative, steepness, curving))
-        if abs(step) <= near:
-            # d fit / d log mu = shrunk: to first order, which leaves step^2
-            moved = Fit(
-                fit.values + step * shrunk.values,
-                fit.residual - step * shrunk.values,
-                fit.curvature + step * shrunk.curvature,
-            )
-            rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
-            error = rounding + 4 * ulp + step * step
-            found = c / (1 + step)
-            return Root(found, moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
-        following = mu * (1 + step)
-        if not low < following < high:
-            following = float(middle(low, high))
-        mu = following
-    raise NoRootError
+            raise NoRootError
+        last = resolvent, fit, shrunk, steepness
+        return relative, 1 + relative, steepness, curving
+
+    last: Any = None
+    found, steps, evaluations = bracketed(evaluate, np.array([mu]), near=near, most=MAX_EVALUATIONS)
+    c, step = 1 / float(found[0]), float(steps[0])
+    if not abs(step) <= near:
+        raise NoRootError
+    resolvent, fit, shrunk, steepness = last
+    # d fit / d log mu = shrunk: to first order, which leaves step^2
+    moved = Fit(
+        fit.values + step * shrunk.values,
+        fit.residual - step * shrunk.values,
+        fit.curvature + step * shrunk.curvature,
+    )
+    ulp = float(np.finfo(float).eps)
+    rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
+    error = rounding + 4 * ulp + step * step
+    return Root(c / (1 + step), moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
 
 
 def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:

@@ -6,6 +6,7 @@ Arrays hold floats or, for twice the precision, are `sdtheory.linalg.double_doub
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ def backward(
     given: tuple[Any, Any],
     ends: tuple[Any, Any],
     factors: Factors,
-    results: tuple[Any, Any, Any],
+    results: Sequence[Any],
 ) -> None:
     """Smooth from right to left.
 
@@ -104,7 +105,7 @@ def backward(
     ends : tuple of ndarray of shape (m, q, P)
         First state and last costate of each stretch; the costate is overwritten.
     factors : Factors
-    results : tuple of ndarray of shape (L, q, P)
+    results : sequence of ndarray of shape (L, q, P)
         Values, residual and curvature, overwritten; no curvature for m = 1.
     """
     (labels, predicted), (state, costate), (values, residual, curvature) = given, ends, results

@@ -141,7 +141,7 @@ class Chain:
 
     @property
     def c_interval(self) -> Array:
-        """Where c lies, shape (T, 2): c (1 -+ c_error)."""
+        """The interval c (1 -+ c_error), shape (T, 2); c lies there as far as `c_error` holds."""
         return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
 
     @property

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sdtheory.linalg import double_double as dd
+from sdtheory.linalg.double_double import Doubled
 from sdtheory.multiplier import SMALLEST
 from sdtheory.recursion import Trajectory, run
 from sdtheory.solvers.chain import PROBES, ULP, Chain, Outcome, Start, ending, root_mean_square
@@ -159,7 +160,7 @@ def _measured(
     scale = int(np.frexp(np.sqrt(n) * np.sqrt(path.epsilon))[1])
     matrix, d, c = (np.ldexp(a, -shift) for a in (matrix, d, path.c))
     y = np.ldexp(rows, -scale).reshape(len(rows), n, -1)
-    rho2 = dd.two_prod(np.array(float(n)), np.array(np.ldexp(path.epsilon, -2 * scale)))
+    rho2 = Doubled(*dd.two_prod(np.array(float(n)), np.ldexp(path.epsilon, -2 * scale)))
     sizes = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))[:, None]
     unit = _ENTRIES * ulp
     rng = np.random.default_rng(0)
@@ -177,12 +178,12 @@ def _measured(
             gradient = w * lost / steepness
             a = spectrum.V.T @ (w / at)
             exact = dd.two_prod(np.array(at), a)
-            energy = dd.total(dd.multiply(*(dd.DoubleDouble(*(x.ravel() for x in exact)),) * 2))
-            short = dd.add(rho2, dd.negative(energy))
+            energy = (Doubled(*exact) * Doubled(*exact)).total()
+            short = float(rho2 - energy)
             left = dd.add(dd.DoubleDouble(y[t], np.zeros_like(a)), dd.negative(exact))
             residual = dd.add(left, dd.negative(_product(matrix, a)))
             change = spectrum.V @ (residual.high + moved)
-            here = float(short.high) / 2 / steepness - float(np.sum(gradient * change))
+            here = short / 2 / steepness - float(np.sum(gradient * change))
             # the same for the rounding of G: of this round, and of those before
             ways = [np.linalg.norm(sizes * (spectrum.V.T @ x)) for x in (gradient, w)]
             direct = unit / at * g.T[:, :, None] * (h.T @ w)[:, None]

@@ -1,8 +1,7 @@
 r"""Products with G = k(x, x) / n that need neither G nor its tiles for long.
 
-`of` chooses: sums for two Green's functions on a line, O(n); compiled tiles
-(`sdtheory.solvers.compiled_products`, where Numba is installed) for the Gaussian and
-Matern kernels of scikit-learn; tiles in NumPy for all others.
+`of` chooses: sums for two Green's functions on a line, O(n); tiles for all
+other kernels.
 
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
@@ -16,11 +15,8 @@ same conditions, where b is linear between points.
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -36,15 +32,12 @@ from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_eps
 
 #: Rows and columns of a tile: its temporaries stay in the cache.
 _TILE = 256
-#: Parts that tiles are dealt to, for threads and workers; as many as sums of n numbers are held.
+#: Parts that tiles are dealt to, for workers.
 N_PARTS = 16
-#: Points from which compiled tiles repay the time that it takes to load them.
-_COMPILED = 2000
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
 _UNIFORM = {1: 1 / 12, 2: 1 / 120}
-_SKLEARN = "sklearn.gaussian_process.kernels"
 
 
 class Product(Protocol):
@@ -72,57 +65,32 @@ def of(kernel: Callable[[Any, Any], Any], x: Array, scheduler: str | None = None
         size = float(np.mean(sums(np.ones((len(x), 1)))))
         if size >= _LEAST[sums.order]:
             return sums
-    tiles: Parts = Tiles(x, kernel)
-    form = radial(kernel)
-    if form and len(x) >= _COMPILED and importlib.util.find_spec("numba") is not None:
-        compiled = importlib.import_module("sdtheory.solvers.compiled_products")
-        tiles = compiled.Fused(x / form.length_scale, form.kind, form.variance)
-    return tiles if scheduler is None else Shared(tiles, scheduler)
+    return Tiles(x, kernel, scheduler)
 
 
 @dataclass(frozen=True)
-class Parts(ABC):
-    """A product whose tiles are dealt to parts, which are added in order.
+class Tiles:
+    """Tiles of the matrix, evaluated, used twice and dropped.
+
+    They are dealt to parts, which are added in order: the bits do not depend on
+    who computes a part.
 
     Attributes
     ----------
     x : ndarray of shape (n, p)
-        Inputs.
+    kernel : callable
+    scheduler : str, optional
     """
 
     x: Array
-
-    @abstractmethod
-    def part(self, V: Array, k: int) -> Array:
-        """Return what part k of `N_PARTS` adds to n G V, shape (n, p)."""
-
-    def __call__(self, V: Array) -> Array:
-        """Multiply, one part after another."""
-        return self.added(self.part(V, k) for k in range(N_PARTS))
-
-    def added(self, parts: Iterable[Array]) -> Array:
-        """Return the product from its parts in order."""
-        return functools.reduce(np.add, parts) / len(self.x)
-
-
-@dataclass(frozen=True)
-class Shared:
-    """A product whose parts are computed by the workers of a Dask scheduler, with the same bits."""
-
-    tiles: Parts
-    scheduler: str
-
-    def __call__(self, V: Array) -> Array:
-        """Multiply, with the parts as tasks of the scheduler."""
-        tasks = [functools.partial(self.tiles.part, V, k) for k in range(N_PARTS)]
-        return self.tiles.added(scheduling.run(tasks, scheduler=self.scheduler))
-
-
-@dataclass(frozen=True)
-class Tiles(Parts):
-    """Tiles of the matrix, evaluated, used twice and dropped."""
-
     kernel: Callable[[Any, Any], Any]
+    scheduler: str | None = None
+
+    def __call__(self, V: Array) -> Array:
+        """Multiply, part by part."""
+        parts = [functools.partial(self.part, V, k) for k in range(N_PARTS)]
+        added = functools.reduce(np.add, scheduling.run(parts, scheduler=self.scheduler))
+        return added / len(self.x)
 
     def part(self, V: Array, k: int) -> Array:
         """Return what every `N_PARTS`-th row of tiles adds, from row k on."""
@@ -210,51 +178,12 @@ def _prefix_sums(a: Array) -> Array:
     return blocks.reshape(-1, *rest)[:n]
 
 
-@dataclass(frozen=True)
-class Radial:
-    """variance * profile(|x - x'| / length_scale).
-
-    Attributes
-    ----------
-    kind : {"RBF", "Matern1/2", "Matern3/2", "Matern5/2"}
-    variance : float
-    length_scale : float or ndarray of shape (p,)
-    """
-
-    kind: str
-    variance: float
-    length_scale: Any
-
-
-def radial(kernel: Any) -> Radial | None:
-    """Return the form of a kernel of scikit-learn, possibly times a constant; or None."""
-    name = _name(kernel)
-    if name == "Product":
-        for constant, other in ((kernel.k1, kernel.k2), (kernel.k2, kernel.k1)):
-            form = radial(other)
-            if _name(constant) == "ConstantKernel" and form is not None:
-                variance = form.variance * float(constant.constant_value)
-                return Radial(form.kind, variance, form.length_scale)
-    if name == "RBF" or (name == "Matern" and kernel.nu == math.inf):
-        return Radial("RBF", 1.0, kernel.length_scale)
-    if name == "Matern" and kernel.nu in {0.5, 1.5, 2.5}:
-        return Radial(f"Matern{int(2 * kernel.nu)}/2", 1.0, kernel.length_scale)
-    return None
-
-
-def _name(kernel: Any) -> str:
-    """Return the class of a kernel of scikit-learn, which is not imported for that."""
-    return type(kernel).__name__ if type(kernel).__module__ == _SKLEARN else ""
-
-
 class KernelOperator(LinearOperator):
     """G = k(x, x) / n as a product only, in O(n) memory.
 
     A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
     equation it integrates, and n^2 / 2 kernel evaluations for all others:
-    tiles are evaluated, used twice and dropped, in compiled loops on all cores
-    for the kernels ``RBF`` and ``Matern`` of scikit-learn, and constants times
-    these, where Numba is installed and points are many.
+    tiles are evaluated, used twice and dropped.
 
     Parameters
     ----------

@@ -22,7 +22,14 @@ from sdtheory.statements import (
     when_a_round_helps,
 )
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.statement import Counterexample, Hypothesis, Kind, Statement, slack
+from sdtheory.statements.statement import (
+    Case,
+    Counterexample,
+    Hypothesis,
+    Kind,
+    Statement,
+    scaled_margin,
+)
 
 #: All statements by id, in the order of the book.
 STATEMENTS: dict[str, Statement] = {}
@@ -54,10 +61,11 @@ for _module in (
 
 __all__ = [
     "STATEMENTS",
+    "Case",
     "Counterexample",
     "Hypothesis",
     "Instance",
     "Kind",
     "Statement",
-    "slack",
+    "scaled_margin",
 ]

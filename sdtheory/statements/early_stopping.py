@@ -16,7 +16,7 @@ from sdtheory.statements.statement import (
     Hypothesis,
     Statement,
     Values,
-    slack,
+    scaled_margin,
 )
 
 EARLY_STOPPING = "Mobahi et al. (2020), on early stopping; as restated here"
@@ -24,13 +24,15 @@ EARLY_STOPPING = "Mobahi et al. (2020), on early stopping; as restated here"
 positive_pair = Hypothesis(
     id="positive-pair",
     words=r"$d_j > 0$",
-    needed_for=r"in the kernel of $G$ every filter is zero, and all agree",
-    holds=lambda i: np.concatenate([i.d[:, None, :-1] > 0, i.d[:, None] > 0], axis=-1),
+    plain="d_j > 0",
+    needed_for=r"in the null space of $G$ every filter is zero, and all agree",
+    holds=lambda i: {"falls": i.d[:, None, :-1] > 0, "below the sum": i.d[:, None] > 0},
 )
 
 near_collapse = Hypothesis(
     id="near-collapse",
     words=r"$t \ge 2$ and $(r_0 - 1)(r_{t-1} - 1) < d_{\min}^2/(d_j d_k)$",
+    plain="t >= 2 and (r_0 - 1)(r_(t-1) - 1) < d_min^2/(d_j d_k)",
     needed_for="one round stays below the cap, and so do rounds with small multipliers",
     holds=lambda i: (
         (i.t[:, None] >= 1)
@@ -51,20 +53,24 @@ def _strength(i: Instance) -> Values:
 
 def _grows(weaker: Values, stronger: Values) -> Values:
     """Return the margin of phi[k]/phi[j] being larger for the stronger filter."""
-    return slack(weaker[..., 1:] * stronger[..., :-1], stronger[..., 1:] * weaker[..., :-1])
+    return scaled_margin(weaker[..., 1:] * stronger[..., :-1], stronger[..., 1:] * weaker[..., :-1])
 
 
 def _capped(d: Values, phi: Values) -> Values:
     d_j, d_k = neighbours(d)
-    return slack(phi[..., 1:] * d_j, phi[..., :-1] * d_k)
+    return scaled_margin(phi[..., 1:] * d_j, phi[..., :-1] * d_k)
 
 
 def _one_round(i: Instance) -> Values:
     c, d = _strength(i), i.d[:, None]
     residual = np.sum(i.energy[:, :-1] * (2 * c / (2 * c + d)) ** 2, axis=-1, keepdims=True)
-    more = slack(i.rho2[:, None, None], residual)
+    more = scaled_margin(i.rho2[:, None, None], residual)
     stronger = tikhonov(d, 2 * c)
-    return np.concatenate([more, _grows(tikhonov(d, c), stronger), _capped(i.d, stronger)], axis=-1)
+    return {
+        "tolerance": more,
+        "ratio grows": _grows(tikhonov(d, c), stronger),
+        "cap": _capped(i.d, stronger),
+    }
 
 
 def _one_round_falls(i: Instance) -> Values:
@@ -75,27 +81,37 @@ def _one_round_falls(i: Instance) -> Values:
 def _flow(i: Instance) -> Values:
     c, d = _strength(i), i.d[:, None]
     weaker, stronger = gradient_flow(d, c), gradient_flow(d, 2 * c)
-    return np.concatenate([_grows(weaker, stronger), _capped(i.d, stronger)], axis=-1)
+    return {"ratio falls with time": _grows(weaker, stronger), "cap": _capped(i.d, stronger)}
 
 
 def _filter_cap(i: Instance) -> Values:
     c, d = _strength(i), i.d[:, None]
-    filters = tikhonov(d, c), iterated_tikhonov(d, c, 3), gradient_flow(d, c)
-    margins = [(_capped(i.d, phi), slack(0 * phi, phi), slack(phi, 1)) for phi in filters]
-    return np.concatenate([margin for each in margins for margin in each], axis=-1)
+    filters = {
+        "Tikhonov": tikhonov(d, c),
+        "iterated Tikhonov": iterated_tikhonov(d, c, 3),
+        "gradient flow": gradient_flow(d, c),
+    }
+    margins = {}
+    for name, phi in filters.items():
+        margins[f"{name}, cap"] = _capped(i.d, phi)
+        margins[f"{name}, at least 0"] = scaled_margin(0 * phi, phi)
+        margins[f"{name}, at most 1"] = scaled_margin(phi, 1)
+    return margins
 
 
 def _two_rounds(i: Instance) -> Values:
     d_j, d_k = neighbours(i.d)
     # each round with the one before, the first with itself: any two multipliers will do
     A_2, c_2 = (a * np.concatenate([a[:, :1], a[:, :-1]], axis=1) for a in (i.A, _strength(i)))
-    beyond = slack(A_2[..., :-1] * d_k, A_2[..., 1:] * d_j)
-    return np.where(i.alive[..., None], beyond * slack(d_j * d_k, c_2), np.nan)
+    beyond = scaled_margin(A_2[..., :-1] * d_k, A_2[..., 1:] * d_j)
+    return np.where(i.alive[..., None], beyond * scaled_margin(d_j * d_k, c_2), np.nan)
 
 
 def _beyond_cap(i: Instance) -> Values:
     d_j, d_k = neighbours(i.d)
-    return slack(i.B[..., :-1] * d_k, i.B[..., 1:] * d_j)
+    beyond = scaled_margin(i.B[..., :-1] * d_k, i.B[..., 1:] * d_j)
+    # between equal eigenvalues there is nothing to compare
+    return np.where((d_j < d_k).astype(bool), beyond, 1)
 
 
 def _matching(i: Instance) -> Values:
@@ -112,11 +128,13 @@ def _matching(i: Instance) -> Values:
     # the matching multiplier is d (1/F - 1); both sides are multiplied by F(d_j)
     lower = d_k * np.exp(log_j - log_k) * kept[..., 1:]
     gap = np.exp(log_j) * pairs * (d_k - d_j) / (d_j * d_k)
-    decreases = slack(lower + gap, d_j * kept[..., :-1])
-    above = slack(np.exp(log_F) * total, d * kept)
-    margin = np.concatenate([decreases, above], axis=-1)
-    defined = np.concatenate([positive[..., :-1], positive], axis=-1) & i.alive[..., None]
-    return np.where(defined, margin, np.nan)
+    decreases = scaled_margin(lower + gap, d_j * kept[..., :-1])
+    above = scaled_margin(np.exp(log_F) * total, d * kept)
+    alive = i.alive[..., None]
+    return {
+        "falls": np.where(positive[..., :-1] & alive, decreases, np.nan),
+        "below the sum": np.where(positive & alive, above, np.nan),
+    }
 
 
 STATEMENTS = (
@@ -135,7 +153,8 @@ STATEMENTS = (
     Statement(
         id="claim-early-stopping-opposite",
         chapter="early_stopping",
-        slogan="Early stopping does the opposite of sparsification.",
+        slogan="Early stopping does the opposite of sparsification: with a larger tolerance one "
+        "round has a less sparse diagonal.",
         tex=r"\varepsilon' > \varepsilon \implies \frac{T_{c'}(d_k)}{T_{c'}(d_j)} \le "
         r"\frac{T_c(d_k)}{T_c(d_j)}, \qquad d_k > d_j > 0",
         source=EARLY_STOPPING,
@@ -149,6 +168,8 @@ STATEMENTS = (
             rounds=1,
             words=r"at $\varepsilon = 1$ the multiplier is $1$ and the ratio $4/3$; at the larger "
             r"$\varepsilon' = 145/72$ they are $2$ and $3/2$",
+            also_read=r"measured by $D$ itself, the sentence is true: one round never thins the "
+            r"diagonal beyond $D$, $1 < A_0[k]/A_0[j] < d_k/d_j$, however large the tolerance",
         ),
         repaired_by=("prop-early-stopping", "prop-filter-cap", "thm-beyond-cap", "thm-no-filter"),
     ),
@@ -201,6 +222,7 @@ STATEMENTS = (
             "prop-filter-cap",
         ),
         equations=("eq-beyond-cap",),
+        strict=("",),
     ),
     Statement(
         id="thm-no-filter",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sdtheory.kernels import SimplySupportedBeam
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, scaled_margin
 
 EXAMPLE = "Mobahi et al. (2020), the illustrative example; as restated here"
 GRID_SPECTRUM = "this book; the basis is that of Demmler and Reinsch (1975)"
@@ -31,14 +31,14 @@ def _kernel(p: int) -> NDArray[np.object_]:
 
 
 @lru_cache
-def _green_margin(p: int) -> NDArray[np.float64]:
+def _green_margins(p: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     step = Fraction(1, p + 1)
     x = np.array([k * step for k in range(p + 2)], dtype=object)
     g = _kernel(p)
     row, column = x[:, None], x[None, :]
     kink = np.maximum(row - column, 0) ** 3
     cubic = row * (1 - column) * (row**2 - 2 * column + column**2)
-    forms = slack(kink, 6 * g + cubic)
+    forms = scaled_margin(kink, 6 * g + cubic)
     # fourth differences, where odd reflection continues g beyond the ends
     beyond = np.concatenate([-g[1:2], g, -g[-2:-1]])
     raised = beyond[:-4] + 6 * beyond[2:-2] + beyond[4:]
@@ -46,8 +46,8 @@ def _green_margin(p: int) -> NDArray[np.float64]:
     loaded = 4 * (beyond[1:-3] + beyond[3:-1]) + step**3 * bspline / Fraction(6)
     # a load at an end point deflects nothing
     inner = slice(1, -1)
-    differences = slack(raised[:, inner], loaded[:, inner])
-    return np.concatenate([forms.ravel(), differences.ravel()]).astype(float)
+    differences = scaled_margin(raised[:, inner], loaded[:, inner])
+    return forms.astype(float), differences.astype(float)
 
 
 @lru_cache
@@ -65,7 +65,7 @@ def _spectrum_margin(p: int) -> NDArray[np.float64]:
         deflection = _kernel(p) @ load
         # vanishes at the angles for which the last sine does
         end = load[-1] * (step * (x**3 - x) / (6 * tau) - gain * x)
-        margins.append(slack(deflection, gain * load + end))
+        margins.append(scaled_margin(deflection, gain * load + end))
     return np.concatenate(margins).astype(float)
 
 
@@ -74,7 +74,11 @@ def _constant(i: Instance, margin: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _green(i: Instance) -> Values:
-    return _constant(i, _green_margin(min(i.n, _LARGEST_GRID)))
+    forms, differences = _green_margins(min(i.n, _LARGEST_GRID))
+    return {
+        ("eq-example-green", "two forms"): _constant(i, forms),
+        ("eq-example-differences", "fourth differences"): _constant(i, differences),
+    }
 
 
 def _spectrum(i: Instance) -> Values:
@@ -87,8 +91,8 @@ def _ends(i: Instance) -> Values:
     residual = np.where(reachable, energy * (c / (c + i.d[:, None])) ** 2, 0)
     unreachable = np.sum(np.where(reachable, 0, energy), axis=-1)
     later = np.sum(np.where(reachable, 0, i.energy[:, 1:]), axis=-1)
-    tolerance = slack(np.sum(residual, axis=-1) + unreachable, i.rho2[:, None])
-    return np.stack([tolerance, slack(later, 0 * later)], axis=-1)
+    tolerance = scaled_margin(np.sum(residual, axis=-1) + unreachable, i.rho2[:, None])
+    return {"tolerance": tolerance, "gone after round 0": scaled_margin(later, 0 * later)}
 
 
 STATEMENTS = (

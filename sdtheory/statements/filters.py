@@ -9,7 +9,6 @@ says what follows at the one that matches.
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from sdtheory.statements.statement import (
     Kind,
     Statement,
     Values,
-    slack,
+    scaled_margin,
 )
 
 #: Most places on a spectrum at which the two filters are made to meet.
@@ -32,13 +31,15 @@ _PLACES = 5
 positive = Hypothesis(
     id="positive",
     words="$d > 0$",
-    needed_for=r"in the kernel of $G$ nothing is kept, and slopes and reciprocals are undefined",
+    plain="d > 0",
+    needed_for="in the null space of $G$ nothing is kept, and slopes are undefined",
     holds=lambda i: (i.d > 0).astype(bool)[:, None],
 )
 
 several_rounds = Hypothesis(
     id="several-rounds",
     words=r"$2 \le t \le N$",
+    plain="2 <= t <= N",
     needed_for="one round is a single filter: it meets itself everywhere",
     holds=lambda i: i.alive & (i.t >= 1),
 )
@@ -61,11 +62,15 @@ def _inverse(i: Instance) -> Values:
 
 def _while_alive(i: Instance, margin: Values) -> Values:
     """Blank what belongs to rounds after the collapse."""
+    if isinstance(margin, dict):
+        return {name: _while_alive(i, part) for name, part in margin.items()}
     return np.where(i.alive.T, margin.T, np.nan).T
 
 
 def _off_kernel(i: Instance, margin: Values) -> Values:
     """Blank what belongs to eigenvalues that are zero."""
+    if isinstance(margin, dict):
+        return {name: _off_kernel(i, part) for name, part in margin.items()}
     return np.where((i.d > 0).astype(bool)[:, None].T, margin.T, np.nan).T
 
 
@@ -76,10 +81,11 @@ def _meeting(i: Instance, place: Values) -> tuple[Values, Values]:
     return place * np.expm1(-log_F), np.exp(log_F)
 
 
-def _places(i: Instance) -> list[Values]:
-    """Return some of the positive eigenvalues, each of shape (m, 1)."""
+def _places(i: Instance) -> dict[str, Values]:
+    """Return some of the positive eigenvalues, each of shape (m, 1), by name."""
     d = _eigenvalues(i)
-    return [d[:, [k]] for k in np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))]
+    places = np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))
+    return {f"meeting at eigenvalue {k}": d[:, [k]] for k in places}
 
 
 def _single(i: Instance, c: Values) -> tuple[Values, Values]:
@@ -101,15 +107,15 @@ def _sum(values: Values) -> Values:
     return np.sum(values, axis=-1)
 
 
-def _measures(i: Instance, kept: Values, lost: Values) -> tuple[Values, ...]:
+def _measures(i: Instance, kept: Values, lost: Values) -> dict[str, Values]:
     """Return size, minus residual, roughness, degrees of freedom: all rise with the filter."""
     e = i.energy[:, :1]
-    return (
-        _sum(e * kept**2),
-        -_sum(e * lost**2),
-        _sum(e * kept**2 * _inverse(i)),
-        _sum(kept),
-    )
+    return {
+        "size": _sum(e * kept**2),
+        "residual": -_sum(e * lost**2),
+        "roughness": _sum(e * kept**2 * _inverse(i)),
+        "degrees of freedom": _sum(kept),
+    }
 
 
 def _crossing(i: Instance) -> Values:
@@ -119,10 +125,9 @@ def _crossing(i: Instance) -> Values:
         _measures(i, *_single(i, _meeting(i, place)[0]))
         for place in (i.d[:, -1:], np.take_along_axis(i.d, first, axis=-1))
     )
-    margins = [
-        slack(*pair) for pair in (*zip(F, weaker, strict=True), *zip(stronger, F, strict=True))
-    ]
-    return _while_alive(i, np.stack(margins, axis=-1))
+    margins = {f"{name}, weaker": scaled_margin(F[name], weaker[name]) for name in F}
+    margins |= {f"{name}, stronger": scaled_margin(stronger[name], F[name]) for name in F}
+    return _while_alive(i, margins)
 
 
 def _steepness(i: Instance) -> Values:
@@ -131,32 +136,35 @@ def _steepness(i: Instance) -> Values:
     slope = np.cumsum(c / (c + d), axis=1)
     t = (i.t + 1)[:, None]
     equal = -np.expm1(log_p / t) * t
-    chain = -np.expm1(log_p), slope, equal, -log_p
-    margin = np.stack([slack(*pair) for pair in pairwise(chain)], axis=-1)
-    return _off_kernel(i, _while_alive(i, margin))
+    margins = {
+        "lower": scaled_margin(-np.expm1(log_p), slope),
+        "upper": scaled_margin(slope, equal),
+        "upper, for every t": scaled_margin(equal, -log_p),
+    }
+    return _off_kernel(i, _while_alive(i, margins))
 
 
 def _majorises(i: Instance) -> Values:
-    margins = []
-    for place in _places(i):
+    margins = {}
+    for at, place in _places(i).items():
         T = tikhonov(i.d[:, None], _meeting(i, place)[0])
         top_F, top_T = (np.cumsum(phi[..., ::-1], axis=-1) for phi in (i.B, T))
         excess = (_sum(i.B) - _sum(T))[..., None]
         # min(0, excess), which balls cannot decide where the sums agree
         sides = top_T + (excess - np.abs(excess)) / 2, top_F
-        margins.append(slack(*(np.where(i.alive[..., None], side, 1) for side in sides)))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        margins[at] = scaled_margin(*(np.where(i.alive[..., None], side, 1) for side in sides))
+    return _while_alive(i, margins)
 
 
 def _variance(i: Instance) -> Values:
-    margins = []
-    for place in _places(i):
+    margins = {}
+    for at, place in _places(i).items():
         c, p = _meeting(i, place)
         T = tikhonov(i.d[:, None], c)
         squares_F, squares_T = _sum(i.B**2), _sum(T**2)
         p = p[..., 0]
-        margins.append(slack(squares_T + 2 * p * _sum(i.B), squares_F + 2 * p * _sum(T)))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        margins[at] = scaled_margin(squares_T + 2 * p * _sum(i.B), squares_F + 2 * p * _sum(T))
+    return _while_alive(i, margins)
 
 
 def _cost(i: Instance, c: Values, kept: Values, lost: Values) -> Values:
@@ -165,14 +173,14 @@ def _cost(i: Instance, c: Values, kept: Values, lost: Values) -> Values:
 
 
 def _lagrangian(i: Instance) -> Values:
-    margins = []
-    for place in _places(i):
+    margins = {}
+    for at, place in _places(i).items():
         c, _ = _meeting(i, place)
         T, T_lost = _single(i, c)
         excess = _sum(i.energy[:, :1] * (1 + c * _inverse(i)) * np.square(i.B - T))
         costs = _cost(i, c, T, T_lost) + excess, _cost(i, c, i.B, _lost(i))
-        margins.append(slack(*costs))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        margins[at] = scaled_margin(*costs)
+    return _while_alive(i, margins)
 
 
 def _pairs(i: Instance) -> Values:
@@ -191,13 +199,13 @@ def _distance(i: Instance, place: Values) -> Values:
 
 
 def _off_front(i: Instance) -> Values:
-    margins = []
-    for place in _places(i):
+    margins = {}
+    for at, place in _places(i).items():
         c, _ = _meeting(i, place)
         bound = np.square(_pairs(i)[..., 0]) * _distance(i, place)
         costs = _cost(i, c, *_single(i, c)), _cost(i, c, i.B, _lost(i))
-        margins.append(slack(costs[0] + bound, costs[1]))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        margins[at] = scaled_margin(costs[0] + bound, costs[1])
+    return _while_alive(i, margins)
 
 
 def _always_off_front(i: Instance) -> Values:
@@ -211,40 +219,40 @@ def _always_off_front(i: Instance) -> Values:
 
 def _equal_norm(i: Instance) -> Values:
     e, u = i.energy[:, :1], _inverse(i)
-    margins = []
-    for place in _places(i):
+    margins = {}
+    for at, place in _places(i).items():
         T = tikhonov(i.d[:, None], _meeting(i, place)[0])
         rough_F, rough_T = (_sum(e * u * phi**2) for phi in (i.B, T))
         size_F, size_T = (_sum(e * phi**2) / place for phi in (i.B, T))
-        margins.append(slack(rough_F + size_T, rough_T + size_F))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        margins[at] = scaled_margin(rough_F + size_T, rough_T + size_F)
+    return _while_alive(i, margins)
 
 
 def _equal_residual(i: Instance) -> Values:
     e = i.energy[:, :1]
-    margins = []
-    for place in _places(i):
+    margins = {}
+    for at, place in _places(i).items():
         c, _ = _meeting(i, place)
         T, T_lost = _single(i, c)
         size_F, size_T = (_sum(e * phi**2) for phi in (i.B, T))
         left_F, left_T = (_sum(e * lost**2) for lost in (_lost(i), T_lost))
         # p / (1 - p)
         odds = (place[:, None] / c)[..., 0]
-        margins.append(slack(size_T + odds * left_T, size_F + odds * left_F))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        margins[at] = scaled_margin(size_T + odds * left_T, size_F + odds * left_F)
+    return _while_alive(i, margins)
 
 
 def _duality(i: Instance) -> Values:
     c, d = _multipliers(i), _eigenvalues(i)[:, None]
     c_dual, d_dual = 1 / c, 1 / d
     dual = -np.expm1(-np.cumsum(np.log1p(d_dual / c_dual), axis=1))
-    return _off_kernel(i, _while_alive(i, slack(_lost(i), dual)))
+    return _off_kernel(i, _while_alive(i, scaled_margin(_lost(i), dual)))
 
 
 def _qualification(i: Instance) -> Values:
     s, d, lost = np.cumsum(_multipliers(i), axis=1), i.d[:, None], _lost(i)
-    margin = np.stack([slack(s, lost * (s + d)), slack(lost * d, s)], axis=-1)
-    return _off_kernel(i, _while_alive(i, margin))
+    margins = {"lower": scaled_margin(s, lost * (s + d)), "upper": scaled_margin(lost * d, s)}
+    return _off_kernel(i, _while_alive(i, margins))
 
 
 _OFF_FRONT = (
@@ -335,7 +343,7 @@ STATEMENTS = (
         chapter="filters",
         slogan="With the same residual, one round has the smaller R(f), whatever the labels.",
         tex=_OFF_FRONT + r", \ \text{any labels}",
-        source="an earlier draft of this book",
+        source="a draft of this book, not the paper",
         margin=_always_off_front,
         hypotheses=(several_rounds,),
         equations=("eq-claim-off-front",),

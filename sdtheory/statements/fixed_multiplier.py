@@ -15,7 +15,7 @@ from sdtheory.statements.statement import (
     Kind,
     Statement,
     Values,
-    slack,
+    scaled_margin,
 )
 
 #: Rounds of the chain with a fixed multiplier.
@@ -38,7 +38,7 @@ def _fixed_labels(i: Instance) -> list[Values]:
 
 def _power(i: Instance) -> Values:
     s, data = _first(i)[..., None], i.path.z[:, 0]
-    margins = [slack(labels, s**t * data) for t, labels in enumerate(_fixed_labels(i))]
+    margins = [scaled_margin(labels, s**t * data) for t, labels in enumerate(_fixed_labels(i))]
     return np.stack(margins, axis=-1)[:, None]
 
 
@@ -50,12 +50,12 @@ def _direction(i: Instance) -> Values:
     for t, labels in enumerate(_fixed_labels(i)):
         energy = np.sum(np.square(labels), axis=-1)
         off, off_0 = (np.sum(e[:, :-1], axis=-1) for e in (energy, first))
-        margins.append(slack(off * first[:, -1], rate ** (2 * t) * off_0 * energy[:, -1]))
+        margins.append(scaled_margin(off * first[:, -1], rate ** (2 * t) * off_0 * energy[:, -1]))
     return np.stack(margins, axis=-1)[:, None]
 
 
 def _below(i: Instance) -> Values:
-    return slack(i.B, _first(i)[:, None] ** (i.t + 1)[:, None])
+    return scaled_margin(i.B, _first(i)[:, None] ** (i.t + 1)[:, None])
 
 
 STATEMENTS = (

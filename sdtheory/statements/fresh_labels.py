@@ -13,7 +13,7 @@ import numpy as np
 from sdtheory.formulas.filters import tikhonov
 from sdtheory.formulas.mixing import best_fresh_own, bootstrapped, fresh_labels_risk
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.statement import Kind, Statement, Values, slack
+from sdtheory.statements.statement import Kind, Statement, Values, scaled_margin
 
 KUMAR = "Kumar et al. (2021); as restated here"
 DONG = "Dong et al. (2019); as restated here"
@@ -45,9 +45,9 @@ def _stationary(i: Instance) -> Values:
         bias = np.sqrt(fresh_labels_risk(d, c, share, theta2, 0 * sigma2))
         variance = fresh_labels_risk(d, c, share, 0 * theta2, sigma2)
         # one more generation changes neither
-        margins.append(slack(bias, c / (c + d) * theta + own * s * bias))
+        margins.append(scaled_margin(bias, c / (c + d) * theta + own * s * bias))
         again = s**2 * (share**2 * sigma2 + own**2 * (variance + sigma2))
-        margins.append(slack(variance, again))
+        margins.append(scaled_margin(variance, again))
     return np.stack(margins, axis=-1)
 
 
@@ -55,7 +55,7 @@ def _above_half(i: Instance) -> Values:
     d, c, theta2 = i.d[:, None], _multipliers(i), i.energy[:, :1]
     sigma2 = np.sum(theta2, axis=-1, keepdims=True) / i.n
     risks = [fresh_labels_risk(d, c, share, theta2, sigma2) for share in _SHARES[:_HALF]]
-    margins = [slack(after, before) for before, after in pairwise(risks)]
+    margins = [scaled_margin(after, before) for before, after in pairwise(risks)]
     return np.stack(margins, axis=-1)
 
 
@@ -63,9 +63,9 @@ def _golden(i: Instance) -> Values:
     d, c, s = i.d[:, None], _multipliers(i), _smoother(i)
     # 1/u - 2 without its cancellation
     least = (s**2 + s**4 / (2 + np.sqrt(4 + s**4))) / 2
-    margins = [slack(least, fresh_labels_risk(d, c, share, 0 * s, 1)) for share in _SHARES]
+    margins = [scaled_margin(least, fresh_labels_risk(d, c, share, 0 * s, 1)) for share in _SHARES]
     attained = fresh_labels_risk(d, c, 1 - best_fresh_own(s), 0 * s, 1)
-    margins += [slack(least, attained), slack(attained, least)]
+    margins += [scaled_margin(least, attained), scaled_margin(attained, least)]
     return np.stack(margins, axis=-1)
 
 
@@ -76,7 +76,9 @@ def _bootstrap(i: Instance) -> Values:
         q = 0 * s
         for k in range(1, _ROUNDS + 1):
             q = s * (1 + discount * q)
-            margins.append(slack(q, bootstrapped(i.d[:, None], _multipliers(i), discount, k)))
+            margins.append(
+                scaled_margin(q, bootstrapped(i.d[:, None], _multipliers(i), discount, k))
+            )
     return np.stack(margins, axis=-1)
 
 
@@ -88,7 +90,7 @@ def _descent(i: Instance) -> Values:
         mixed = share * labels + (1 - share) * fit
         fit = fit + d * (mixed - fit) / 2
         left = left * (1 - share * d / 2)
-        margins.append(slack(labels, fit + left * labels))
+        margins.append(scaled_margin(labels, fit + left * labels))
     return np.stack(margins, axis=-1)
 
 
@@ -101,7 +103,7 @@ def _posterior(i: Instance) -> Values:
         mean = mean + variance / (variance + noise) * (1 - mean)
         variance = variance * noise / (variance + noise)
         precision = precision + 1 / noise
-        margins.append(slack(mean, tikhonov(d, 1 / precision)))
+        margins.append(scaled_margin(mean, tikhonov(d, 1 / precision)))
     return np.stack(margins, axis=-1)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sdtheory.formulas.equivalent_kernel import equivalent_eigenvalues
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, scaled_margin
 
 EQUIVALENT_KERNEL = "Mobahi et al. (2020), the equivalent kernel; as restated here"
 TRACE_BOUND = "Bartlett and Mendelson (2002), kernel classes; constants as proved in this book"
@@ -27,18 +27,32 @@ def _multipliers(i: Instance) -> Values:
 def _equivalent(i: Instance) -> Values:
     d_plus = equivalent_eigenvalues(i.d, _multipliers(i))
     ridge = d_plus / (_multipliers(i)[:, :1, None] + d_plus)
-    return slack(ridge[..., None] * i.path.z[:, :1], i.path.z[:, 1:])
+    c, d = _multipliers(i)[..., None, None], i.d[:, None, :, None]
+    own = d * i.path.z[:, :-1] / (c + d)
+    return {
+        ("eq-equivalent-eigenvalues", "labels"): scaled_margin(
+            ridge[..., None] * i.path.z[:, :1], i.path.z[:, 1:]
+        ),
+        ("eq-equivalent-fit", "fitted values"): scaled_margin(
+            ridge[..., None] * i.path.z[:, :1], own
+        ),
+    }
 
 
 def _shrinks(i: Instance) -> Values:
     c = _multipliers(i)
     d, d_plus, total = i.d[:, None], equivalent_eigenvalues(i.d, c), np.cumsum(c, axis=1)
     previous = np.concatenate([d, d_plus[:, :-1]], axis=1)
-    decreasing = slack(d_plus, previous)
-    by_sum = slack(d_plus * total[..., None], c[:, :1, None] * d)
-    by_count = slack((i.t + 1) * c[:, :1], total)[..., None]
-    ordered = slack(d_plus[..., :-1] * d[..., 1:], d_plus[..., 1:] * d[..., :-1])
-    return np.concatenate([decreasing, by_sum, by_count, ordered], axis=-1)
+    decreasing = scaled_margin(d_plus, previous)
+    by_sum = scaled_margin(d_plus * total[..., None], c[:, :1, None] * d)
+    by_count = scaled_margin((i.t + 1) * c[:, :1], total)[..., None]
+    ordered = scaled_margin(d_plus[..., :-1] * d[..., 1:], d_plus[..., 1:] * d[..., :-1])
+    return {
+        "by round": decreasing,
+        "by the sum": by_sum,
+        "by the count": by_count,
+        "small ones most": ordered,
+    }
 
 
 def _balls(i: Instance) -> Values:
@@ -50,8 +64,8 @@ def _balls(i: Instance) -> Values:
 
     own = squared_norm(i.energy[:, 1:], d)
     before = squared_norm(i.energy[:, :-1], d)
-    inside = slack(own, squared_norm(i.energy[:, 1:], d_plus))
-    return np.stack([slack(own, before), inside], axis=-1)
+    inside = scaled_margin(own, squared_norm(i.energy[:, 1:], d_plus))
+    return {"smaller ball": scaled_margin(own, before), "ball inside": inside}
 
 
 def _norms(eigenvalues: Values, combinations: Values) -> Values:
@@ -80,7 +94,10 @@ def _rademacher(i: Instance) -> Values:
     eigenvalues = np.concatenate([i.d[:, None], equivalent], axis=1)[..., -k:]
     trace = np.sum(eigenvalues, axis=-1)
     mean = _mean(_norms(eigenvalues, _signs(k)))
-    return np.stack([slack(mean, np.sqrt(trace)), slack(np.sqrt(trace / 2), mean)], axis=-1)
+    return {
+        "upper": scaled_margin(mean, np.sqrt(trace)),
+        "lower": scaled_margin(np.sqrt(trace / 2), mean),
+    }
 
 
 def _symmetrised(i: Instance) -> Values:
@@ -96,17 +113,19 @@ def _symmetrised(i: Instance) -> Values:
     # all norms here are 2k times those of the text; E ||gap||^2 + ||mean point||^2/2 = tr/(2k)
     second_moment = 2 * k * np.sum(eigenvalues, axis=-1)
     spread = _mean(gap * gap) + 2 * mean_point * mean_point
-    return np.stack(
-        [
-            slack(_mean(gap), 2 * _mean(complexity)),
-            slack(_mean(complexity), np.sqrt(second_moment)),
-            slack(spread, second_moment),
-            slack(second_moment, spread),
-            slack(_mean(complexity * complexity), second_moment),
-            slack(second_moment, _mean(complexity * complexity)),
-        ],
-        axis=-1,
-    )
+    squares = _mean(complexity * complexity)
+    # one point exchanged for another changes the gap by at most k sqrt(2 d_max)
+    change = k * np.sqrt(2 * eigenvalues[..., -1])
+    deviation = (gap - _mean(gap)[..., None]) / change[..., None]
+    return {
+        "symmetrisation": scaled_margin(_mean(gap), 2 * _mean(complexity)),
+        "trace": scaled_margin(_mean(complexity), np.sqrt(second_moment)),
+        "second moment of the gap": scaled_margin(spread, second_moment),
+        "second moment of the gap, from below": scaled_margin(second_moment, spread),
+        "second moment of the signs": scaled_margin(squares, second_moment),
+        "second moment of the signs, from below": scaled_margin(second_moment, squares),
+        "deviation": scaled_margin(_mean(np.exp(deviation)), np.exp(0 * change + 1) ** 0.25),
+    }
 
 
 STATEMENTS = (

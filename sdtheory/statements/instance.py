@@ -68,6 +68,43 @@ class Instance:
         labels = np.take_along_axis(labels, order[..., None], axis=-2)
         return cls(trajectory(d, labels, epsilon, rounds, outputs=True))
 
+    @classmethod
+    def of_chain(cls, chain: Any, rounds: int | None = None) -> Instance:
+        """Take the rounds that a chain has run, without running them again.
+
+        Parameters
+        ----------
+        chain : Trajectory, or a chain of the solver with eigenvectors
+            One data set, with eigenvalues in ascending order.
+        rounds : int, optional
+            Most rounds to take; all that were run by default.
+
+        Returns
+        -------
+        Instance
+            A batch of one.
+        """
+        path = chain if isinstance(chain, Trajectory) else chain.trajectory
+        z = path.z if path.z.ndim == 3 else path.z[..., None]
+        last = None if rounds is None else rounds + 1
+
+        def cut(values: Any, end: int | None) -> Any:
+            return values[None, :end]
+
+        return cls(
+            Trajectory(
+                d=path.d[None],
+                epsilon=np.asarray(path.epsilon)[None],
+                c=cut(path.c, rounds),
+                A=cut(path.A, rounds),
+                B=cut(path.B, rounds),
+                z=cut(z, last),
+                r=cut(path.r, last),
+                r_minus_1=cut(path.r_minus_1, last),
+                sensitivity=cut(path.sensitivity, rounds),
+            )
+        )
+
     @property
     def d(self) -> Any:
         """Eigenvalues, ascending, shape (m, n)."""
@@ -126,8 +163,20 @@ class Instance:
 
     @cached_property
     def length(self) -> Any:
-        """Path length L(y_t), shape (m, T+1); infinite with a part in the kernel of G."""
+        """Path length L(y_t), shape (m, T+1); infinite with a part in the null space of G."""
         return path_length(self.path.d[:, None], self.energy)
+
+    @cached_property
+    def start_length(self) -> Any:
+        """Path length of the data, L(y_0), shape (m,)."""
+        return path_length(self.path.d, self.energy[:, 0])
+
+    @cached_property
+    def end_length(self) -> Any:
+        """Path length of the last labels that a non-trivial fit left, shape (m,)."""
+        count = np.sum(self.alive, axis=-1)
+        rows = (np.arange(len(count)), count)
+        return path_length(self.path.d, self.energy[rows])
 
     @cached_property
     def residual(self) -> Any:

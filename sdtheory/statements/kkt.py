@@ -6,7 +6,14 @@ import numpy as np
 
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import PAPER_SETTING, non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+from sdtheory.statements.statement import (
+    THIS_BOOK,
+    Hypothesis,
+    Kind,
+    Statement,
+    Values,
+    scaled_margin,
+)
 
 PROPOSITION_1 = "Mobahi et al. (2020), Prop. 1; as restated here"
 
@@ -14,18 +21,44 @@ PROPOSITION_1 = "Mobahi et al. (2020), Prop. 1; as restated here"
 def _stationarity(i: Instance) -> Values:
     c = np.where(i.alive, i.c, 1)[..., None, None]
     d = i.d[:, None, :, None]
-    return slack((c + d) * i.path.z[:, 1:], d * i.path.z[:, :-1])
+    return scaled_margin((c + d) * i.path.z[:, 1:], d * i.path.z[:, :-1])
 
 
 def _decomposition(i: Instance) -> Values:
-    return slack(i.path.z[:, 1:] + i.residual, i.path.z[:, :-1])
+    # at the data points the closed form is G (c I + G)^{-1} y; after the collapse c is infinite
+    c = np.where(i.alive, i.c, 1)[..., None, None]
+    d = np.where(i.alive[..., None], i.d[:, None], 0)[..., None]
+    fitted = scaled_margin((c + d) * i.path.z[:, 1:], d * i.path.z[:, :-1])
+    return {
+        ("eq-closed-form", "residual is c times the coefficients"): scaled_margin(
+            i.path.z[:, 1:] + i.residual, i.path.z[:, :-1]
+        ),
+        ("eq-fitted", "fitted values"): fitted,
+    }
+
+
+def _unreachable(i: Instance) -> Values:
+    return np.sum(np.where((i.d == 0)[:, None], i.energy[:, :-1], 0), axis=-1)
+
+
+#: Speaks of the labels and the tolerance only, not of the multiplier.
+reachable_tolerance = Hypothesis(
+    id="reachable-tolerance",
+    words=r"$\|P_0 y_t\|^2 < n\varepsilon < \|y_t\|^2$",
+    plain="the tolerance lies between the labels' unreachable part and the labels",
+    needed_for="beyond the labels the constraint has no price: the fit is zero",
+    holds=lambda i: (
+        (_unreachable(i) < i.rho2[:, None]) & (i.rho2[:, None] < np.sum(i.energy[:, :-1], axis=-1))
+    ),
+)
 
 
 def _dual_feasible(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)
-    # both inequalities are strict, and after the collapse c is infinite
-    inside = ((i.c > 0) & (i.c < np.inf)).astype(bool)
-    return np.where(inside, slack(0 * c, c), -1.0)
+    c = np.where((i.c < np.inf).astype(bool), i.c, 1)
+    # c lies between what the largest and the smallest eigenvalue would need; its size, on the scale
+    # of d_max/(r - 1), is the margin; an infinite c violates the claim
+    share = c * i.r_minus_1[:, :-1] / (c * i.r_minus_1[:, :-1] + i.d_max[:, None])
+    return np.where((i.c < np.inf).astype(bool), share, -1.0)
 
 
 def _minimum(i: Instance) -> Values:
@@ -37,14 +70,14 @@ def _minimum(i: Instance) -> Values:
     # <f, h - f> over the two eigendirections, multiplied by both eigenvalues
     inner_j = np.sum(f[:, :, :-1] * change, axis=-1) * d_k
     inner_k = np.sum(f[:, :, 1:] * change, axis=-1) * d_j
-    return slack(inner_k, inner_j)
+    return scaled_margin(inner_k, inner_j)
 
 
 def _energy(i: Instance) -> Values:
     c = np.where(i.alive, i.c, 1)[..., None]
     d = i.d[:, None]
     closed_form = i.energy[:, :-1] * d / (c + d) ** 2
-    return slack(closed_form * d, i.energy[:, 1:])
+    return scaled_margin(closed_form * d, i.energy[:, 1:])
 
 
 def _unique_root(i: Instance) -> Values:
@@ -54,9 +87,9 @@ def _unique_root(i: Instance) -> Values:
     def residual_energy(factor: float) -> Values:
         return np.sum(i.energy[:, :-1] * (factor * c / (factor * c + d)) ** 2, axis=-1)
 
-    below = slack(residual_energy(0.5), rho2)
-    above = slack(rho2, residual_energy(2.0))
-    return np.stack([below, above], axis=-1)
+    below = scaled_margin(residual_energy(0.5), rho2)
+    above = scaled_margin(rho2, residual_energy(2.0))
+    return {"half the root": below, "twice the root": above}
 
 
 STATEMENTS = (
@@ -115,6 +148,7 @@ STATEMENTS = (
         margin=_unique_root,
         hypotheses=(non_trivial,),
         equations=("eq-secular",),
+        strict=("half the root", "twice the root"),
     ),
     Statement(
         id="prop-dual-feasible",
@@ -123,8 +157,9 @@ STATEMENTS = (
         tex=r"\|P_0 y_t\|^2 < n\varepsilon < \|y_t\|^2 \implies 0 < c_t = 1/\lambda_t < \infty",
         source=PAPER_SETTING,
         margin=_dual_feasible,
-        hypotheses=(non_trivial,),
+        hypotheses=(reachable_tolerance,),
         rests_on=("thm-closed-form", "prop-secular", "prop-minimum"),
         equations=("eq-dual-feasible",),
+        strict=("",),
     ),
 )

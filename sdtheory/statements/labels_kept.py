@@ -29,7 +29,7 @@ from sdtheory.statements.statement import (
     Kind,
     Statement,
     Values,
-    slack,
+    scaled_margin,
 )
 
 BORUP = "Borup and Andersen (2021); as restated here"
@@ -65,7 +65,7 @@ def _kept(i: Instance, share: float) -> list[Values]:
 
 def _closed(i: Instance) -> Values:
     margins = [
-        slack(phi, kept_labels(i.d[:, None], _multipliers(i), share, t))
+        scaled_margin(phi, kept_labels(i.d[:, None], _multipliers(i), share, t))
         for share in _SHARES
         for t, phi in enumerate(_kept(i, share)[1:], start=1)
     ]
@@ -79,7 +79,10 @@ def _limit(i: Instance) -> Values:
         limit = tikhonov(i.d[:, None], _multipliers(i) / share)
         rate = (1 - share) * tikhonov(d_max, _multipliers(i))
         for t, phi in enumerate(_kept(i, share)):
-            margins += [slack(limit, phi), slack(phi, limit + rate**t * (1 - limit))]
+            margins += [
+                scaled_margin(limit, phi),
+                scaled_margin(phi, limit + rate**t * (1 - limit)),
+            ]
     return np.stack(margins, axis=-1)
 
 
@@ -91,7 +94,7 @@ def _overshoot(i: Instance) -> Values:
         for t, phi in enumerate(_kept(i, share)):
             part = (1 - share) ** t * c / share * s**t / d
             left = phi[..., 1:] / limit[..., 1:] + part[..., :-1]
-            margins.append(slack(left, phi[..., :-1] / limit[..., :-1] + part[..., 1:]))
+            margins.append(scaled_margin(left, phi[..., :-1] / limit[..., :-1] + part[..., 1:]))
     return np.stack(margins, axis=-1)
 
 
@@ -99,7 +102,7 @@ def _sparser(i: Instance) -> Values:
     margins = []
     for now, after in pairwise(_kept(i, 0.25)):
         j, k = slice(None, -1), slice(1, None)
-        margins.append(slack(now[..., k] * after[..., j], after[..., k] * now[..., j]))
+        margins.append(scaled_margin(now[..., k] * after[..., j], after[..., k] * now[..., j]))
     return np.stack(margins, axis=-1)
 
 
@@ -120,7 +123,7 @@ def _best_share(i: Instance) -> Values:
     rest = np.sum(np.square(target - from_fit), axis=(-2, -1))
     # the squared distance of the best mixture, by Pythagoras
     margins = [
-        slack(error(share) + inner * best, rest + np.square(share - best) * size)
+        scaled_margin(error(share) + inner * best, rest + np.square(share - best) * size)
         for share in _MIXTURES
     ]
     return np.stack(margins, axis=-1)
@@ -128,7 +131,7 @@ def _best_share(i: Instance) -> Values:
 
 def _tangent(i: Instance) -> Values:
     c, d, s = _multipliers(i), i.d[:, None], _smoother(i)
-    return slack(s, s**2 + c * (d / (c + d) ** 2))
+    return scaled_margin(s, s**2 + c * (d / (c + d) ** 2))
 
 
 def _signal_and_noise(i: Instance) -> tuple[Values, Values]:
@@ -146,9 +149,9 @@ def _mixing(i: Instance) -> Values:
     for share in _MIXTURES:
         # (1 - xi) s + xi s^2 without its cancellation
         mixture = fixed_design_risk(s * (1 - share * rest), theta2, sigma2)
-        margins.append(slack(mixture, teacher + share * slope + share**2 * curvature))
+        margins.append(scaled_margin(mixture, teacher + share * slope + share**2 * curvature))
     mixture = fixed_design_risk(s * (1 - best[..., None] * rest), theta2, sigma2)
-    margins.append(slack(mixture + slope**2 / (4 * curvature), teacher))
+    margins.append(scaled_margin(mixture + slope**2 / (4 * curvature), teacher))
     return np.stack(margins, axis=-1)
 
 
@@ -158,7 +161,7 @@ def _reaches(i: Instance) -> Values:
     signal = np.concatenate([total + theta2[..., :1], total, total + theta2[..., -1:]], axis=-1)
     target = wiener(signal, sigma2)
     s = np.array(_ENTRIES) + 0 * target
-    return slack(mixed_chain(s, interpolating_shares(s, target)), target)
+    return scaled_margin(mixed_chain(s, interpolating_shares(s, target)), target)
 
 
 def _renewed_step(i: Instance) -> Values:
@@ -169,7 +172,7 @@ def _renewed_step(i: Instance) -> Values:
     margins = []
     for share in _SHARES:
         mixed = np.sum(np.square((1 - share) * fit + share * data), axis=(-2, -1))
-        margins.append(slack(np.square((1 - share) * left) + share**2 * size, mixed))
+        margins.append(scaled_margin(np.square((1 - share) * left) + share**2 * size, mixed))
     return np.stack(margins, axis=-1)
 
 
@@ -182,7 +185,11 @@ def _renewed_plan(i: Instance) -> Values:
             left = (r - 1 + np.abs(r - 1)) / 2
             r = np.sqrt(np.square((1 - t / plan) * left) + np.square(t / plan * r_0))
             early = (1 - t * (t + 1) / (2 * plan)) * r_0 - t
-            margins += [slack(1 + 0 * r, r), slack(t / plan * r_0, r), slack(early, r)]
+            margins += [
+                scaled_margin(1 + 0 * r, r),
+                scaled_margin(t / plan * r_0, r),
+                scaled_margin(early, r),
+            ]
     return np.stack(margins, axis=-1)[:, None]
 
 
@@ -315,6 +322,7 @@ STATEMENTS = (
             Hypothesis(
                 id="large",
                 words=r"$r_0 \ge 2\sqrt{T}$",
+                plain="r_0 is at least 2 sqrt(T)",
                 needed_for="the labels vanish before the plan brings them back",
                 holds=lambda i: i.r[:, :1] >= 1,
             ),

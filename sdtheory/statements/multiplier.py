@@ -7,13 +7,14 @@ import numpy as np
 from sdtheory.formulas.bounds import multiplier_bounds
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import Hypothesis, Statement, Values, slack
+from sdtheory.statements.statement import Hypothesis, Statement, Values, scaled_margin
 
 PROPOSITION_2 = "Mobahi et al. (2020), Prop. 2; as restated here"
 
 regular = Hypothesis(
     id="regular",
-    words=r"$G$ has no kernel, $d_{\min} > 0$",
+    words=r"$G$ is nonsingular, $d_{\min} > 0$",
+    plain="G is nonsingular (d_min > 0)",
     needed_for=r"$\kappa$ is infinite, or a quotient by $d_{\min}$ has no value",
     holds=lambda i: i.d_min > 0,
 )
@@ -32,7 +33,7 @@ def _bounds(i: Instance) -> Values:
     c = _alive_c(i)
     r_minus_1 = np.where(i.alive, i.r_minus_1[:, :-1], 1)
     lower, upper = multiplier_bounds(i.d_min[:, None], i.d_max[:, None], r_minus_1)
-    return np.stack([slack(lower, c), slack(c, upper)], axis=-1)
+    return {"lower": scaled_margin(lower, c), "upper": scaled_margin(c, upper)}
 
 
 def _newton(i: Instance) -> Values:
@@ -43,7 +44,7 @@ def _newton(i: Instance) -> Values:
     near = (r_minus_1 < _NEAR).astype(bool)
     # in units of 1/c; after the collapse 1/c = 0, which is a root for no labels with r > 1
     root = np.where(i.alive, 1, 0)
-    margins = []
+    margins = {}
     for start in _STARTS:
         shrunk, ratio = energy / (1 + start * x) ** 2, x / (1 + start * x)
         s, s1, s2 = (np.sum(a, axis=-1) for a in (shrunk, shrunk * ratio, shrunk * ratio**2))
@@ -51,8 +52,10 @@ def _newton(i: Instance) -> Values:
         lost = np.sum(shrunk * start * x * (2 + start * x), axis=-1)
         above = np.where(near, r_minus_1 * (2 + r_minus_1) - lost / rho2, s / rho2 - 1)
         step = above / (1 + np.sqrt(1 + above)) * s / s1
-        margins += [slack(s1**2, s * s2), slack(step, root - start)]
-    return np.stack(margins, axis=-1)
+        at = f"from {start:g}/c"
+        margins["eq-newton-concave", at] = scaled_margin(s1**2, s * s2)
+        margins["eq-newton-step", at] = scaled_margin(step, root - start)
+    return margins
 
 
 def _discrepancy(i: Instance) -> Values:
@@ -72,16 +75,17 @@ def _discrepancy(i: Instance) -> Values:
     reversal = np.where(reachable, 2 * c / np.where(reachable, d, 1), 0) * ridge
     alive = i.alive[..., None, None]
     fit = np.where(alive, ridge, 0)
-    margins = []
-    for truth, from_ridge in (
-        (half_ridge, half_ridge * (c / 2) / (c + d)),
-        (ridge + reversal, reversal),
+    margins = {}
+    for words, truth, from_ridge in (
+        ("half the ridge", half_ridge, half_ridge * (c / 2) / (c + d)),
+        ("residual reversed", ridge + reversal, reversal),
     ):
         difference = np.where(alive, from_ridge, truth)
         cost, cost_truth, cost_difference = (total(d * a**2) for a in (fit, truth, difference))
         source = 2 * rho * np.sqrt(total(truth**2))
-        margins += [slack(cost + cost_difference, cost_truth), slack(cost_difference, source)]
-    return np.stack(margins, axis=-1)
+        margins["eq-morozov", words] = scaled_margin(cost + cost_difference, cost_truth)
+        margins["eq-morozov-rate", words] = scaled_margin(cost_difference, source)
+    return margins
 
 
 STATEMENTS = (

@@ -22,7 +22,7 @@ from sdtheory.statements.statement import (
     Hypothesis,
     Statement,
     Values,
-    slack,
+    scaled_margin,
 )
 
 THEOREM_6 = "Mobahi et al. (2020), Thm 6; as restated here"
@@ -31,6 +31,7 @@ READING = "a reading of Mobahi et al. (2020), Thm 6; as restated here"
 last_guaranteed = Hypothesis(
     id="last-guaranteed",
     words=r"$t = \lfloor (r_0 - 1)/\kappa \rfloor$",
+    plain="t is the integer part of (r_0 - 1)/kappa",
     needed_for="the claim is about the number of rounds that the tolerance guarantees",
     holds=lambda i: (
         ((i.t + 1) * i.kappa[:, None] <= i.r_minus_1[:, :1])
@@ -55,15 +56,12 @@ def _bound_grows(i: Instance) -> Values:
     a, b = (i.d_min[:, None, None] / d for d in neighbours(i.d))
     s = r_minus_1[..., None]
     lowest, highest = limit * s / (s + a), limit * s / (s + b)
-    return np.concatenate(
-        [
-            slack(bound[:, :-1], bound[:, 1:]),
-            slack(bound, highest),
-            slack(lowest, bound),
-            slack((1 - 1 / (1 + s)) * limit, lowest),
-        ],
-        axis=1,
-    )
+    return {
+        ("eq-bound-grows", "in t"): scaled_margin(bound[:, :-1], bound[:, 1:]),
+        ("eq-bound-limit", "upper"): scaled_margin(bound, highest),
+        ("eq-bound-limit", "lower"): scaled_margin(lowest, bound),
+        ("eq-bound-limit", "lower, by r_0"): scaled_margin((1 - 1 / (1 + s)) * limit, lowest),
+    }
 
 
 def _fixed_rounds(i: Instance) -> Values:
@@ -72,14 +70,11 @@ def _fixed_rounds(i: Instance) -> Values:
     d_j, d_k = neighbours(i.d)
     d_min, s = i.d_min[:, None, None], r_minus_1[..., None]
     gaps = t[:, None] * d_min * (d_k - d_j) / (d_j * d_k)
-    return np.concatenate(
-        [
-            slack(_log_bounds(i, 2 * r_minus_1, t), bound),
-            slack(bound, gaps / (s + d_min / d_k)),
-            slack(gaps / (s + d_min / d_j), bound),
-        ],
-        axis=1,
-    )
+    return {
+        "falls": scaled_margin(_log_bounds(i, 2 * r_minus_1, t), bound),
+        "upper": scaled_margin(bound, gaps / (s + d_min / d_k)),
+        "lower": scaled_margin(gaps / (s + d_min / d_j), bound),
+    }
 
 
 def _least(logarithms: Values) -> Values:
@@ -92,14 +87,14 @@ def _least(logarithms: Values) -> Values:
 def _floor_grows(i: Instance) -> Values:
     t = i.t + 1
     step = i.kappa[:, None] * t
-    return slack(
+    return scaled_margin(
         *(_least(_log_bounds(i, r_minus_1, t)) for r_minus_1 in (step, first_r_minus_1(i)))
     )
 
 
 def _index_below_limit(i: Instance) -> Values:
     index, limits = np.cumsum(log_ratios(i), axis=1), log_near_interpolation_limits(i.d)
-    return slack(_least(index), _least(limits)[:, None])
+    return scaled_margin(_least(index), _least(limits)[:, None])
 
 
 def _index_below_own_limit(i: Instance) -> Values:
@@ -112,7 +107,7 @@ def _index_below_own_limit(i: Instance) -> Values:
     energy = i.energy[:, :1]
     # how far the flow gets in that time, at most the length of its path
     distance = np.sqrt(np.sum(energy * np.expm1(-time / i.d[:, None]) ** 2, axis=-1))
-    return slack(distance * i.kappa[:, None], np.sqrt(np.sum(energy, axis=-1)))
+    return scaled_margin(distance * i.kappa[:, None], np.sqrt(np.sum(energy, axis=-1)))
 
 
 def _flow(i: Instance) -> tuple[Values, Values, Values]:
@@ -130,8 +125,11 @@ def _flow_step(i: Instance) -> Values:
     def speed(time: Values) -> Values:
         return np.sqrt(np.sum(energy * (np.exp(-time[..., None] / d) / d) ** 2, axis=-1))
 
-    margin = np.stack([slack(c * speed(tau), rho), slack(rho, c * speed(tau / (1 + q)))], axis=-1)
-    return np.where(i.alive[..., None], margin, np.nan)
+    margins = {
+        "lower": scaled_margin(c * speed(tau), rho),
+        "upper": scaled_margin(rho, c * speed(tau / (1 + q))),
+    }
+    return {name: np.where(i.alive, margin, np.nan) for name, margin in margins.items()}
 
 
 def _index_by_flow(i: Instance) -> Values:
@@ -139,10 +137,12 @@ def _index_by_flow(i: Instance) -> Values:
     _, tau, q = _flow(i)
     highest = tau[..., None] * (d_k - d_j) / (d_j * d_k)
     log_ratio = np.cumsum(log_ratios(i), axis=1)
-    margin = np.stack(
-        [slack(log_ratio, highest), slack(highest / (1 + q)[..., None], log_ratio)], axis=-1
-    )
-    return np.where(i.alive[..., None, None], margin, np.nan)
+    margins = {
+        "lower": scaled_margin(highest / (1 + q)[..., None], log_ratio),
+        "upper": scaled_margin(log_ratio, highest),
+    }
+    alive = i.alive[..., None]
+    return {name: np.where(alive, margin, np.nan) for name, margin in margins.items()}
 
 
 STATEMENTS = (

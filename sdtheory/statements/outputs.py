@@ -6,7 +6,7 @@ import numpy as np
 
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, scaled_margin
 
 SEVERAL_OUTPUTS = "Mobahi et al. (2020), the extension to several outputs; as restated here"
 
@@ -20,9 +20,14 @@ def _multipliers(i: Instance) -> Values:
 
 def _shared(i: Instance) -> Values:
     c, d = _multipliers(i), i.d[:, None]
-    tolerance = slack(np.sum(i.energy[:, :-1] * (c / (c + d)) ** 2, axis=-1), i.rho2[:, None])
-    energies = slack(i.energy[:, :-1] * (d / (c + d)) ** 2, i.energy[:, 1:])
-    return np.concatenate([tolerance[..., None], energies], axis=-1)
+    tolerance = scaled_margin(
+        np.sum(i.energy[:, :-1] * (c / (c + d)) ** 2, axis=-1), i.rho2[:, None]
+    )
+    energies = scaled_margin(i.energy[:, :-1] * (d / (c + d)) ** 2, i.energy[:, 1:])
+    return {
+        ("eq-shared-secular", "tolerance"): tolerance,
+        ("eq-energies", "energies"): energies,
+    }
 
 
 def _reflected(z: Values) -> Values:
@@ -34,10 +39,10 @@ def _rotation(i: Instance) -> Values:
     c, d, q = _multipliers(i), i.d[:, None], i.path.z.shape[-1]
     labels = _reflected(i.path.z[:, :-1])
     residual = labels * (c / (c + d))[..., None]
-    tolerance = slack(np.sum(residual * residual, axis=(-2, -1)), q**2 * i.rho2[:, None])
+    tolerance = scaled_margin(np.sum(residual * residual, axis=(-2, -1)), q**2 * i.rho2[:, None])
     fitted = labels * (d / (c + d))[..., None]
-    fits = slack(np.sum(fitted * fitted, axis=-1), q**2 * i.energy[:, 1:])
-    return np.concatenate([tolerance[..., None], fits], axis=-1)
+    fits = scaled_margin(np.sum(fitted * fitted, axis=-1), q**2 * i.energy[:, 1:])
+    return {"tolerance": tolerance, "fits": fits}
 
 
 def _one_price(i: Instance) -> Values:
@@ -51,8 +56,12 @@ def _one_price(i: Instance) -> Values:
     own = np.sum(c * d * (i.path.z[:, 1:] / np.where(d > 0, d, 1)) ** 2, axis=(-2, -1))
     own = own + np.sum(i.residual**2, axis=(-2, -1))
     q = labels.shape[-1]
-    moved = [lagrangian(c * np.resize(factors, q)) for factors in _FACTORS]
-    return np.stack([slack(own, other) for other in moved], axis=-1)
+    return {
+        f"ridges times {', '.join(f'{f:g}' for f in factors)}": scaled_margin(
+            own, lagrangian(c * np.resize(factors, q))
+        )
+        for factors in _FACTORS
+    }
 
 
 STATEMENTS = (

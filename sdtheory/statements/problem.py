@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.statement import Hypothesis, Kind, Statement, Values, slack
+from sdtheory.statements.statement import Hypothesis, Kind, Statement, Values, scaled_margin
 
 PAPER_SETTING = "Mobahi et al. (2020), the regularised problem; as restated here"
 
 non_trivial = Hypothesis(
     id="non-trivial",
     words=r"round $t$ has a non-trivial fit, $\|y_t\|^2 > n\varepsilon$",
+    plain="round t has a non-trivial fit (the labels exceed the tolerance)",
     needed_for="after the collapse the fit is zero and no finite ridge exists",
     holds=lambda i: i.alive,
 )
@@ -21,12 +22,12 @@ def _collapse(i: Instance) -> Values:
     rounds = i.c.shape[-1]
     label_energy = np.sum(i.energy[:, :rounds], axis=-1)
     fit_energy = np.sum(i.energy[:, 1:], axis=-1)
-    beyond = slack(i.rho2[:, None], label_energy)
+    beyond = scaled_margin(i.rho2[:, None], label_energy)
     return np.where((fit_energy > 0).astype(bool), beyond, -beyond)
 
 
 def _active(i: Instance) -> Values:
-    return slack(np.sum(i.residual**2, axis=(-2, -1)), i.rho2[:, None])
+    return scaled_margin(np.sum(i.residual**2, axis=(-2, -1)), i.rho2[:, None])
 
 
 STATEMENTS = (

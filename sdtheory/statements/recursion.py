@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, slack
+from sdtheory.statements.statement import THIS_BOOK, Kind, Statement, Values, scaled_margin
 
 RECURSION = "Mobahi et al. (2020), the self-distillation recursion; as restated here"
 
@@ -15,35 +17,76 @@ def _recursion(i: Instance) -> Values:
     # A_t from the multiplier; a round after the collapse leaves nothing
     c = np.where(i.alive, i.c, 1)[..., None]
     share = np.where(i.alive[..., None], i.d[:, None] / (c + i.d[:, None]), 0)
-    labels = slack(share[..., None] * i.path.z[:, :-1], i.path.z[:, 1:])
-    return np.concatenate([labels, slack(share, i.A)[..., None]], axis=-1)
+    return {
+        ("eq-recursion", "labels"): scaled_margin(
+            share[..., None] * i.path.z[:, :-1], i.path.z[:, 1:]
+        ),
+        ("eq-A", "diagonal"): scaled_margin(share, i.A),
+    }
 
 
 def _product(i: Instance) -> Values:
-    return slack(i.B[..., None] * i.path.z[:, :1], i.path.z[:, 1:])
+    c = np.where(i.alive, i.c, 1)[..., None, None]
+    d, labels = i.d[:, None, :, None], i.B[..., None] * i.path.z[:, :1]
+    before = np.concatenate([1 + 0 * i.B[:, :1], i.B[:, :-1]], axis=1)
+    # f_t has the coefficients D^+ B_t V y_0, which are (c I + D)^{-1} V y_t; times d (c + d)
+    coefficients = scaled_margin(labels * (c + d), d * i.path.z[:, :-1])
+    return {
+        ("eq-B", "labels"): scaled_margin(labels, i.path.z[:, 1:]),
+        ("eq-B", "product"): scaled_margin(i.A * before, i.B),
+        ("eq-f-t", "coefficients"): np.where(i.alive[..., None, None], coefficients, 0),
+    }
 
 
 def _step(i: Instance) -> Values:
     rho = np.sqrt(i.rho2)[:, None]
     before, after = (np.sum(e, axis=-1) for e in (i.energy[:, :-1], i.energy[:, 1:]))
     step = np.sqrt(np.sum(i.residual**2, axis=(-2, -1)))
-    triangle = slack(np.sqrt(before), np.sqrt(after) + rho)
-    right_angle = slack(after + i.rho2[:, None], before)
-    return np.stack([slack(step, rho), slack(rho, step), triangle, right_angle], axis=-1)
+    triangle = scaled_margin(np.sqrt(before), np.sqrt(after) + rho)
+    right_angle = scaled_margin(after + i.rho2[:, None], before)
+    return {
+        "length": scaled_margin(step, rho),
+        "length, from below": scaled_margin(rho, step),
+        "triangle": triangle,
+        "right angle": right_angle,
+    }
 
 
 def _ordered(i: Instance) -> Values:
-    adjacent = slack(i.B[..., :-1], i.B[..., 1:])
-    ratio_grows = slack(i.A[..., :-1], i.A[..., 1:])
+    adjacent = scaled_margin(i.B[..., :-1], i.B[..., 1:])
+    ratio_grows = scaled_margin(i.A[..., :-1], i.A[..., 1:])
     previous = np.concatenate([1 + 0 * i.B[:, :1], i.B[:, :-1]], axis=1)
-    return np.concatenate(
-        [adjacent, ratio_grows, slack(i.B, previous), slack(0 * i.B, i.B)], axis=-1
-    )
+    return {
+        "by eigenvalue": adjacent,
+        "ratio": ratio_grows,
+        "by round": scaled_margin(i.B, previous),
+        "not negative": scaled_margin(0 * i.B, i.B),
+        "below 1": scaled_margin(i.B, 1),
+    }
 
 
 def _rounds(i: Instance) -> Values:
     t, start, after = i.t + 1, i.r[:, :1], i.r[:, 1:]
-    return np.stack([slack(start, after + t), slack(after**2 + t, start**2)], axis=-1)
+    squared = i.r_minus_1[:, :1] * (2 + i.r_minus_1[:, :1])
+    # t < N implies t < r_0^2 - 1, and t >= N implies t >= r_0 - 1; N is an integer
+    return {
+        "lower": scaled_margin(start, after + t),
+        "upper": scaled_margin(after**2 + t, start**2),
+        "most rounds": scaled_margin(i.t, squared),
+        "fewest rounds": np.where(i.alive, 1, scaled_margin(i.r_minus_1[:, :1], i.t)),
+    }
+
+
+#: As `non_trivial`; a round with a trivial fit counts for the number of rounds.
+until_collapse = replace(
+    non_trivial,
+    holds=lambda i: {
+        "lower": i.alive,
+        "upper": i.alive,
+        "most rounds": i.alive,
+        "fewest rounds": np.ones_like(i.alive),
+    },
+)
 
 
 STATEMENTS = (
@@ -90,9 +133,10 @@ STATEMENTS = (
         r"\lceil r_0 - 1 \rceil \le N \le \lceil r_0^2 - 1 \rceil",
         source=THIS_BOOK,
         margin=_rounds,
-        hypotheses=(non_trivial,),
+        hypotheses=(until_collapse,),
         rests_on=("prop-step",),
         equations=("eq-rounds-any-kernel",),
+        strict=("most rounds",),
     ),
     Statement(
         id="prop-ordered",
@@ -104,5 +148,6 @@ STATEMENTS = (
         margin=_ordered,
         rests_on=("thm-product",),
         equations=("eq-ordered",),
+        strict=("below 1",),
     ),
 )

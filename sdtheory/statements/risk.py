@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from sdtheory.formulas.filters import tikhonov
-from sdtheory.formulas.risk import fixed_design_risk, ridge_between, wiener
+from sdtheory.formulas.risk import fixed_design_risk, ridge_between_log, wiener
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
@@ -25,7 +25,7 @@ from sdtheory.statements.statement import (
     Kind,
     Statement,
     Values,
-    slack,
+    scaled_margin,
 )
 
 #: Multiples of a multiplier at which statements about every single round are tested.
@@ -61,6 +61,8 @@ def _eigenvalues(i: Instance) -> Values:
 
 def _while_alive(i: Instance, margin: Values) -> Values:
     """Blank what belongs to rounds after the collapse."""
+    if isinstance(margin, dict):
+        return {name: _while_alive(i, part) for name, part in margin.items()}
     return np.where(i.alive.T, margin.T, np.nan).T
 
 
@@ -71,7 +73,7 @@ def _two_point_noise(i: Instance) -> Values:
     errors = (phi * (theta + sign * sigma) - theta for sign in (1, -1))
     mean = sum(np.square(error) for error in errors) / 2
     formula = np.square((1 - phi) * theta) + np.square(phi) * sigma2
-    return slack(*(np.sum(a, axis=(-2, -1)) for a in (mean, formula)))
+    return scaled_margin(*(np.sum(a, axis=(-2, -1)) for a in (mean, formula)))
 
 
 def _excess(phi: Values, theta2: Values, sigma2: Values) -> Values:
@@ -96,7 +98,9 @@ def _least(theta2: Values, sigma2: Values) -> Values:
 def _oracle(i: Instance) -> Values:
     theta2, sigma2 = _energy(i), _noise(i)
     least = np.sum(theta2 * wiener(sigma2, theta2), axis=-1)
-    return slack(i.n * fixed_design_risk(i.B, theta2, sigma2), least + _excess(i.B, theta2, sigma2))
+    return scaled_margin(
+        i.n * fixed_design_risk(i.B, theta2, sigma2), least + _excess(i.B, theta2, sigma2)
+    )
 
 
 def _one_more(i: Instance) -> Values:
@@ -106,17 +110,23 @@ def _one_more(i: Instance) -> Values:
     removed = c / (c + i.d[:, None]) * before
     old, new = (i.n * fixed_design_risk(phi, theta2, sigma2) for phi in (before, i.B))
     noise = np.sum((theta2 + sigma2) * removed * (before + i.B), axis=-1)
-    margin = slack(new + noise, old + 2 * np.sum(theta2 * removed, axis=-1))
-    return _while_alive(i, margin)
+    margin = scaled_margin(new + noise, old + 2 * np.sum(theta2 * removed, axis=-1))
+    # each direction pays, or does not, by the sign of its own difference
+    risks = [np.square(1 - phi) * theta2 + np.square(phi) * sigma2 for phi in (before, i.B)]
+    gained = (theta2 + sigma2) * removed * (before + i.B)
+    return _while_alive(
+        i,
+        {
+            "all directions": margin,
+            "each direction": scaled_margin(risks[1] + gained, risks[0] + 2 * theta2 * removed),
+        },
+    )
 
 
 def _several(i: Instance) -> tuple[Values, Values]:
-    """Return F of t rounds, shape (m, T, n), and the multipliers of these rounds, (m, T, T)."""
-    # rounds not yet run have multiplier 0
-    past = np.tri(i.c.shape[-1], dtype=bool)
-    c = np.where(past, np.where(i.alive, i.c, 1)[:, None], 0)
-    log_F = -np.sum(np.log1p(c[..., None] / _eigenvalues(i)[:, :, None]), axis=-2)
-    return np.exp(log_F), c
+    """Return log F of t rounds, shape (m, T, n), and the sum of their multipliers, (m, T, 1)."""
+    c = _multipliers(i)
+    return -np.cumsum(np.log1p(c / _eigenvalues(i)), axis=1), np.cumsum(c, axis=1)
 
 
 def _rough_signal(i: Instance) -> Values:
@@ -125,15 +135,15 @@ def _rough_signal(i: Instance) -> Values:
 
 
 def _suffices(i: Instance) -> Values:
-    d, (F, c) = _eigenvalues(i), _several(i)
+    d, (log_F, total) = _eigenvalues(i), _several(i)
     zero = (i.d == 0).astype(bool)[:, None]
-    theta2, sigma2 = _rough_signal(i), np.sum(c, axis=-1, keepdims=True) * _total(i)
+    theta2, sigma2 = _rough_signal(i), total * _total(i)
     # in the kernel of G the largest eigenvalue stands in, with its own signal
     theta2 = np.where(zero, theta2[..., -1:], theta2)
-    T = tikhonov(d, ridge_between(d, c, theta2, sigma2)[..., None])
-    kept = [np.where(zero, 0, phi) for phi in (T, F)]
+    T = tikhonov(d, ridge_between_log(d, log_F, theta2, sigma2)[..., None])
+    kept = [np.where(zero, 0, phi) for phi in (T, np.exp(log_F))]
     theta2 = np.where(zero, 0, theta2)
-    return _while_alive(i, slack(*(fixed_design_risk(phi, theta2, sigma2) for phi in kept)))
+    return _while_alive(i, scaled_margin(*(fixed_design_risk(phi, theta2, sigma2) for phi in kept)))
 
 
 def _second_helps(i: Instance) -> Values:
@@ -144,14 +154,15 @@ def _second_helps(i: Instance) -> Values:
     sigma2 = _multipliers(i) * _total(i)
     mu, theta2 = sigma2 / ratio, ratio * d
     place = np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))
-    margins = []
+    margins = {}
     for k in place:
         c, d_place = mu[..., k : k + 1], d[..., k : k + 1]
         T, w, T_place = tikhonov(d, c), d / (mu + d), tikhonov(d_place, c)
         weight = np.where(zero, 0, (theta2 + sigma2) * (c / (c + d)))
         sides = T * T + T_place * w, T_place * T + T * w
-        margins.append(slack(*(np.sum(weight * side, axis=-1) for side in sides)))
-    return _while_alive(i, np.stack(margins, axis=-1))
+        sums = (np.sum(weight * side, axis=-1) for side in sides)
+        margins[f"meeting at eigenvalue {k}"] = scaled_margin(*sums)
+    return _while_alive(i, margins)
 
 
 def _single_floor(i: Instance) -> Values:
@@ -161,12 +172,13 @@ def _single_floor(i: Instance) -> Values:
         for f in (_STRENGTHS[0], _STRENGTHS[-1])
     )
     least = _least(theta2, sigma2)
-    margins = []
+    margins = {}
     for factor in _STRENGTHS:
         excess = _excess(tikhonov(d, c * factor), theta2, sigma2)
-        bounds = last[0] + first[1], last[0], first[1]
-        margins.extend(slack(least + bound, least + excess) for bound in bounds)
-    return _while_alive(i, np.stack(margins, axis=-1))
+        bounds = {"both squares": last[0] + first[1], "first": last[0], "second": first[1]}
+        for name, bound in bounds.items():
+            margins[f"{name}, at {factor:g} c"] = scaled_margin(least + bound, least + excess)
+    return _while_alive(i, margins)
 
 
 def _any_signal(i: Instance) -> Values:
@@ -180,7 +192,7 @@ def _any_signal(i: Instance) -> Values:
     bounds = [parts[0][0], *between, parts[-1][1]]
     floor = reduce(lambda a, b: (a + b - np.abs(a - b)) / 2, bounds)
     least = _least(theta2, sigma2)
-    return slack(least + floor, least + _excess(i.B, theta2, sigma2))
+    return scaled_margin(least + floor, least + _excess(i.B, theta2, sigma2))
 
 
 STATEMENTS = (
@@ -274,7 +286,7 @@ STATEMENTS = (
         chapter="risk",
         slogan="One round, with its tolerance well chosen, is as good as several for any signal.",
         tex=r"\text{for all } \theta, \sigma > 0 \text{ and some } c > 0: \quad R(T_c) \le R(F)",
-        source="a theorem of this book without its hypothesis",
+        source="a theorem of this book without its hypothesis, not the paper",
         margin=_any_signal,
         hypotheses=(non_trivial, regular),
         equations=("eq-claim-suffices",),

@@ -7,7 +7,7 @@ import numpy as np
 from sdtheory.formulas.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
-from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack
+from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
 PROPOSITION_3 = "Mobahi et al. (2020), Prop. 3; as restated here"
 PROPOSITION_4 = "Mobahi et al. (2020), Prop. 4; as restated here"
@@ -15,6 +15,7 @@ PROPOSITION_4 = "Mobahi et al. (2020), Prop. 4; as restated here"
 starts = Hypothesis(
     id="starts",
     words=r"the first fit is non-trivial, $r_0 > 1$",
+    plain="the first fit is non-trivial (r_0 > 1)",
     needed_for=r"the slope of the tangent at $r_0 < 1$ may be negative, and its iterates rise",
     holds=lambda i: i.r_minus_1[:, 0] > 0,
 )
@@ -26,7 +27,7 @@ def _map(r_minus_1: Values, kappa: Values) -> Values:
 
 
 def _one_round(i: Instance) -> Values:
-    return slack(_map(i.r_minus_1[:, :-1], i.kappa[:, None]), i.r[:, 1:])
+    return scaled_margin(_map(i.r_minus_1[:, :-1], i.kappa[:, None]), i.r[:, 1:])
 
 
 def _line(i: Instance) -> tuple[Values, Values]:
@@ -42,10 +43,20 @@ def _convex(i: Instance) -> Values:
         np.where(i.alive, x, y) for x, y in ((i.r_minus_1[:, :-1], start), (i.r[:, :-1], r_0))
     )
     at_start, at_now, between = (_map(e, kappa) for e in (start, now, (start + now) / 2))
-    chord = slack(2 * between, at_start + at_now)
+    chord = scaled_margin(2 * between, at_start + at_now)
     # the line touches at r_0: with the tangent inequality there, an equality
-    touching = slack(at_start + b, a * r_0) + 0 * chord
-    return np.stack([chord, slack(a * r, at_now + b), touching], axis=-1)
+    touching = scaled_margin(at_start + b, a * r_0) + 0 * chord
+    # slopes between 1 and r > 1, as h(1) = 0
+    beyond = np.where((now > 0).astype(bool), now, 1)
+    rise = _map(beyond, kappa)
+    flat, steep = scaled_margin(rise, beyond), scaled_margin(beyond, kappa * rise)
+    return {
+        ("eq-convex", "chord"): chord,
+        ("eq-convex", "slope at most 1"): flat,
+        ("eq-convex", "slope at least 1/kappa"): steep,
+        ("eq-tangent", "below"): scaled_margin(a * r, at_now + b),
+        ("eq-tangent", "touching"): touching,
+    }
 
 
 def _iterated(i: Instance) -> tuple[Values, Values]:
@@ -57,27 +68,30 @@ def _iterated(i: Instance) -> tuple[Values, Values]:
 
 def _norm(i: Instance) -> Values:
     term, offset = _iterated(i)
-    return slack(term, i.r[:, 1:] + offset)
+    return scaled_margin(term, i.r[:, 1:] + offset)
 
 
 def _rounds(i: Instance) -> Values:
     kappa, t = i.kappa[:, None], i.t
     promised = guaranteed_rounds(i.r_minus_1[:, :1], kappa)
     # a round whose fit is zero must come after all rounds promised
-    collapse = np.where(i.alive, slack(1, i.r[:, :-1]), slack(promised, t))
+    collapse = np.where(i.alive, scaled_margin(1, i.r[:, :-1]), scaled_margin(promised, t))
     with np.errstate(invalid="ignore"):  # infinity / infinity, if G is singular
-        norm = slack(i.r[:, :1], i.r[:, 1:] + kappa * (t + 1))
-    return np.stack([norm, collapse], axis=-1)
+        norm = scaled_margin(i.r[:, :1], i.r[:, 1:] + kappa * (t + 1))
+    return {"norm": norm, "number of rounds": collapse}
 
 
 def _dominated(i: Instance) -> Values:
     term, offset = _iterated(i)
     start, t, kappa = i.r[:, :1], i.t + 1, i.kappa[:, None]
     with np.errstate(invalid="ignore"):  # infinity / infinity, if G is singular
-        crude = slack(start + offset, term + kappa * t)
+        crude = scaled_margin(start + offset, term + kappa * t)
     # at most r_0 - t, or at most 0: the larger of two margins
-    steps, vacuous = slack(term + t, start + offset), slack(term, offset)
-    return np.stack([crude, (steps + vacuous + np.abs(steps - vacuous)) / 2], axis=-1)
+    steps, vacuous = scaled_margin(term + t, start + offset), scaled_margin(term, offset)
+    return {
+        "line above r_0 - kappa t": crude,
+        "line below the steps": (steps + vacuous + np.abs(steps - vacuous)) / 2,
+    }
 
 
 STATEMENTS = (

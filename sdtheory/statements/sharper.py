@@ -7,11 +7,12 @@ import numpy as np
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, slack
+from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
 next_non_trivial = Hypothesis(
     id="next-non-trivial",
     words=r"round $t + 1$ is non-trivial too",
+    plain="round t + 1 is non-trivial too",
     needed_for="after the collapse there is no multiplier to compare with",
     holds=lambda i: i.alive[:, 1:],
 )
@@ -23,30 +24,30 @@ def _multiplier_lower(i: Instance) -> Values:
     d_min = i.d_min[:, None]
     # ||G^{-1} y|| times d_min, whose terms stay within the float range
     pulled = np.sqrt(np.sum(energy * (d_min[..., None] / i.d[:, None]) ** 2, axis=-1))
-    return slack(d_min * np.sqrt(np.sum(energy, axis=-1)), c * i.r_minus_1[:, :-1] * pulled)
+    return scaled_margin(d_min * np.sqrt(np.sum(energy, axis=-1)), c * i.r_minus_1[:, :-1] * pulled)
 
 
 def _multiplier_upper(i: Instance) -> Values:
     energy = i.energy[:, :-1]
     c = np.where(i.alive, i.c, 1)
     total = np.sum(energy, axis=-1)
-    margin = slack(c * i.r_minus_1[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
+    margin = scaled_margin(c * i.r_minus_1[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
     return np.where(i.alive, margin, np.nan)
 
 
 def _multiplier_grows(i: Instance) -> Values:
     c = np.where(i.alive, i.c, 1)
-    return slack(c[:, :-1], c[:, 1:])
+    return scaled_margin(c[:, :-1], c[:, 1:])
 
 
 def _smoother(i: Instance) -> Values:
     weight = i.d_min[:, None, None] / i.d[:, None]
     cost = np.sum(i.energy * weight, axis=-1)
     size = np.sum(i.energy, axis=-1)
-    costs = slack(cost[:, 1:], cost[:, :-1])
+    costs = scaled_margin(cost[:, 1:], cost[:, :-1])
     # the Rayleigh quotient of G^{-1}, multiplied out
-    quotients = slack(cost[:, 1:] * size[:, :-1], cost[:, :-1] * size[:, 1:])
-    return np.stack([costs, np.where(i.alive, quotients, np.nan)], axis=-1)
+    quotients = scaled_margin(cost[:, 1:] * size[:, :-1], cost[:, :-1] * size[:, 1:])
+    return {"cost": costs, "quotient": np.where(i.alive, quotients, np.nan)}
 
 
 def _removed(i: Instance) -> Values:
@@ -65,7 +66,7 @@ def _leaves_data(i: Instance) -> Values:
     distance = np.sqrt(np.sum(removed**2 * i.energy[:, :1], axis=-1))
     previous = np.concatenate([0 * distance[:, :1], distance[:, :-1]], axis=-1)
     steps = (i.t + 1) * np.sqrt(i.rho2)[:, None]
-    return np.stack([slack(previous, distance), slack(distance, steps)], axis=-1)
+    return {"lower": scaled_margin(previous, distance), "upper": scaled_margin(distance, steps)}
 
 
 def _log_ratio_of_round(c: Values, d_j: Values, d_k: Values) -> Values:
@@ -90,9 +91,14 @@ def _sparsify(i: Instance) -> Values:
     apart = (d_k - d_j) / d_j
     exponential = np.cumsum(c, axis=1) / d_k * apart
     cap = count * np.log1p(apart)
-    pairs = ((round_by_round, ratio), (first_round, ratio), (ratio, exponential), (ratio, cap))
-    margin = np.stack([slack(*pair) for pair in pairs], axis=-1)
-    return np.where(alive[..., None, None], margin, np.nan)
+    pairs = {
+        "lower, round by round": (round_by_round, ratio),
+        "lower, from the first round": (first_round, ratio),
+        "upper, exponential": (ratio, exponential),
+        "upper, cap": (ratio, cap),
+    }
+    dead = alive[..., None]
+    return {k: np.where(dead, scaled_margin(*pair), np.nan) for k, pair in pairs.items()}
 
 
 STATEMENTS = (
@@ -130,6 +136,7 @@ STATEMENTS = (
         hypotheses=(next_non_trivial,),
         rests_on=("prop-secular", "thm-recursion"),
         equations=("eq-multiplier-grows",),
+        strict=("",),
     ),
     Statement(
         id="prop-smoother",

@@ -12,13 +12,21 @@ from sdtheory.formulas.bounds import log_sparsification_bound
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.multiplier import regular
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Kind, Statement, Values, slack
+from sdtheory.statements.statement import (
+    THIS_BOOK,
+    Hypothesis,
+    Kind,
+    Statement,
+    Values,
+    scaled_margin,
+)
 
 THEOREM_5 = "Mobahi et al. (2020), Thm 5; as restated here"
 
 guaranteed = Hypothesis(
     id="guaranteed",
     words=r"$t \le (r_0 - 1)/\kappa$, so that $\kappa$ is finite",
+    plain="t <= (r_0 - 1)/kappa, so that kappa is finite",
     needed_for=r"after the collapse there are no more rounds to sparsify",
     holds=lambda i: (i.t + 1) * i.kappa[:, None] <= i.r_minus_1[:, :1],
 )
@@ -49,7 +57,7 @@ def log_ratios(i: Instance) -> Values:
 def _ratio(i: Instance) -> Values:
     (d_j, d_k), (A_j, A_k) = neighbours(i.d), (i.A[..., :-1], i.A[..., 1:])
     c = np.where(i.alive, i.c, 1)[..., None]
-    margin = slack(A_k * d_j * (c + d_k), A_j * d_k * (c + d_j))
+    margin = scaled_margin(A_k * d_j * (c + d_k), A_j * d_k * (c + d_j))
     return np.where(i.alive[..., None], margin, np.nan)
 
 
@@ -65,8 +73,8 @@ def _one_round(i: Instance) -> Values:
         c / (c + d_k),
         d_max / (r_minus_1 * d_k + d_max),
     )
-    below, above = slack(lower, ratio), slack(ratio, upper)
-    return np.where(alive, np.concatenate([below, above], axis=-1), np.nan)
+    below, above = scaled_margin(lower, ratio), scaled_margin(ratio, upper)
+    return {"lower": np.where(alive, below, np.nan), "upper": np.where(alive, above, np.nan)}
 
 
 def _sparsification(i: Instance) -> Values:
@@ -74,7 +82,7 @@ def _sparsification(i: Instance) -> Values:
     bound = log_sparsification_bound(
         first_r_minus_1(i)[..., None], i.d_min[:, None, None], d_j, d_k, (i.t + 1)[:, None]
     )
-    return slack(bound, np.cumsum(log_ratios(i), axis=1))
+    return scaled_margin(bound, np.cumsum(log_ratios(i), axis=1))
 
 
 def _cap(i: Instance) -> Values:
@@ -83,7 +91,7 @@ def _cap(i: Instance) -> Values:
     # where A_j is zero, so is the product on either side of the claim
     zero = (A_j == 0).astype(bool)
     share = np.where(zero, 1, A_k * d_j) / np.where(zero, 1, A_j * d_k)
-    return np.concatenate([slack(np.cumprod(share, axis=1), 1), slack(A_j, A_k)], axis=-1)
+    return {"upper": scaled_margin(np.cumprod(share, axis=1), 1), "lower": scaled_margin(A_j, A_k)}
 
 
 STATEMENTS = (

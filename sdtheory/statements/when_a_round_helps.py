@@ -11,7 +11,14 @@ import numpy as np
 from sdtheory.formulas.mixing import roughness
 from sdtheory.statements.instance import Instance
 from sdtheory.statements.problem import non_trivial
-from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Kind, Statement, Values, slack
+from sdtheory.statements.statement import (
+    THIS_BOOK,
+    Hypothesis,
+    Kind,
+    Statement,
+    Values,
+    scaled_margin,
+)
 
 #: Roughness of a truth, as multiples of that of the new labels; nearly as rough, and rougher.
 _ROUGHNESS = (0.25, 1 - 2.0**-30, 4.0)
@@ -28,12 +35,14 @@ def _in_range(i: Instance) -> Values:
 in_range = Hypothesis(
     id="in-range",
     words=r"the truth lies in the range of $G$",
+    plain="the truth lies in the range of G",
     needed_for="no fit reaches the other part, which the first round loses at once",
     holds=lambda i: _in_range(i) & np.ones((1, i.t.size, 1), dtype=bool),
 )
 rougher = Hypothesis(
     id="rougher",
     words=r"the new fit is at least as rough as the truth, $R(\theta) \le R(y_{t+1})$",
+    plain="the new fit is at least as rough as the truth",
     needed_for="a fit that is smoother than the truth may have left it behind",
     holds=lambda i: np.broadcast_to(_FACTORS <= 1, (len(i.d), i.t.size, len(_FACTORS))),
 )
@@ -77,21 +86,21 @@ def _balance(i: Instance) -> Values:
     fitted, apart = _roughness(i, after), _roughness(i, after[:, :, None] - truths)
     lost = _error(i, i.path.z[:, :-1]) + c * _roughness(i, truths)
     kept = _error(i, after) + i.rho2[:, None, None] + c * (fitted[..., None] + apart)
-    return slack(lost, kept)
+    return scaled_margin(lost, kept)
 
 
 def _rougher(i: Instance) -> Values:
     gained = _error(i, i.path.z[:, 1:]) + i.rho2[:, None, None]
-    return slack(gained, _error(i, i.path.z[:, :-1]))
+    return scaled_margin(gained, _error(i, i.path.z[:, :-1]))
 
 
 def _all_rounds(i: Instance) -> Values:
     gained = _error(i, i.path.z[:, 1:]) + ((i.t + 1) * i.rho2[:, None])[..., None]
-    return slack(gained, _error(i, 0 * i.path.z[:, :-1] + i.path.z[:, :1]))
+    return scaled_margin(gained, _error(i, 0 * i.path.z[:, :-1] + i.path.z[:, :1]))
 
 
 def _nearest(i: Instance) -> Values:
-    return slack(i.rho2[:, None, None], _error(i, i.path.z[:, :-1]))
+    return scaled_margin(i.rho2[:, None, None], _error(i, i.path.z[:, :-1]))
 
 
 STATEMENTS = (

@@ -13,6 +13,8 @@ from tiny_book import CHECK, DRIVER, REPOSITORY, build, chapter, write_book
 
 from sdtheory.book.cache import joined
 
+pytestmark = pytest.mark.book
+
 FIGURE = """\
 import matplotlib.pyplot as plt
 from sdtheory.book.display import figure, glue, table

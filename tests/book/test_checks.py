@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sdtheory.book.checks import Check, CheckFailedError, Checks
+from sdtheory.book.checks import ChapterCheck, CheckFailedError, Checks
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS, Instance
 from sdtheory.validation import InvalidInputError
 
@@ -47,14 +48,14 @@ def test_a_control_that_passes_is_a_failure(instance, wrong):
 
 def test_what_does_not_apply_is_said_and_does_not_fail(instance):
     checks = added(instance, found=5.0, applies=False, otherwise="no second round")
-    assert checks.rows[-1].verdict == "does not apply"
+    assert checks.rows[-1].verdict is Verdict.NOT_APPLICABLE
     checks.report()
 
 
 def test_statements_about_rounds_do_not_apply_to_a_trivial_fit():
     checks = Checks("kkt", Instance.of([1.0, 2.0], [0.1, 0.1], 1.0, rounds=2))
     row = next(row for row in checks.rows if "price" in row.name)
-    assert row.verdict == "does not apply"
+    assert row.verdict is Verdict.NOT_APPLICABLE
     checks.report()
 
 
@@ -62,7 +63,9 @@ def test_a_statement_that_fails_at_the_instance_raises(instance, monkeypatch):
     from dataclasses import replace
 
     statement = STATEMENTS["prop-step"]
-    flipped = replace(statement, margin=lambda i: -statement.margin(i))
+    flipped = replace(
+        statement, margin=lambda i: {k: -part for k, part in statement.margin(i).items()}
+    )
     monkeypatch.setitem(STATEMENTS, "prop-step", flipped)
     with pytest.raises(CheckFailedError, match=r"FAILS: Every round moves the labels"):
         Checks("recursion", instance).report()
@@ -74,7 +77,7 @@ def test_an_unknown_chapter_lists_the_known_ones(instance):
 
 
 def test_a_check_without_cases_holds_nothing_against_the_chapter():
-    assert Check("a", "b", None, 0.0, "c", None).holds
+    assert ChapterCheck("a", "b", None, 0.0, "c", None).verdict.good
 
 
 def test_a_chapter_without_statements_has_its_own_checks_only(capsys):

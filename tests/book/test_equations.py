@@ -1,26 +1,26 @@
 """The book and the registry name the same statements, and every equation is bound to a check."""
 
-import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sdtheory.book.ledger import DEFINITIONS
+from sdtheory.book.markup import Numbered, checked_equations, numbered
+from sdtheory.evidence.families import Chunk
 from sdtheory.statements import STATEMENTS
 
 BOOK = Path(__file__).parent.parent.parent / "book"
 NAMES = {statement.chapter for statement in STATEMENTS.values()}
 CHAPTERS = sorted(path for path in BOOK.glob("*.md") if path.stem in NAMES)
 
-ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
-EQUATION = re.compile(r"`{3,}\{math\}\n:label: (\S+)")
-CODE = re.compile(r"```\{code-cell\} ipython3\n(.*?)```", re.DOTALL)
 
-#: Numbered equations that define a symbol and so claim nothing.
-DEFINITIONS = {"eq-regulariser", "eq-problem", "eq-lagrangian"}
+def found(path: Path) -> list[Numbered]:
+    return numbered(path.read_text(encoding="utf-8"))
 
 
-def labels(path: Path) -> set[str]:
-    return set(ENVIRONMENT.findall(path.read_text(encoding="utf-8")))
+def labels(path: Path, *, equations: bool = False) -> set[str]:
+    return {item.label for item in found(path) if item.is_equation == equations}
 
 
 def declared(chapter: str) -> set[str]:
@@ -38,17 +38,28 @@ def test_every_statement_has_its_chapter():
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_every_numbered_equation_is_bound_to_a_check(path):
-    text = path.read_text(encoding="utf-8")
     bound = {e for s in STATEMENTS.values() if s.chapter == path.stem for e in s.equations}
-    bound |= set(re.findall(r'equation="(\S+)"', "".join(CODE.findall(text))))
-    found = set(EQUATION.findall(text))
-    assert found - bound - DEFINITIONS == set()
-    assert bound <= found
+    bound |= checked_equations(path.read_text(encoding="utf-8"))
+    equations = labels(path, equations=True)
+    assert equations - bound - DEFINITIONS == set()
+    assert bound <= equations
+
+
+@pytest.mark.parametrize("path", sorted(BOOK.glob("*.md")), ids=lambda path: path.stem)
+def test_nothing_numbered_lacks_a_label(path):
+    assert [item for item in found(path) if not item.label] == []
 
 
 def test_definitions_exist():
-    text = "".join(path.read_text(encoding="utf-8") for path in CHAPTERS)
-    assert set(EQUATION.findall(text)) >= DEFINITIONS
+    assert set().union(*(labels(path, equations=True) for path in CHAPTERS)) >= DEFINITIONS
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=lambda s: s.id)
+def test_every_declared_equation_has_a_case_that_is_about_it(statement):
+    instance = Chunk(0, 0, 40).draw()
+    with np.errstate(all="ignore"):
+        about = {case.equation for case in statement.cases(instance)}
+    assert about == set(statement.equations)
 
 
 def test_statements_rest_on_statements_without_a_circle():

@@ -7,12 +7,23 @@ from html.parser import HTMLParser
 import pytest
 
 from sdtheory.book import ledger
-from sdtheory.evidence.certified import Certificate, Verdict
+from sdtheory.evidence.certified import Certificate
+from sdtheory.evidence.proved import Extent, ProofResult
 from sdtheory.evidence.report import Evidence, Report, Row
 from sdtheory.evidence.sampled import Tally
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS
 
-GOOD = Tally(instances=100, met=90, cases=90, worst=0.25, tightest=0.25)
+GOOD = Tally(
+    instances=100,
+    met=90,
+    cases=90,
+    worst=0.25,
+    tightest=0.25,
+    ordinary=100,
+    ordinary_met=90,
+    equations=frozenset(e for s in STATEMENTS.values() for e in s.equations),
+)
 
 
 def row(name, **evidence):
@@ -120,3 +131,30 @@ def test_labels_are_those_of_the_pages(tmp_path):
     page = "# A\n\n````{prf:theorem} Name\n:label: thm-a\nText {prf:ref}`thm-b`.\n````\n"
     (tmp_path / "book" / "a.md").write_text(page, encoding="utf-8")
     assert ledger.labels(tmp_path) == {"thm-a": "a"}
+
+
+def test_what_has_no_label_and_what_nothing_checks_is_red(tmp_path, report):
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/a\n", encoding="utf-8")
+    (tmp_path / "book").mkdir()
+    page = "# A\n\n~~~{prf:theorem} Name\nText.\n~~~\n\n$$ a $$ (eq-nobody-checks)\n"
+    (tmp_path / "book" / "a.md").write_text(page, encoding="utf-8")
+    pages = ledger.labels(tmp_path)
+    assert set(pages) == {"prf:theorem without a label, line 3", "eq-nobody-checks"}
+    found = {e.id: e for e in ledger.entries(report, pages)}
+    assert all(found[name].standing == "unchecked" for name in pages)
+    assert all(found[name].verdict is Verdict.NOT_CHECKED for name in pages)
+
+
+def test_a_badge_says_how_much_the_cores_cover(report):
+    def proved(name, extent):
+        return ProofResult(name, True, 1, 1, 0.0, "", extent)
+
+    for extent, standing_ in (
+        (Extent.FULL, "proved"),
+        (Extent.STEP, "step"),
+        (Extent.AUXILIARY, "holds"),
+    ):
+        rows = (row("prop-active", proved=proved("prop-active", extent)),)
+        alone = Report(rows, report.settings, report.circumstances)
+        assert standing(alone, {"prop-active": "problem"}) == {"prop-active": standing_}
+        assert extent.value in str(alone)

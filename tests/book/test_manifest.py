@@ -12,6 +12,8 @@ from sdtheory.book.build import rerun
 from sdtheory.book.display import drawn
 from sdtheory.cli import main
 
+pytestmark = pytest.mark.book
+
 CELLS = (
     """\
 import matplotlib.pyplot as plt

@@ -118,6 +118,7 @@ def test_a_cell_is_located_by_file_and_line(sound):
     assert sound.locate("print(delta)") == "book/one.md, line ?"
 
 
+@pytest.mark.book
 def test_parameters_given_to_a_run_replace_the_defaults(sound, tmp_path):
     target = tmp_path / "new" / "one.ipynb"
     execute(sound, target, {"epsilon": 0.5})
@@ -127,6 +128,7 @@ def test_parameters_given_to_a_run_replace_the_defaults(sound, tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["one.ipynb"]
 
 
+@pytest.mark.book
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [

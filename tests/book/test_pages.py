@@ -19,6 +19,8 @@ from browsing import missing
 
 from sdtheory.book.notebooks import list_chapters
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).parent.parent.parent
 HTML = ROOT / "_build" / "html"
 PAGES = [

@@ -17,6 +17,9 @@ from sdtheory.cli import main, tables
 from sdtheory.cli.training import MOST_ROWS
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge
+from sdtheory.solvers import eigh
+from sdtheory.spectrum import Spectrum
+from sdtheory.statements import Instance
 
 EXAMPLE = load_example()
 BEAM = ["--target", "y", "--kernel", "beam", "--epsilon", "0.045", "--no-intercept"]
@@ -306,15 +309,32 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     assert "followed for --rounds 2, they have 2 non-trivial" in out
 
 
+def test_explain_makes_one_eigendecomposition_and_one_recursion(sdtheory, example, monkeypatch):
+    pytest.importorskip("flint")
+    counts = {"eigendecompositions": 0, "recursions": 0}
+
+    def counted(function, name):
+        def wrapper(*arguments, **options):
+            counts[name] += 1
+            return function(*arguments, **options)
+
+        return wrapper
+
+    from_gram = counted(Spectrum.from_gram, "eigendecompositions")
+    monkeypatch.setattr(Spectrum, "from_gram", staticmethod(from_gram))
+    monkeypatch.setattr(eigh, "trajectory", counted(eigh.trajectory, "recursions"))
+    monkeypatch.setattr(Instance, "of", counted(Instance.of, "recursions"))
+    assert sdtheory("explain", example, *BEAM)[0] == 0
+    assert counts == {"eigendecompositions": 1, "recursions": 1}
+
+
 def test_explain_is_exit_code_1_where_a_statement_fails(sdtheory, example, monkeypatch):
-    verification = pytest.importorskip("sdtheory.evidence.verification")
-    monkeypatch.setattr(verification.Check, "good", property(lambda _: False))
+    checking = pytest.importorskip("sdtheory.evidence.checking")
+    monkeypatch.setattr(checking.Check, "good", property(lambda _: False))
     assert sdtheory("explain", example, *BEAM)[0] == 1
 
 
 def test_explain_without_its_extra_says_what_to_install(sdtheory, example, monkeypatch):
-    monkeypatch.delitem(sys.modules, "sdtheory.evidence.verification", raising=False)
-    monkeypatch.delattr("sdtheory.evidence.verification", raising=False)
     for name in [name for name in sys.modules if name.startswith(("sdtheory.evidence", "flint"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "flint", None)

@@ -205,6 +205,13 @@ def test_a_negative_number_is_a_value(fitted, capsys):
     assert "gamma must not be negative" in capsys.readouterr().err
 
 
+def test_verify_refuses_a_folder_before_any_work(tmp_path, capsys):
+    assert main(["verify", "prop-step", "--json", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "is a folder" in said.err
+
+
 def test_help_and_version(capsys):
     assert main([]) == 0
     assert "COMMAND" in capsys.readouterr().out

@@ -7,9 +7,10 @@ import numpy as np
 import planted
 import pytest
 
-from sdtheory.evidence.certified import Verdict, certify, rejudge
+from sdtheory.evidence.certified import certify, rejudge
 from sdtheory.evidence.points import certify_points, certify_refutation, points
-from sdtheory.statements import STATEMENTS, Counterexample, Instance, Kind, slack
+from sdtheory.evidence.verdict import Verdict
+from sdtheory.statements import STATEMENTS, Counterexample, Instance, Kind, scaled_margin
 from sdtheory.statements.problem import non_trivial
 
 D = (Fraction(1, 2), Fraction(1), Fraction(3))
@@ -38,7 +39,7 @@ def test_a_true_identity_is_consistent_and_a_false_one_fails():
 
 def test_a_violation_far_below_double_precision_is_found():
     tiny = planted.statement(
-        lambda i: slack(i.rho2 * (1 + Fraction(1, 10**40)), i.rho2)[:, None], non_trivial
+        lambda i: scaled_margin(i.rho2 * (1 + Fraction(1, 10**40)), i.rho2)[:, None], non_trivial
     )
     certificate = certify(tiny, D, Z, EPSILON, 1)
     assert certificate.verdict is Verdict.FAILS
@@ -46,7 +47,7 @@ def test_a_violation_far_below_double_precision_is_found():
 
 
 #: r_0 - t <= r_t, with equality at kappa = 1.
-ATTAINED = planted.statement(lambda i: slack(i.r[:, :1], i.r[:, 1:] + i.t + 1), non_trivial)
+ATTAINED = planted.statement(lambda i: scaled_margin(i.r[:, :1], i.r[:, 1:] + i.t + 1), non_trivial)
 
 
 def test_equality_is_called_consistent_not_proved():

@@ -6,24 +6,36 @@ import numpy as np
 import pytest
 
 from sdtheory import InvalidInputError, formulas
-from sdtheory.formulas import bounds, equivalent_kernel, filters, risk
+from sdtheory.formulas import bounds, equivalent_kernel, filters, mixing, risk
 
 D, C = np.array([0.5, 1.0, 2.0]), np.array([0.3, 0.7])
 #: Arguments for which every formula has a meaning.
 VALID = {
     "r_minus_1": 2.0, "r_0_minus_1": 2.0, "kappa": 4.0, "rounds": 2, "iterations": 2,
     "d_min": 0.5, "d_j": 1.0, "d_k": 2.0, "d_max": 2.0, "d": D, "c": C,
-    "phi": D / 3, "theta2": D, "sigma2": 0.1,
+    "phi": D / 3, "theta2": D, "sigma2": 0.1, "z": -D, "s": D / 3, "a": 0.3, "share": 0.3,
+    "shares": D, "target": D, "discount": 0.3,
 }  # fmt: skip
+#: Arguments that may be negative.
+SIGNED = {"z", "shares", "target"}
+BAD = [-1.0, np.nan, -np.inf, 1j, "text", None, np.datetime64("2024")]
 #: Of functions that broadcast c against d.
-ONE_C = {"tikhonov", "iterated_tikhonov", "gradient_flow"}
+ONE_C = {
+    "tikhonov", "iterated_tikhonov", "gradient_flow", "kept_labels", "mixing_parts",
+    "fresh_labels_risk", "bootstrapped",
+}  # fmt: skip
 FORMULAS = [
     name
-    for module in (bounds, filters, risk, equivalent_kernel)
+    for module in (bounds, filters, risk, equivalent_kernel, mixing)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and name != "match"
 ]
-ARGUMENTS = [(f, a) for f in FORMULAS for a in inspect.signature(getattr(formulas, f)).parameters]
+ARGUMENTS = [
+    (f, a, bad)
+    for f in FORMULAS
+    for a in inspect.signature(getattr(formulas, f)).parameters
+    for bad in (BAD[1:] if a in SIGNED else BAD)
+]
 
 
 def valid(name):
@@ -33,14 +45,13 @@ def valid(name):
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_door_changes_no_digit(name):
-    modules = (bounds, filters, risk, equivalent_kernel)
+    modules = (bounds, filters, risk, equivalent_kernel, mixing)
     (inner,) = [getattr(m, name) for m in modules if hasattr(m, name) and name in vars(m)][:1]
     given = valid(name)
     np.testing.assert_array_equal(getattr(formulas, name)(**given), inner(**given))
 
 
-@pytest.mark.parametrize("bad", [-1.0, np.nan, -np.inf, 1j, "text", None, np.datetime64("2024")])
-@pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
+@pytest.mark.parametrize(("name", "argument", "bad"), ARGUMENTS)
 def test_every_argument_is_checked(name, argument, bad):
     given = valid(name)
     given[argument] = np.full_like(given[argument], bad, dtype=np.asarray(bad).dtype)

@@ -5,7 +5,7 @@ import pytest
 from flint import arb, ctx
 
 from sdtheory.evidence.lengths import enclose_length
-from sdtheory.formulas.path_length import lost_rounds, path_length
+from sdtheory.formulas.path_length import lost_rounds, lost_rounds_between, path_length
 from sdtheory.validation import InvalidInputError
 
 #: Eigenvalues and energies: equal, close, spread, many, and with a direction that is not used.
@@ -94,3 +94,13 @@ def test_lost_rounds_refuse_energy_in_the_kernel():
 def test_no_spectrum_is_refused(function, d, energy, message):
     with pytest.raises(InvalidInputError, match=message):
         function(d, energy)
+
+
+def test_the_bend_lies_between_its_bounds():
+    rng = np.random.default_rng(5)
+    for n in (2, 3, 6):
+        d = np.sort(rng.uniform(0.02, 1.0, n))
+        energy = rng.uniform(0.1, 1.0, n)
+        low, high = lost_rounds_between(d, energy)
+        assert low <= lost_rounds(d, energy) <= high
+        assert high < 1.2 * low + 1e-3

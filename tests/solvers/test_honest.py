@@ -58,23 +58,24 @@ def test_spline_on_clustered_points():
     assert_honest(chain, 1.62563307814878098e-26, 2, largest=1e-13)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(seed, monkeypatch):
-    rng = np.random.default_rng(seed)
-    x = rng.random(400)
-    if seed % 3 == 0:
-        x = np.concatenate([a + 1e-4 * rng.random(80) for a in 0.99 * rng.random(5)])
-    y = np.sin(6 * x) + rng.choice([1e-3, 0.3]) * rng.standard_normal(400)
-    kernel = [BrownianBridge(), SimplySupportedBeam()][seed % 2]
-    epsilon = float(np.mean(y * y)) * 10 ** -rng.uniform(0.5, 3)
-    operator = KernelOperator(kernel, x)
-    exact = distill(operator, y, epsilon, 3)
-    monkeypatch.setattr(spline, "_DOUBLED", 0)
-    floats = distill(operator, y, epsilon, 3)
-    assert np.all(exact.c_error < 1e-14)
-    error = np.abs(exact.c / floats.c - 1)
-    assert np.all(error <= floats.c_error)
-    assert np.any(error > 0)
+def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(monkeypatch):
+    shares = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        x = rng.random(400)
+        if seed % 3 == 0:
+            x = np.concatenate([a + 1e-4 * rng.random(80) for a in 0.99 * rng.random(5)])
+        y = np.sin(6 * x) + rng.choice([1e-3, 0.3]) * rng.standard_normal(400)
+        kernel = [BrownianBridge(), SimplySupportedBeam()][seed % 2]
+        epsilon = float(np.mean(y * y)) * 10 ** -rng.uniform(0.5, 3)
+        exact = distill(KernelOperator(kernel, x), y, epsilon, 3)
+        assert np.all(exact.c_error < 1e-14)
+        with monkeypatch.context() as patched:
+            patched.setattr(spline, "_DOUBLED", 0)
+            floats = distill(KernelOperator(kernel, x), y, epsilon, 3)
+        shares += (np.abs(exact.c / floats.c - 1) / floats.c_error).tolist()
+    assert max(shares) <= 1
+    assert max(shares) > 0.03  # so that a claim thirty times smaller would be seen
 
 
 def test_krylov_sees_near_duplicates_that_the_labels_live_on():
@@ -113,7 +114,6 @@ def forms(G):
     operator = LinearOperator(G.shape, matvec=lambda v: G @ v.astype(G.dtype), dtype=G.dtype)
     return {
         "eigh": G,
-        "band": G,
         "krylov": G,
         "sparse": scipy.sparse.csr_array(G),
         "operator": operator,
@@ -121,14 +121,14 @@ def forms(G):
     }
 
 
-@pytest.mark.parametrize("form", ["eigh", "band", "krylov", "sparse", "operator"])
+@pytest.mark.parametrize("form", ["eigh", "krylov", "sparse", "operator"])
 def test_single_precision_counts_its_machine_epsilon(form):
     rng = np.random.default_rng(1)
     x = np.sort(rng.random(80))
     y = np.sin(6 * x) + 0.1 * rng.standard_normal(80)
     double = gram(BrownianBridge(), x)
     exact = distill(double, y, 0.012, 1, solver="eigh").c
-    solver = form if form in ("eigh", "band") else "krylov"
+    solver = "eigh" if form == "eigh" else "krylov"
     own = distill(forms(double.astype("f4"))[form], y, 0.012, 1, solver=solver, tolerance=0.09)
     error = abs(exact[0] / own.c[0] - 1)
     assert 1e-9 < error <= own.c_error[0]
@@ -165,7 +165,7 @@ def test_what_the_rank_decides_is_said():
     x = np.array([0.3, 0.3 + 1e-9, 0.7])
     y = np.array([1.0, -1.0, 0.5])
     epsilon = 0.1
-    for solver in ("eigh", "band", "krylov"):
+    for solver in ("eigh", "krylov"):
         with pytest.raises(InfeasibleToleranceError, match="rank decision") as refused:
             distill(gram(SimplySupportedBeam(), x), y, epsilon, 1, solver=solver)
         assert refused.value.smallest_feasible > epsilon

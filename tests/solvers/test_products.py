@@ -1,7 +1,6 @@
 """Products that never store G against the stored matrix, in extended precision."""
 
 import math
-import os
 import tracemalloc
 
 import numpy as np
@@ -112,26 +111,10 @@ def test_products_take_little_memory():
         assert peak < n**2 * 8 / 10
 
 
-@pytest.mark.parametrize("kernel", RADIAL, ids=repr)
-def test_compiled_tiles_are_the_gram_matrix(kernel, monkeypatch):
-    compiled = pytest.importorskip("sdtheory.solvers.compiled_products", exc_type=ImportError)
-    monkeypatch.setattr(products, "_COMPILED", 0)
-    for n in (1, 2, 15, 16, 17, 700):
-        x, V = cloud(n)
-        product = products.of(kernel, x)
-        assert isinstance(product, compiled.Fused)
-        assert distance(product, gram(kernel, x), V) < 1e-14
-    assert distance(products.of(kernel, 1.001 * x), gram(kernel, x), V) > 1e-6
-    results = []
-    for cores in (1, 2, 5):
-        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
-        results.append(product(V))
-    assert all(np.array_equal(result, results[0]) for result in results)
-
-
 @pytest.mark.parametrize(
     "kernel",
     [
+        *RADIAL,
         Matern(1.0, nu=0.7),
         RationalQuadratic(),
         RBF() + WhiteKernel(),
@@ -141,27 +124,15 @@ def test_compiled_tiles_are_the_gram_matrix(kernel, monkeypatch):
     ],
     ids=repr,
 )
-def test_other_kernels_go_by_tiles(kernel, monkeypatch):
-    monkeypatch.setattr(products, "_COMPILED", 0)
+def test_other_kernels_go_by_tiles(kernel):
     x, V = cloud(40)
-    assert products.radial(kernel) is None
     product = products.of(kernel, x)
     assert isinstance(product, Tiles)
     assert distance(product, gram(kernel, x), V) < 1e-14
 
 
-def test_without_numba_tiles_do(monkeypatch):
-    x, V = cloud(products._COMPILED)
-    own = products.of(RBF(0.7), x)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    other = products.of(RBF(0.7), x)
-    assert isinstance(other, Tiles)
-    assert_allclose(own(V), other(V), rtol=1e-10, atol=1e-14)
-
-
 def test_a_cluster_gives_the_same_bits(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(products, "_COMPILED", 300)
     monkeypatch.setattr(products, "_TILE", 16)
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
@@ -171,7 +142,7 @@ def test_a_cluster_gives_the_same_bits(monkeypatch):
             x = x if n == 40 or isinstance(kernel, RBF) else x[:, :1] % 1
             y = V[:, 0]
             shared = KernelOperator(kernel, x, scheduler=cluster.scheduler_address)
-            assert isinstance(shared._product, products.Shared)
+            assert shared._product.scheduler
             own = KernelOperator(kernel, x)
             assert np.array_equal(shared @ V, own @ V)
             epsilon = 0.9 * float(np.mean(y * y))

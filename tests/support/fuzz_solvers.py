@@ -31,11 +31,11 @@ from sdtheory import (
 from sdtheory.solvers import AccuracyError
 
 BITS = 1200
-SOLVERS = ("eigh", "band", "krylov", "spline")
+SOLVERS = ("eigh", "krylov", "spline")
 #: Errors of this size are those of rounding the answer.
 ULPS = 4 * float(np.finfo(float).eps)
 #: Largest error of a multiplier that is answered by default.
-DEFAULT = {"eigh": 1e-3, "band": 1e-3, "krylov": 1e-8, "spline": 1e-8}
+DEFAULT = {"eigh": 1e-3, "krylov": 1e-8, "spline": 1e-8}
 FAMILIES = (
     "spread", "duplicates", "near-duplicates", "clustered", "near-feasible", "near-collapse",
     "ends", "planted", "outputs", "single", "scales",

@@ -128,61 +128,34 @@ def _falls_at_most() -> tuple[Proof, ...]:
 
 
 def _falls_slowly() -> tuple[Proof, ...]:
-    x, decay, q, u, kappa, r, factor, rho = reals("x e^ q u kappa r_t K rho")
-    flow, rest = reals("flow rest")
-    half, time = sympy.symbols("q u")
+    c, d, norm, longer, inner, square = reals("c d_min |b| |b+cHb| <b,Hb> |Hb|^2")
+    kappa, r, top = reals("kappa r_t d_max")
     return (
         Proof(
-            r"Per eigenvalue, with $0 \le x = \frac{c_t}{d} \le q$ and $0 \le u \le 1$: $e^{-ux} "
-            r"\le "
-            r"\frac1{1+ux}$ gives $x e^{-ux} \le (1 + (1-u)q) \frac{x}{1+x}$, a bound of the "
-            r"flow's "
-            r"speed.",
-            Implication(
-                given=(x >= 0, x <= q, u >= 0, u <= 1, decay <= 1 / (1 + u * x)),
-                claim=x * decay <= (1 + (1 - u) * q) * x / (1 + x),
-                wrong=(x * decay <= x / (1 + x),),
-            ),
-            r"$e^v \ge 1 + v$; $x \le q = \frac{\kappa}{r_t-1}$ (a core of the flow's step); "
-            r"summing over the eigenvalues, in which $\frac{x}{1+x}$ adds up to $\rho$.",
-        ),
-        Proof(
-            r"$\int_0^1 1 + (1-u)q\,du = 1 + \frac q2$.",
-            Identity(
-                sympy.integrate(1 + (1 - time) * half, (time, 0, 1)),
-                1 + half / 2,
-                wrong=(1 + half,),
-            ),
-            "That a norm of sums is bounded term by term.",
-        ),
-        Proof(
-            r"Per eigenvalue $(1+x) e^{-x} \ge 1 - \frac{x^2}2$ and $0 \le x \le q$ give "
-            r"$\frac1{1+x} "
-            r"- e^{-x} \le \frac q2 \frac{x}{1+x}$: the flow for time $c_t$ ends within $\frac "
-            r"q2\rho$ "
-            r"of $y_{t+1}$.",
-            Implication(
-                given=(x >= 0, x <= q, decay * (1 + x) >= 1 - x**2 / 2),
-                claim=1 / (1 + x) - decay <= q / 2 * x / (1 + x),
-                wrong=(1 / (1 + x) - decay < q / 2 * x / (1 + x),),
-            ),
-            r"$1 - (1+x)e^{-x} = \int_0^x v e^{-v} dv \le \frac{x^2}2$; summing as before.",
-        ),
-        Proof(
-            r"Parts of at most $(1+\frac q2)\rho$ and $K \frac q2 \rho$ with $q = "
-            r"\frac{\kappa}{r_t-1}$, "
-            r"$r_t > 1$ add up to at most $\rho\bigl(1 + \frac{(1+K)\kappa}{2(r_t-1)}\bigr)$.",
+            r"$\|b + cHb\|^2 = \|b\|^2 + 2c\langle b, Hb\rangle + c^2\|Hb\|^2$ and $\|Hb\|^2 \le "
+            r"\frac{1}{d_{\min}} \langle b, Hb\rangle$ give $\|b + cHb\| - \|b\| \le c\bigl(1 + "
+            r"\frac{c}{2d_{\min}}\bigr) \frac{\langle b, Hb\rangle}{\|b\|}$.",
             Implication(
                 given=(
-                    r > 1,
-                    q * (r - 1) == kappa,
-                    flow <= (1 + q / 2) * rho,
-                    rest <= factor * q / 2 * rho,
+                    d > 0,
+                    square * d <= inner,
+                    longer**2 == norm**2 + 2 * c * inner + c**2 * square,
                 ),
-                claim=(flow + rest) * 2 * (r - 1) <= rho * (2 * (r - 1) + (1 + factor) * kappa),
-                wrong=((flow + rest) * 2 * (r - 1) < rho * (2 * (r - 1) + (1 + factor) * kappa),),
+                claim=(longer - norm) * norm * 2 * d <= c * (2 * d + c) * inner,
+                wrong=((longer - norm) * norm <= c * inner,),
             ),
-            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$.",
+            r"That $\frac{\langle b, Hb\rangle}{\|b\|} = -\frac{d}{ds}\|b\|$ integrates to "
+            r"$\|Hy_{t+1}\| = \rho/c$.",
+        ),
+        Proof(
+            r"$c_t \le \frac{d_{\max}}{r_t - 1}$ gives $\frac{c_t}{2d_{\min}} \le "
+            r"\frac{\kappa}{2(r_t - 1)}$.",
+            Implication(
+                given=(d > 0, r > 1, top == kappa * d, c <= top / (r - 1)),
+                claim=c / (2 * d) <= kappa / (2 * (r - 1)),
+                wrong=(c / (2 * d) < kappa / (2 * (r - 1)),),
+            ),
+            r"The bound of the multiplier (a core of its own).",
         ),
     )
 
@@ -207,23 +180,18 @@ def _rounds_limit() -> tuple[Proof, ...]:
             r"Adding up the rounds; $r_N \le 1$ and $L(y) \le K\|y\|$.",
         ),
         Proof(
-            r"While $r_t \ge s > 1$ and $\kappa, K \ge 0$, $1 + \frac{(1+K)\kappa}{2(r_t-1)} \le "
-            r"1 + "
-            r"\frac{(1+K)\kappa}{2(s-1)}$.",
+            r"While $r_t \ge s > 1$ and $\kappa \ge 0$, $1 + \frac{\kappa}{2(r_t-1)} \le 1 + "
+            r"\frac{\kappa}{2(s-1)}$.",
             Implication(
-                given=(kappa >= 0, factor >= 0, s > 1, r >= s),
-                claim=1 + (1 + factor) * kappa / (2 * (r - 1))
-                <= 1 + (1 + factor) * kappa / (2 * (s - 1)),
-                wrong=(
-                    1 + (1 + factor) * kappa / (2 * (r - 1))
-                    < 1 + (1 + factor) * kappa / (2 * (s - 1)),
-                ),
+                given=(kappa >= 0, s > 1, r >= s),
+                claim=1 + kappa / (2 * (r - 1)) <= 1 + kappa / (2 * (s - 1)),
+                wrong=(1 + kappa / (2 * (r - 1)) < 1 + kappa / (2 * (s - 1)),),
             ),
             r"The bound of $L(y_t) - L(y_{t+1})$ per round.",
         ),
         Proof(
             r"$m \le N$ rounds that use up at most $\rho\bigl(1 + "
-            r"\frac{(1+K)\kappa}{2(s-1)}\bigr) = "
+            r"\frac{\kappa}{2(s-1)}\bigr) = "
             r"\rho q > 0$ each, with $K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
             Implication(
                 given=(
@@ -241,61 +209,84 @@ def _rounds_limit() -> tuple[Proof, ...]:
     )
 
 
-def _loss_of_a_round() -> tuple[Proof, ...]:
-    c, h, low = reals("c h h_1")
-    before, after, rho, length, speed = reals("L(y) L(y') rho l(Hy') <Hy,Hy'>/|Hy|")
-    there, rest, own, size, q, d, factor = reals("m(Hy') m(delta) m(Hy) |.| |q| d_min K")
-    x, y, w = positive("c h z")
+def _lost_rounds() -> tuple[Proof, ...]:
+    h, k, a, b, s = positive("h k a b s")
+    first, second = a * sympy.exp(-2 * s * h), b * sympy.exp(-2 * s * k)
+    norm = sympy.sqrt(first + second)
+    mean = (first * h + second * k) / (first + second)
+    variance = (first * (h - mean) ** 2 + second * (k - mean) ** 2) / (first + second)
+    square = (first * h**2 + second * k**2) / norm
     return (
         Proof(
-            r"The component of $\delta = Hy - Hy'$ is $hz - \frac{hz}{1+ch} = "
-            r"\frac{ch}{1+ch} hz$.",
+            r"For two eigenvalues, $-\frac{d}{ds}\bigl(m\|b\|\bigr) - \frac{\langle b, H^2 "
+            r"b\rangle}{\|b\|} = \operatorname{Var}_s(h)\, \|b\|$: the loss of a round is the "
+            r"integral of the right side, times $\frac{c^2}{2}$.",
             Identity(
-                y * w - y * w / (1 + x * y), x * y / (1 + x * y) * y * w, wrong=(x * y * y * w,)
+                -sympy.diff(mean * norm, s) - square, variance * norm, wrong=(2 * variance * norm,)
             ),
-            r"Nothing more.",
+            r"The same for more eigenvalues, the error terms, the Riemann sum, and what is left at "
+            r"the collapse.",
+        ),
+    )
+
+
+def _quarter() -> tuple[Proof, ...]:
+    variance, F, m, fall = reals("Var F m -m'")
+    s, h, k, a, b = positive("s h k a b")
+    first, second = a * sympy.exp(-2 * s * h), b * sympy.exp(-2 * s * k)
+    mean = (first * h + second * k) / (first + second)
+    return (
+        Proof(
+            r"For two eigenvalues, $m' = -2\operatorname{Var}_s(h)$.",
+            Identity(
+                sympy.diff(mean, s),
+                -2 * (first * (h - mean) ** 2 + second * (k - mean) ** 2) / (first + second),
+                wrong=(-(first * (h - mean) ** 2 + second * (k - mean) ** 2) / (first + second),),
+            ),
+            r"The same for more eigenvalues.",
         ),
         Proof(
-            r"Per eigenvalue $h \ge h_1 \ge 0$ gives $0 \le \frac{ch}{1+ch} - "
-            r"\frac{ch_1}{1+ch_1} \le ch$.",
+            r"$F \le \frac1m$ and $-m' = 2\operatorname{Var}$ give $\frac12 \operatorname{Var} F "
+            r"\le \frac{-m'}{4m}$.",
             Implication(
-                given=(c >= 0, low >= 0, h >= low),
-                claim=z3.And(
-                    c * h / (1 + c * h) - c * low / (1 + c * low) >= 0,
-                    c * h / (1 + c * h) - c * low / (1 + c * low) <= c * h,
-                ),
-                wrong=(
-                    c * h / (1 + c * h) - c * low / (1 + c * low) <= c * h / 2,
-                    c * low / (1 + c * low) - c * h / (1 + c * h) >= 0,
-                ),
+                given=(m > 0, variance >= 0, F * m <= 1, fall == 2 * variance),
+                claim=variance * F / 2 <= fall / (4 * m),
+                wrong=(variance * F / 2 <= fall / (8 * m),),
             ),
-            r"Summing over the eigenvalues: $\|\delta - \theta Hy\| \le "
-            r"\frac{c}{d_{\min}^2} \|q_t\|$.",
+            r"$F \le \frac1m$, the integral of $\frac{-m'}{m}$, and that the quarter is sharp.",
+        ),
+    )
+
+
+def _longest_path() -> tuple[Proof, ...]:
+    share, root = reals("P s")
+    x, s, d = positive("x s d")
+    return (
+        Proof(
+            r"The budget: $\int_0^\infty \frac{s}{d^2} e^{-2s/d}\,ds = \frac14$, as $-\frac14 (1 + "
+            r"\frac{2s}{d}) e^{-2s/d}$ is an antiderivative.",
+            Identity(
+                sympy.diff(-(1 + 2 * s / d) * sympy.exp(-2 * s / d) / 4, s),
+                s / d**2 * sympy.exp(-2 * s / d),
+                wrong=(s / d**2 * sympy.exp(-s / d),),
+            ),
+            r"Cauchy-Schwarz between $\tau d_{\min}$ and $s d_{\max}$, and the two ends.",
         ),
         Proof(
-            r"$L(y) - L(y') \le c\,\ell(Hy')$, $\rho \ge c\,\frac{\langle Hy, "
-            r"Hy'\rangle}{\|Hy\|}$, $m(Hy) = 0$ and $m(\delta) \le (1+K) "
-            r"\frac{c}{d_{\min}^2}\|q_t\|$ add up to the bound.",
-            Implication(
-                given=(
-                    c > 0,
-                    d > 0,
-                    factor >= 0,
-                    before - after <= c * length,
-                    rho >= c * speed,
-                    there == speed - length,
-                    there == own - rest,
-                    own == 0,
-                    rest <= (1 + factor) * size,
-                    size * d**2 <= c * q,
-                ),
-                claim=before - after - rho <= (1 + factor) * (c / d) ** 2 * q,
-                wrong=(
-                    before - after - rho <= factor * (c / d) ** 2 * q,
-                    before - after - rho <= (1 + factor) * (c / d) * q,
-                ),
+            r"$\int x e^{-x} dx = -(1 + x) e^{-x}$.",
+            Identity(
+                sympy.diff(-(1 + x) * sympy.exp(-x), x), x * sympy.exp(-x), wrong=(sympy.exp(-x),)
             ),
-            r"The functional $\ell$ that supports $L$ at $y$, and $|m| \le (1+K)\|\cdot\|$.",
+            r"The limit of the speeds on finer and finer grids.",
+        ),
+        Proof(
+            r"$\sqrt P \ge P$ for $0 \le P \le 1$.",
+            Implication(
+                given=(share <= 1, root >= 0, root**2 == share),
+                claim=root >= share,
+                wrong=(root > share,),
+            ),
+            r"The choice of $\tau$ and $s$, and that they make both ends vanish.",
         ),
     )
 
@@ -390,7 +381,9 @@ PROOFS = {
     "prop-length-falls-at-most": _falls_at_most(),
     "prop-length-falls-slowly": _falls_slowly(),
     "thm-rounds-limit": _rounds_limit(),
-    "prop-loss-of-a-round": _loss_of_a_round(),
     "thm-bounded-loss": _bounded_loss(),
     "prop-singular-first-step": _singular(),
+    "thm-lost-rounds": _lost_rounds(),
+    "prop-quarter": _quarter(),
+    "prop-longest-path": _longest_path(),
 }

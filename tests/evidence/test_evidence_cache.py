@@ -1,0 +1,113 @@
+"""Evidence is used again while nothing behind it changed, and never longer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sdtheory.evidence import verification
+from sdtheory.evidence.cache import EvidenceCache, pieces
+from sdtheory.evidence.tasks import Effort
+from sdtheory.statements import STATEMENTS, Hypothesis, slack
+
+IDS = ("prop-norm-bound", "prop-step")
+EFFORT = Effort(0, 40, certify=False, mutants=False, budget=60, seconds=None)
+LIMIT = 3.0
+
+
+def collect(folder, statements=None, **changes):
+    settings = {"instances": 40, "budget": 60} | changes
+    return verification.verify(statements or verification.find(IDS), cache=folder, **settings)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    return folder, collect(folder)
+
+
+@pytest.fixture
+def examined(monkeypatch):
+    """Ids of the statements whose evidence is collected."""
+    found = []
+    examine = verification.examine
+
+    def counted(reference, *rest):
+        found.append(reference if isinstance(reference, str) else reference.id)
+        return examine(reference, *rest)
+
+    monkeypatch.setattr(verification, "examine", counted)
+    return found
+
+
+def test_what_is_current_is_not_collected_again(kept, examined):
+    folder, before = kept
+    after = collect(folder)
+    assert examined == []
+    assert repr(after.rows) == repr(before.rows)
+    assert after.circumstances["collected now"] == "0 of 2 statements"
+
+
+def test_a_statement_that_is_not_kept_is_collected_alone(kept, examined):
+    folder, before = kept
+    file = folder / "prop-step.pickle"
+    file.write_bytes(file.read_bytes()[:50])
+    after = collect(folder)
+    assert examined == ["prop-step"]
+    assert repr(after.rows) == repr(before.rows)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"instances": 41}, {"budget": 61}])
+def test_another_effort_is_collected(kept, examined, change, tmp_path):
+    folder, _ = kept
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    collect(tmp_path, **change)
+    assert examined == list(IDS)
+
+
+def test_evidence_by_the_clock_is_not_kept(tmp_path, examined):
+    for _ in range(2):
+        collect(tmp_path, verification.find(["prop-step"]), seconds=0.01)
+    assert len(examined) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def _helper(x):
+    return np.abs(x)
+
+
+def _margin(i):
+    return _helper(i.r) - LIMIT
+
+
+def _other(i):
+    return _helper(i.r) + LIMIT
+
+
+def test_a_key_sees_margin_hypotheses_kind_and_versions(monkeypatch):
+    def key(statement, effort=EFFORT):
+        return EvidenceCache(None, effort).key(statement)
+
+    one = STATEMENTS["prop-step"]
+    hypothesis = Hypothesis("h", "words", "nothing", _other)
+    keys = [
+        key(one),
+        key(replace(one, margin=_margin)),
+        key(replace(one, margin=_other)),
+        key(replace(one, hypotheses=(hypothesis,))),
+        key(replace(one, chapter="kkt")),
+        key(one, replace(EFFORT, certify=True)),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key(replace(one, slogan="Other words.", tex="x")) == keys[0]
+    monkeypatch.setattr("platform.python_version", lambda: "3.99")
+    assert key(one) != keys[0]
+
+
+def test_pieces_of_a_formula_reach_what_it_mentions():
+    inner, outer = set(pieces(_helper)), set(pieces(_margin))
+    assert inner < outer
+    assert repr(LIMIT) in outer
+    norm = STATEMENTS["prop-norm-bound"].margin
+    assert set(pieces(slack)) < set(pieces(norm))

@@ -1,0 +1,49 @@
+"""False statements of every kind are found within the default budget; what is not is listed."""
+
+import planted
+import pytest
+from planted_more import ESCAPES, FALSE, NEUTRALISED
+
+from sdtheory.evidence import verify
+from sdtheory.evidence.verdict import Verdict
+
+
+def test_there_are_many_kinds():
+    assert len(FALSE) + len(NEUTRALISED) >= 40
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_a_false_statement_fails(name):
+    report = verify([FALSE[name]])
+    assert report.rows[0].verdict is Verdict.FAILS
+    assert not report.good
+
+
+@pytest.mark.parametrize("name", NEUTRALISED)
+def test_a_check_that_cannot_fail_is_red(name):
+    statement, expected = NEUTRALISED[name]
+    report = verify([statement], instances=1_120, budget=300)
+    assert report.rows[0].verdict is Verdict(expected), report
+    assert not report.good
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_what_escapes_is_known_to(name):
+    statement, reason = ESCAPES[name]
+    (row,) = verify([statement]).rows
+    assert row.verdict is Verdict.HOLDS, row.cells()
+    assert reason
+
+
+def test_a_statement_that_raises_is_red_alone():
+    raising, _ = NEUTRALISED["raises everywhere"]
+    report = verify([raising, planted.TRUE], instances=280, budget=200)
+    assert [row.verdict for row in report.rows] == [Verdict.ERROR, Verdict.HOLDS]
+
+
+def test_no_mutant_killed_is_red():
+    def margin(i):
+        return i.r_minus_1[:, 0] - i.r_minus_1[:, -1]
+
+    (row,) = verify([planted.statement(margin)], instances=280, budget=200, mutants=True).rows
+    assert row.verdict is Verdict.NO_MUTANT_KILLED
