@@ -17,8 +17,13 @@ const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-co
   if (box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)) box.tabIndex = 0;
   else if (box.tabIndex === 0) box.removeAttribute("tabindex");
 });
+// a formula in a header has a name in letters too
+const name = () => document.querySelectorAll("th mjx-container").forEach(formula => {
+  formula.setAttribute("role", "math");
+  formula.ariaLabel = formula.querySelector("mjx-assistive-mml").textContent;
+});
 addEventListener("load", () => {
-  Promise.resolve(window.MathJax?.startup?.promise).then(reach);
+  Promise.resolve(window.MathJax?.startup?.promise).then(() => { name(); reach(); });
   addEventListener("resize", reach);
   addEventListener("toggle", reach, true);
 });

@@ -20,6 +20,9 @@ MENDS = (
     ),
     # a role that is no longer one, in a list whose items must be items
     (re.compile(r' role="doc-biblioentry"'), ' role="listitem"'),
+    # a list within a list, where only items may be
+    (re.compile(r"</li>\s*<ul>"), "</li>\n"),
+    (re.compile(r"</ul>\s*(?=<li>|</ul>)"), ""),
     # one name for the contents of every theorem
     (re.compile(r' id="proof-content"'), ""),
 )

@@ -17,6 +17,9 @@ WRONG = {
         '<div id="pst-primary-sidebar" class="bd-sidebar" role="complementary" aria-label="Book">'
     ),
     '<div id="id3" role="doc-biblioentry">': '<div id="id3" role="listitem">',
+    "<ul><li>a</li>\n<ul><li>b</li>\n</ul>\n<li>c</li></ul>": (
+        "<ul><li>a</li>\n<li>b</li>\n<li>c</li></ul>"
+    ),
     '<section class="theorem-content" id="proof-content">': '<section class="theorem-content">',
 }
 

@@ -19,6 +19,8 @@ PAGE = """<!DOCTYPE html><html lang="en" data-theme="dark"><head><meta charset="
 <details class="sd-dropdown" id="open" open><summary>Idea</summary><p>Words.</p></details>
 <div class="math" id="wide"><div style="width: 3000px">formula</div></div>
 <div class="math" id="small">x</div>
+<table><tr><th><mjx-container><mjx-assistive-mml>r0</mjx-assistive-mml></mjx-container></th></tr>
+</table>
 </main></body></html>"""
 
 
@@ -76,6 +78,11 @@ def test_the_keyboard_reaches_a_formula_that_scrolls_and_no_other(page):
     page.wait_for_function("document.getElementById('wide').scrollLeft > 0")
     page.set_viewport_size({"width": 3100, "height": 800})
     page.wait_for_function("!document.getElementById('wide').hasAttribute('tabindex')")
+
+
+def test_a_formula_in_a_header_has_a_name(page):
+    page.wait_for_function("document.querySelector('th mjx-container').ariaLabel === 'r0'")
+    assert page.get_attribute("th mjx-container", "role") == "math"
 
 
 def test_all_code_is_hidden_by_one_button_that_is_remembered(page):
