@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench lab notebooks lock clean
+.PHONY: help book test lint proofs bench lab notebooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(READY) ## ruff and basedpyright
 
 test: $(READY) lint ## lint, type-check and run the tests (with the built pages, if there are any)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+proofs: $(READY) ## have Coq check the theorems of formal/, where it is installed
+	$(BIN)/python -m sdtheory.evidence.formal
 
 bench: $(READY) ## time all routes against their baselines, 20 minutes; the chapter on scale reads the result
 	$(BIN)/python -m benchmarks

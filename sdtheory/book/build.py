@@ -25,7 +25,9 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from sdtheory.book.display import FIGURE_METADATA
+from sdtheory.book.formal import annotate, notes
 from sdtheory.book.notebooks import Chapter, ChapterFailedError, execute, find_book, list_chapters
+from sdtheory.evidence.formal.coq import EXPORT, Export
 from sdtheory.validation import InvalidInputError
 
 
@@ -150,6 +152,9 @@ def images_without_alt(page: Path) -> list[str]:
 def make_stage(root: Path, chapters: list[Chapter], notebooks: Path, stage: Path) -> None:
     """Lay out what Sphinx reads: configuration, text pages and executed notebooks."""
     problems = []
+    # a book without proofs in Coq, as those of the tests, has no such lines
+    checked = root / "formal" / EXPORT
+    lines = notes(Export.read(checked)) if checked.is_file() else {}
     book = stage / chapters[0].path.parent.name
     book.mkdir(parents=True)
     for name in ("_config.yml", "_toc.yml"):
@@ -161,13 +166,17 @@ def make_stage(root: Path, chapters: list[Chapter], notebooks: Path, stage: Path
             shutil.copytree(path, book / path.name)
     for chapter in chapters:
         if not chapter.executable:
-            shutil.copy(chapter.path, book / chapter.path.name)
+            text = annotate(chapter.path.read_text(encoding="utf-8"), lines)
+            (book / chapter.path.name).write_text(text, encoding="utf-8")
             continue
         path = notebooks / f"{chapter.name}.ipynb"
         notebook = nbformat.read(path, as_version=4)
         problems += publishable(notebook, chapter.name)
-        nbformat.write(notebook, book / path.name)
         nbformat.write(notebook, path)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = annotate(cell.source, lines)
+        nbformat.write(notebook, book / path.name)
     if problems:
         raise BuildError("\n".join(problems))
 

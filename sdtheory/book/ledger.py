@@ -17,6 +17,7 @@ from typing import Any
 
 from sdtheory.book.display import html_table
 from sdtheory.book.notebooks import list_chapters
+from sdtheory.evidence.formal import LEFT_OUT, TIES, Formal
 from sdtheory.evidence.report import Report, Row
 from sdtheory.experiments.results import by_seed, chosen, course, direction, interval, read
 from sdtheory.statements import STATEMENTS, Statement
@@ -24,8 +25,9 @@ from sdtheory.statements import STATEMENTS, Statement
 _ENVIRONMENT = re.compile(r"`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)")
 
 #: Status class of a row -> its sign, so that colour is never alone.
-_SIGNS = {"proved": "◆", "holds": "✓", "refuted": "⊘", "bad": "✗", "unchecked": "✗"}
+_SIGNS = {"checked": "■", "proved": "◆", "holds": "✓", "refuted": "⊘", "bad": "✗", "unchecked": "✗"}
 _MEANINGS = {
+    "checked": "holds in all evidence; the theorem itself machine-checked, for all reals and all n",
     "proved": "holds in all evidence; algebraic core proved for all reals",
     "holds": "holds in all evidence; no algebraic core declared",
     "refuted": "refuted: certified to fail at its counterexample",
@@ -66,6 +68,8 @@ class Entry:
             return "bad"
         if self.row.statement.refuted:
             return "refuted"
+        if self.row.evidence.formal is not None:
+            return "checked"
         return "proved" if self.row.evidence.proved is not None else "holds"
 
     @property
@@ -129,12 +133,13 @@ def overview(ledger: list[Entry]) -> str:
     def cells(entry: Entry) -> list[str]:
         link = _link(entry.id, entry.chapter)
         if entry.row is None:
-            return [link, _badge(entry), *("–",) * 6]
+            return [link, _badge(entry), *("–",) * 7]
         e = entry.row.evidence
         if entry.row.statement.refuted:
             words = e.refuted.reason if e.refuted is not None else "not judged"
-            return [link, _badge(entry), "–", "–", "–", "–", "–", html.escape(words)]
+            return [link, _badge(entry), *("–",) * 6, html.escape(words)]
         s, found, c, b, p = e.sampled, e.searched, e.certified, e.boxed, e.proved
+        f = e.formal
         return [
             link,
             _badge(entry),
@@ -143,6 +148,7 @@ def overview(ledger: list[Entry]) -> str:
             "–" if s is None else f"{s.tightest:.1e}",
             "–" if found is None else f"{found.best:.1e} in {found.evaluations:,}",
             "–" if p is None else f"{p.cores} core(s), {p.seconds:.1f} s",
+            "–" if f is None else f"<code>{html.escape(f.file)}</code>",
             ("–" if c is None else f"{c.decided} points, {c.bits} bits")
             + ("" if b is None else f"; box {b.proved:.0%}"),
         ]
@@ -156,6 +162,7 @@ def overview(ledger: list[Entry]) -> str:
             "Tightness",
             "Searched: best",
             "Proved",
+            "Machine-checked",
             "Certified",
         ),
         map(cells, ledger),
@@ -275,10 +282,62 @@ def _definitions(
                 f"{len(m.survivors)} not noticed here."
             ),
         )
+    if e.formal is not None:
+        yield "Machine-checked", _formal_words(e.formal)
+    elif not statement.refuted:
+        yield "Not machine-checked", _inline(LEFT_OUT.get(statement.id, "no theorem of Coq yet."))
     if e.proved is not None:
         yield "Proved", f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
         for words in trusted:
             yield "Left to the written proof", _inline(words)
+
+
+def _formal_words(formal: Formal) -> str:
+    axioms = ", ".join(f"<code>{html.escape(a.rpartition('.')[2])}</code>" for a in formal.axioms)
+    return (
+        f"<code>formal/{html.escape(formal.file)}</code>, "
+        f"<code>{html.escape(formal.theorem)}</code>. Scope: {_inline(formal.scope)} Axioms: "
+        f"{axioms}. {html.escape(formal.reason[:1].upper() + formal.reason[1:])}."
+        f"<details><summary>The theorem as Coq prints it</summary>"
+        f'<pre class="coq">{html.escape(formal.printed)}</pre></details>'
+    )
+
+
+def formal_table(ledger: list[Entry]) -> str:
+    """Return the table of all theorems of Coq, as HTML: statement, theorem, scope and axioms."""
+    found = [e.row.evidence.formal for e in ledger if e.row is not None]
+    chapters = {entry.id: entry.chapter for entry in ledger}
+    rows = [
+        [
+            _link(f.statement, chapters[f.statement]),
+            f"<code>{html.escape(f.file)}</code>: <code>{html.escape(f.theorem)}</code>",
+            _inline(f.scope),
+            ", ".join(html.escape(a.rpartition(".")[2]) for a in f.axioms),
+        ]
+        for f in found
+        if f is not None
+    ]
+    return html_table(
+        ("Statement", "Theorem", "What it covers", "Axioms"),
+        rows,
+        "Theorems checked by Coq",
+        words=[False, False, True, False],
+    )
+
+
+def left_out(ledger: list[Entry]) -> str:
+    """Return the table of statements that no theorem of Coq covers, with the reason, as HTML."""
+    rows = [
+        [_link(entry.id, entry.chapter), _inline(LEFT_OUT.get(entry.id, "no theorem of Coq yet."))]
+        for entry in ledger
+        if entry.statement is not None and not entry.statement.refuted and entry.id not in TIES
+    ]
+    return html_table(
+        ("Statement", "Why it is left to the page"),
+        rows,
+        "Statements without a theorem of Coq",
+        words=[False, True],
+    )
 
 
 def legend() -> str:
@@ -342,7 +401,7 @@ def graph(ledger: list[Entry]) -> str:
 def _node(entry: Entry, place: tuple[float, float]) -> str:
     x, y = place
     kind = entry.standing
-    corner = {"proved": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
+    corner = {"checked": 13, "proved": 9, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
     label = html.escape(entry.id)
     bases = ", ".join(entry.statement.rests_on) if entry.statement is not None else ""
     title = f"{entry.id}: {entry.status}" + (f"; rests on {bases}" if bases else "")

@@ -29,6 +29,7 @@ from sdtheory.statements import Statement
 from sdtheory.validation import InvalidInputError
 
 if TYPE_CHECKING:
+    from sdtheory.evidence.formal import Formal
     from sdtheory.evidence.proved import ProofResult
 
 FORMAT = 1
@@ -82,6 +83,8 @@ class Evidence:
         Why there is no proof over a box.
     proved : ProofResult or None
         Algebraic cores of its proof, where any is declared.
+    formal : Formal or None
+        The theorem of Coq that is the statement, where there is one.
     mutation : Mutation or None
         The fates of its mutants.
     """
@@ -94,6 +97,7 @@ class Evidence:
     boxed: BoxProof | None = None
     unboxed: str = ""
     proved: ProofResult | None = None
+    formal: Formal | None = None
     mutation: Mutation | None = None
 
 
@@ -126,6 +130,7 @@ class Row:
             e.certified is not None and e.certified.fails,
             e.boxed is not None and e.boxed.verdict is Verdict.FAILS,
             e.proved is not None and not e.proved.proved,
+            e.formal is not None and not e.formal.good,
         )
         if any(against):
             return Status.FAILS
@@ -156,6 +161,7 @@ class Row:
             self._searched_words(),
             self._certified_words(),
             self._proved_words(),
+            self._formal_words(),
             self._mutation_words(),
             "; ".join(f"{c.hypothesis}: {c}" for c in self.evidence.controls),
         )
@@ -198,6 +204,12 @@ class Row:
     def _proved_words(self) -> str:
         p = self.evidence.proved
         return "-" if p is None else f"{p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
+
+    def _formal_words(self) -> str:
+        f = self.evidence.formal
+        if f is None:
+            return "-"
+        return f"{f.file}: {f.theorem}" if f.good else f"FAILS: {f.reason}"
 
     def _mutation_words(self) -> str:
         m = self.evidence.mutation
@@ -291,6 +303,7 @@ class Report:
             "searched",
             "certified",
             "proved",
+            "machine-checked",
             "mutants",
             "controls",
         )
@@ -368,6 +381,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "boxed": plain(e.boxed),
         "unboxed": e.unboxed,
         "proved": plain(e.proved),
+        "formal": plain(e.formal),
         "mutation": plain(e.mutation),
         "witnesses": [
             {"words": words, "instance": plain(witness)} for words, witness in row.witnesses()

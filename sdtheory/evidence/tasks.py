@@ -12,6 +12,7 @@ from sdtheory.evidence.boxes import DEFAULT_BOXES, FAR_RANGES, BoxProof, prove_o
 from sdtheory.evidence.certified import Verdict
 from sdtheory.evidence.controls import control
 from sdtheory.evidence.families import ROUNDS, SIZES, Chunk, chunks
+from sdtheory.evidence.formal import machine_checked
 from sdtheory.evidence.mutants import BUDGET as MUTANT_BUDGET
 from sdtheory.evidence.mutants import INSTANCES as MUTANT_INSTANCES
 from sdtheory.evidence.mutants import judge_mutants
@@ -140,6 +141,7 @@ def _certified(statement: Statement, evidence: Evidence) -> Evidence:
         boxed=None if identity else _boxed(statement),
         unboxed="balls around 0 do not prove an equality over a box" if identity else "",
         proved=proved.prove(statement.id) if statement.id in proved.PROOFS else None,
+        formal=machine_checked(statement),
     )
 
 

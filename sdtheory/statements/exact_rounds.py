@@ -58,8 +58,8 @@ def _falls_at_most(i: Instance) -> Values:
 
 def _falls_slowly(i: Instance) -> Values:
     kappa, r_minus_1 = _finite_kappa(i), i.r_minus_1[:, :-1]
-    rho, K = np.sqrt(i.rho2)[:, None], path_length_factor(kappa)
-    return slack(i.length[:, :-1], i.length[:, 1:] + rho * (1 + (1 + K) * kappa / (2 * r_minus_1)))
+    rho = np.sqrt(i.rho2)[:, None]
+    return slack(i.length[:, :-1], i.length[:, 1:] + rho * (1 + kappa / (2 * r_minus_1)))
 
 
 def _rounds_lower(i: Instance) -> Values:
@@ -69,7 +69,7 @@ def _rounds_lower(i: Instance) -> Values:
     count = np.sum(i.alive, axis=-1)[:, None]
     margins = [slack(length, K * (count + 1))]
     for r_minus_1 in _THRESHOLDS:
-        loss = 2 * r_minus_1 + (1 + K) * kappa
+        loss = 2 * r_minus_1 + kappa
         left = K * (1 + r_minus_1) * 2 * r_minus_1
         margins.append(slack(length * 2 * r_minus_1, count * loss + left))
     return np.concatenate(margins, axis=-1)
@@ -164,11 +164,11 @@ STATEMENTS = (
         id="prop-length-falls-slowly",
         chapter="exact_rounds",
         slogan="Far from the collapse the factor tends to 1.",
-        tex=r"L(y_t) - L(y_{t+1}) \le \rho \Bigl(1 + \frac{(1 + K)\,\kappa}{2\,(r_t - 1)}\Bigr)",
+        tex=r"L(y_t) - L(y_{t+1}) \le \rho \Bigl(1 + \frac{\kappa}{2\,(r_t - 1)}\Bigr)",
         source=THIS_BOOK,
         margin=_falls_slowly,
         hypotheses=(non_trivial, regular),
-        rests_on=("prop-active", "thm-recursion", "prop-length-bounds", "prop-multiplier-bounds"),
+        rests_on=("prop-active", "thm-recursion", "prop-multiplier-bounds"),
         equations=("eq-length-falls-slowly",),
         attained=r"$r_t \to \infty$",
     ),
@@ -178,7 +178,7 @@ STATEMENTS = (
         slogan="Rounds times rho is the length of the path, in the limit of small tolerance.",
         tex=r"N \ge \frac{L(y_0)}{K\rho} - 1, \qquad "
         r"N \ge \Bigl(\frac{L(y_0)}{\rho} - K s\Bigr) \Big/ "
-        r"\Bigl(1 + \frac{(1 + K)\,\kappa}{2\,(s - 1)}\Bigr) \text{ for every } s > 1, \qquad "
+        r"\Bigl(1 + \frac{\kappa}{2\,(s - 1)}\Bigr) \text{ for every } s > 1, \qquad "
         r"\lim_{\varepsilon \to 0} N\rho = L(y_0)",
         source=THIS_BOOK,
         margin=_rounds_lower,

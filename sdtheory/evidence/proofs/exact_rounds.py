@@ -128,61 +128,31 @@ def _falls_at_most() -> tuple[Proof, ...]:
 
 
 def _falls_slowly() -> tuple[Proof, ...]:
-    x, decay, q, u, kappa, r, factor, rho = reals("x e^ q u kappa r_t K rho")
-    flow, rest = reals("flow rest")
-    half, time = sympy.symbols("q u")
+    c, h, pulled, size, slope = reals("c_t 1/d_min |Hu|^2 |u| <Hu,u>")
+    kappa, r, rho, fall, x = reals("kappa r_t rho L(y_t)-L(y_(t+1)) c_t/d_min")
+    speed2 = size**2 + 2 * c * slope + c**2 * pulled
     return (
         Proof(
-            r"Per eigenvalue, with $0 \le x = \frac{c_t}{d} \le q$ and $0 \le u \le 1$: $e^{-ux} "
-            r"\le "
-            r"\frac1{1+ux}$ gives $x e^{-ux} \le (1 + (1-u)q) \frac{x}{1+x}$, a bound of the "
-            r"flow's "
-            r"speed.",
+            r"$\|u + c_t H u\| \le \|u\| + c_t \bigl(1 + \frac{c_t}{2 d_{\min}}\bigr) "
+            r"\frac{\langle Hu, u\rangle}{\|u\|}$, as $\|Hu\|^2 \le "
+            r"\langle Hu, u\rangle/d_{\min}$: both sides squared and multiplied by $\|u\|^2$.",
             Implication(
-                given=(x >= 0, x <= q, u >= 0, u <= 1, decay <= 1 / (1 + u * x)),
-                claim=x * decay <= (1 + (1 - u) * q) * x / (1 + x),
-                wrong=(x * decay <= x / (1 + x),),
+                given=(pulled <= h * slope,),
+                claim=size**2 * speed2 <= (size**2 + c * (1 + c * h / 2) * slope) ** 2,
+                wrong=(size**2 * speed2 <= (size**2 + c * slope) ** 2,),
             ),
-            r"$e^v \ge 1 + v$; $x \le q = \frac{\kappa}{r_t-1}$ (a core of the flow's step); "
-            r"summing over the eigenvalues, in which $\frac{x}{1+x}$ adds up to $\rho$.",
+            r"$H \le 1/d_{\min}$; $\frac{d}{ds}\|u\| = -\langle Hu, u\rangle/\|u\|$ for "
+            r"$u = H e^{-sH} y_{t+1}$; the integral over $s$.",
         ),
         Proof(
-            r"$\int_0^1 1 + (1-u)q\,du = 1 + \frac q2$.",
-            Identity(
-                sympy.integrate(1 + (1 - time) * half, (time, 0, 1)),
-                1 + half / 2,
-                wrong=(1 + half,),
-            ),
-            "That a norm of sums is bounded term by term.",
-        ),
-        Proof(
-            r"Per eigenvalue $(1+x) e^{-x} \ge 1 - \frac{x^2}2$ and $0 \le x \le q$ give "
-            r"$\frac1{1+x} "
-            r"- e^{-x} \le \frac q2 \frac{x}{1+x}$: the flow for time $c_t$ ends within $\frac "
-            r"q2\rho$ "
-            r"of $y_{t+1}$.",
+            r"$\rho\,(1 + \frac x2)$ with $x = \frac{c_t}{d_{\min}} \le \frac{\kappa}{r_t - 1}$ "
+            r"is at most $\rho\,\bigl(1 + \frac{\kappa}{2(r_t-1)}\bigr)$.",
             Implication(
-                given=(x >= 0, x <= q, decay * (1 + x) >= 1 - x**2 / 2),
-                claim=1 / (1 + x) - decay <= q / 2 * x / (1 + x),
-                wrong=(1 / (1 + x) - decay < q / 2 * x / (1 + x),),
+                given=(r > 1, rho >= 0, x * (r - 1) <= kappa, fall <= rho * (1 + x / 2)),
+                claim=fall * 2 * (r - 1) <= rho * (2 * (r - 1) + kappa),
+                wrong=(fall * 2 * (r - 1) <= rho * 2 * (r - 1),),
             ),
-            r"$1 - (1+x)e^{-x} = \int_0^x v e^{-v} dv \le \frac{x^2}2$; summing as before.",
-        ),
-        Proof(
-            r"Parts of at most $(1+\frac q2)\rho$ and $K \frac q2 \rho$ with $q = "
-            r"\frac{\kappa}{r_t-1}$, "
-            r"$r_t > 1$ add up to at most $\rho\bigl(1 + \frac{(1+K)\kappa}{2(r_t-1)}\bigr)$.",
-            Implication(
-                given=(
-                    r > 1,
-                    q * (r - 1) == kappa,
-                    flow <= (1 + q / 2) * rho,
-                    rest <= factor * q / 2 * rho,
-                ),
-                claim=(flow + rest) * 2 * (r - 1) <= rho * (2 * (r - 1) + (1 + factor) * kappa),
-                wrong=((flow + rest) * 2 * (r - 1) < rho * (2 * (r - 1) + (1 + factor) * kappa),),
-            ),
-            r"$L(y) \le K\|y\|$, and the triangle inequality for $L$.",
+            r"The bound of the multiplier.",
         ),
     )
 
