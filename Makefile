@@ -12,7 +12,7 @@ JOBS   ?= 2
 FAST   := tests/paper tests/formulas tests/statements tests/book tests/test_layers.py tests/test_repository.py tests/test_validation.py
 
 .DEFAULT_GOAL := help
-.PHONY: help book fresh chapter preview reproduce test check lint hooks bench lab notebooks lock clean
+.PHONY: help book fresh chapter preview reproduce test check lint hooks proofs bench lab notebooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ hooks: $(LINKED) ## let git run lint before every commit
 
 test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages, if there are any)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+
+proofs: $(LINKED) ## have Coq check the theorems of formal/, where it is installed
+	$(BIN)/python -m sdtheory.evidence.formal
 
 bench: $(LINKED) ## time all routes against their baselines, 20 minutes; the chapter on scale reads the result
 	$(BIN)/python -m benchmarks

@@ -661,7 +661,7 @@ Section Rounds.
 Variables (rho : R).
 Hypothesis rho_pos : 0 < rho.
 
-(** Sharper than the chapter's proof: no factor 1 + K. *)
+(** Compare the two paths at equal times, and integrate. *)
 Theorem prop_length_falls_slowly : forall z c z' L L', round n d rho z c z' ->
   is_length n d z L -> is_length n d z' L' ->
   L <= L' + rho * (1 + c / (2 * d_min)) /\
@@ -747,7 +747,7 @@ End Rounds.
 
 (** Rounds times rho is the length of the path, in the limit of small tolerance: two
     bounds from below at every tolerance, and the limit that they give with the bound
-    from above. The second bound lacks the chapter's factor 1 + K, and is sharper. *)
+    from above. *)
 Theorem thm_rounds_limit : forall K, length_factor n d K ->
   (forall rho z c N L s, 0 < rho -> full_chain n d rho z c N -> is_length n d (z 0%nat) L -> 1 < s ->
     L / (K * rho) - 1 <= INR N /\

@@ -333,8 +333,7 @@ Proof.
 Qed.
 
 (** Stationarity, in the eigenbasis: the values of the solution and the labels obey
-    (c + d_k) f_k = d_k z_k, for some ridge c = 1/lambda; and values that obey it are
-    those of the closed form. *)
+    (c + d_k) f_k = d_k z_k, for some ridge c = 1/lambda. *)
 Theorem prop_stationarity : forall z f, null_energy n d z < rho^2 < energy n z ->
   minimiser n d z rho f ->
   exists c, 0 < c /\ forall k, (k < n)%nat -> (c + d k) * f k = d k * z k.

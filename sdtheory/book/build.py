@@ -41,6 +41,7 @@ from tqdm import tqdm
 from sdtheory.book import manifest
 from sdtheory.book.cache import Cache, Surroundings, cells, installed
 from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA
+from sdtheory.book.formal import annotate, notes
 from sdtheory.book.kernel import clean
 from sdtheory.book.notebooks import (
     Chapter,
@@ -52,6 +53,7 @@ from sdtheory.book.notebooks import (
 )
 from sdtheory.book.pages import mend_site
 from sdtheory.evidence.fingerprint import digest
+from sdtheory.evidence.formal.coq import EXPORT, Export
 from sdtheory.files import replacing
 from sdtheory.validation import InvalidInputError
 
@@ -273,17 +275,24 @@ def make_stage(root: Path, chapters: list[Chapter], run: Run, stage: Path) -> No
     """
     problems = []
     wanted = dict(plain_files(root, chapters))
+    # a book without proofs in Coq, as those of the tests, has no such lines
+    checked = root / "formal" / EXPORT
+    lines = notes(Export.read(checked)) if checked.is_file() else {}
     for chapter in chapters:
         name = f"{chapter.path.parent.name}/{chapter.path.name}"
         if not chapter.executable:
-            wanted[name] = chapter.path.read_bytes()
+            text = annotate(chapter.path.read_text(encoding="utf-8"), lines)
+            wanted[name] = text.encode()
             continue
         notebook = run.cache.notebook(chapter)
         if notebook is None:
             raise BuildError(f"{chapter.name} was edited while the others ran. Build again.")
         problems += publishable(notebook, chapter.name)
-        wanted[name.removesuffix(".md") + ".ipynb"] = nbformat.writes(notebook).encode()
         nbformat.write(notebook, run.notebooks / f"{chapter.name}.ipynb")
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = annotate(cell.source, lines)
+        wanted[name.removesuffix(".md") + ".ipynb"] = nbformat.writes(notebook).encode()
     if problems:
         raise BuildError("\n".join(problems))
     lay_out(stage, wanted)

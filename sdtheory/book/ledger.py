@@ -17,6 +17,7 @@ from typing import Any
 from sdtheory.book.display import html_table
 from sdtheory.book.markup import checked_equations, numbered
 from sdtheory.book.notebooks import list_chapters
+from sdtheory.evidence.formal import LEFT_OUT, TIES, Formal
 from sdtheory.evidence.proofs import Extent
 from sdtheory.evidence.report import HEADERS, Report, Row
 from sdtheory.evidence.verdict import Verdict
@@ -25,6 +26,7 @@ from sdtheory.statements import STATEMENTS, Statement
 
 #: Class of a row -> its sign, so that colour is never alone.
 _SIGNS = {
+    "checked": "\u25a0",
     "proved": "\u25c6",
     "step": "\u25c7",
     "holds": "\u2713",
@@ -33,6 +35,7 @@ _SIGNS = {
     "unchecked": "\u2717",
 }
 _MEANINGS = {
+    "checked": "holds in all evidence; the theorem itself machine-checked, for all reals and all n",
     "proved": "holds in all evidence; cores cover the full claim, for all reals",
     "step": "holds in all evidence; cores cover steps of the proof, for all reals",
     "holds": "holds in all evidence; cores cover side calculations, or none is declared",
@@ -76,6 +79,8 @@ class Entry:
             return "bad"
         if self.row.statement.refuted:
             return "refuted"
+        if self.row.evidence.formal is not None:
+            return "checked"
         proved = self.row.evidence.proved
         if proved is None or proved.extent is Extent.AUXILIARY:
             return "holds"
@@ -256,11 +261,63 @@ def _definitions(
                 f"{len(m.survivors)} not noticed here."
             ),
         )
+    if e.formal is not None:
+        yield "Machine-checked", _formal_words(e.formal)
+    elif not statement.refuted:
+        yield "Not machine-checked", _inline(LEFT_OUT.get(statement.id, "no theorem of Coq yet."))
     if e.proved is not None:
         words = f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
         yield f"Proved by machine: {e.proved.extent.value}", words
         for words in trusted:
             yield "Left to the written proof", _inline(words)
+
+
+def _formal_words(formal: Formal) -> str:
+    axioms = ", ".join(f"<code>{html.escape(a.rpartition('.')[2])}</code>" for a in formal.axioms)
+    return (
+        f"<code>formal/{html.escape(formal.file)}</code>, "
+        f"<code>{html.escape(formal.theorem)}</code>. Scope: {_inline(formal.scope)} Axioms: "
+        f"{axioms}. {html.escape(formal.reason[:1].upper() + formal.reason[1:])}."
+        f"<details><summary>The theorem as Coq prints it</summary>"
+        f'<pre class="coq">{html.escape(formal.printed)}</pre></details>'
+    )
+
+
+def formal_table(ledger: list[Entry]) -> str:
+    """Return the table of all theorems of Coq, as HTML: statement, theorem, scope and axioms."""
+    found = [e.row.evidence.formal for e in ledger if e.row is not None]
+    chapters = {entry.id: entry.chapter for entry in ledger}
+    rows = [
+        [
+            _link(f.statement, chapters[f.statement]),
+            f"<code>{html.escape(f.file)}</code>: <code>{html.escape(f.theorem)}</code>",
+            _inline(f.scope),
+            ", ".join(html.escape(a.rpartition(".")[2]) for a in f.axioms),
+        ]
+        for f in found
+        if f is not None
+    ]
+    return html_table(
+        ("Statement", "Theorem", "What it covers", "Axioms"),
+        rows,
+        "Theorems checked by Coq",
+        words=[False, False, True, False],
+    )
+
+
+def left_out(ledger: list[Entry]) -> str:
+    """Return the table of statements that no theorem of Coq covers, with the reason, as HTML."""
+    rows = [
+        [_link(entry.id, entry.chapter), _inline(LEFT_OUT.get(entry.id, "no theorem of Coq yet."))]
+        for entry in ledger
+        if entry.statement is not None and not entry.statement.refuted and entry.id not in TIES
+    ]
+    return html_table(
+        ("Statement", "Why it is left to the page"),
+        rows,
+        "Statements without a theorem of Coq",
+        words=[False, True],
+    )
 
 
 def legend() -> str:
@@ -324,7 +381,7 @@ def graph(ledger: list[Entry]) -> str:
 def _node(entry: Entry, place: tuple[float, float]) -> str:
     x, y = place
     kind = entry.standing
-    corner = {"proved": 13, "step": 13, "holds": 4, "refuted": 0, "bad": 0, "unchecked": 0}[kind]
+    corner = 4 if kind == "holds" else 13 if kind in ("checked", "proved", "step") else 0
     label = html.escape(entry.id)
     bases = ", ".join(entry.statement.rests_on) if entry.statement is not None else ""
     title = f"{entry.id}: {entry.verdict.value}" + (f"; rests on {bases}" if bases else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ examples:
   sdtheory verify prop-step cor-rounds-any-kernel only these
   sdtheory verify --instances 1000000 --jobs 2    a large sample
   sdtheory verify --certify --json report.json    with ball arithmetic and proofs; keep the report
+  sdtheory verify --formal                        what Coq has checked, beside the formulas
   sdtheory verify --search 60                     search each statement for 60 seconds
   sdtheory verify --replay report.json            rerun the report's worst instances
   sdtheory verify --scheduler tcp://HOST:8786     on the machines of a Dask cluster
@@ -43,6 +45,11 @@ def add_parser(subparsers: Any) -> None:
         help="also judge exact points in ball arithmetic, and run the proofs",
     )
     parser.add_argument(
+        "--formal",
+        action="store_true",
+        help="only this: the theorems of Coq, their scope and axioms, compared with the formulas",
+    )
+    parser.add_argument(
         "--mutants",
         action="store_true",
         help="also change every formula in small ways; each change must be noticed",
@@ -70,6 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
         for s in statements:
             print(f"{s.id:<{width}}  {s.slogan}")
         return 0
+    if arguments.formal:
+        return _formal(statements)
     if arguments.replay is not None:
         again = replay(arguments.replay, arguments.ids)
         print(again)
@@ -83,6 +92,36 @@ def _run(arguments: argparse.Namespace) -> int:
     good = len(report.rows) - len(report.failed)
     print(f"\n{good} of {len(report.rows)} statements passed.")
     return int(not report.good)
+
+
+def _formal(statements: Any) -> int:
+    from sdtheory.evidence import formal
+    from sdtheory.evidence.report import aligned
+
+    if not formal.FOLDER.is_dir():
+        print(
+            f"sdtheory: error: there is no folder {formal.FOLDER}. The proofs are in the "
+            f"repository of the book: run the command in a checkout.",
+            file=sys.stderr,
+        )
+        return 2
+    found = [f for f in map(formal.machine_checked, statements) if f is not None]
+    rows = [
+        (f.statement, f"{f.file}: {f.theorem}", str(len(f.axioms)), f.compared.words) for f in found
+    ]
+    print(aligned([("statement", "theorem", "axioms", "compared with the registry"), *rows]))
+    scopes = [f"\n{f.statement}: {f.scope}" for f in found]
+    print(*scopes, sep="")
+    axioms = sorted(set().union(*(f.axioms for f in found)))
+    print(f"\nAxioms: {', '.join(axioms) or 'none'}.")
+    print(f"{formal.where_checked()}.")
+    for f in found:
+        if not f.good:
+            print(f"FAILS: {f.statement}: {f.reason}", file=sys.stderr)
+    good = sum(f.good for f in found)
+    claims = sum(not s.refuted for s in statements)
+    print(f"\n{good} of {claims} statements are machine-checked.")
+    return int(good < len(found))
 
 
 def _verify(arguments: argparse.Namespace, statements: Any) -> Any:

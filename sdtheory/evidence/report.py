@@ -30,6 +30,7 @@ from sdtheory.statements import Statement
 from sdtheory.validation import InvalidInputError
 
 if TYPE_CHECKING:
+    from sdtheory.evidence.formal import Formal
     from sdtheory.evidence.proved import ProofResult
 
 FORMAT = 2
@@ -42,6 +43,7 @@ HEADERS = (
     "searched",
     "certified",
     "proved",
+    "machine-checked",
     "mutants",
     "controls",
 )
@@ -71,6 +73,8 @@ class Evidence:
         At the declared points.
     proved : ProofResult or None
         Algebraic cores of its proof, where any is declared.
+    formal : Formal or None
+        The theorem of Coq that is the statement, where there is one.
     mutation : Mutation or None
         The fates of its mutants.
     """
@@ -84,6 +88,7 @@ class Evidence:
     refuted: Certificate | None = None
     certified: Certified | None = None
     proved: ProofResult | None = None
+    formal: Formal | None = None
     mutation: Mutation | None = None
 
 
@@ -120,6 +125,7 @@ class Row:
                 or Verdict.FAILS in judged
                 or certified[Verdict.FAILS.value]
                 or (e.proved is not None and not e.proved.proved)
+                or (e.formal is not None and not e.formal.good)
             ),
             Verdict.ERROR: (
                 sampled.error or Verdict.ERROR in judged or certified[Verdict.ERROR.value]
@@ -164,6 +170,7 @@ class Row:
             self._searched_words(),
             self._certified_words(),
             self._proved_words(),
+            self._formal_words(),
             self._mutation_words(),
             "; ".join(f"{c.hypothesis}: {c}" for c in self.evidence.controls),
         )
@@ -206,6 +213,12 @@ class Row:
         if p is None:
             return "-"
         return f"{p.extent.value}, {p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
+
+    def _formal_words(self) -> str:
+        f = self.evidence.formal
+        if f is None:
+            return "-"
+        return f"{f.file}: {f.theorem}" if f.good else f"FAILS: {f.reason}"
 
     def _mutation_words(self) -> str:
         m = self.evidence.mutation
@@ -376,6 +389,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "refuted": plain(e.refuted),
         "certified": plain(e.certified),
         "proved": plain(e.proved),
+        "formal": plain(e.formal),
         "mutation": plain(e.mutation),
         "witnesses": [
             {"words": words, "instance": plain(witness)} for words, witness in row.witnesses()

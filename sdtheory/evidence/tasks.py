@@ -12,6 +12,7 @@ from sdtheory.evidence.certified import rejudge
 from sdtheory.evidence.controls import control
 from sdtheory.evidence.corrupted import assumed, idle
 from sdtheory.evidence.families import REACHES, SIZES, Chunk, chunks
+from sdtheory.evidence.formal import machine_checked
 from sdtheory.evidence.mutants import BUDGET as MUTANT_BUDGET
 from sdtheory.evidence.mutants import INSTANCES as MUTANT_INSTANCES
 from sdtheory.evidence.mutants import judge_mutants
@@ -140,5 +141,6 @@ def _examined(statement: Statement, tally: Tally, effort: Effort) -> Evidence:
             evidence,
             certified=certify_points(statement),
             proved=proved.prove(statement.id) if statement.id in proved.PROOFS else None,
+            formal=machine_checked(statement),
         )
     return replace(evidence, mutation=judge_mutants(statement)) if effort.mutants else evidence

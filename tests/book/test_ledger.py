@@ -8,6 +8,7 @@ import pytest
 
 from sdtheory.book import ledger
 from sdtheory.evidence.certified import Certificate
+from sdtheory.evidence.formal import machine_checked
 from sdtheory.evidence.proved import Extent, ProofResult
 from sdtheory.evidence.report import Evidence, Report, Row
 from sdtheory.evidence.sampled import Tally
@@ -63,6 +64,33 @@ def test_standing_is_computed_from_the_evidence(report):
         "claim-floor": "refuted",
         "thm-nobody-checks": "unchecked",
     }
+
+
+def test_a_theorem_of_coq_shows_in_the_row_the_card_and_the_table(report):
+    checked = machine_checked(STATEMENTS["prop-active"])
+    rows = (row("prop-active", formal=checked), *report.rows)
+    ledger_entries = ledger.entries(Report(rows[:1], {}, {}), {"prop-active": "problem"})
+    assert [entry.standing for entry in ledger_entries] == ["checked"]
+    assert "<code>Problem.v</code>" in ledger.overview(ledger_entries)
+    card = ledger.cards(ledger_entries, {})
+    assert "<code>prop_active</code>" in card
+    assert "norm n (fun k : nat =&gt; z k - f k) = rho" in card
+    assert "functional_extensionality_dep" in ledger.formal_table(ledger_entries)
+
+
+def test_a_theorem_of_coq_that_is_not_the_statement_turns_the_row_red():
+    bounds = STATEMENTS["prop-multiplier-bounds"]
+    wrong = replace(bounds, margin=lambda i: -bounds.margin(i))
+    bad = Row(bounds, Evidence(sampled=GOOD, formal=machine_checked(wrong)))
+    assert ledger.Entry(bounds.id, "multiplier", bad).standing == "bad"
+    assert "differs" in bad.cells()[6]
+
+
+def test_statements_without_a_theorem_are_listed_with_the_reason(report):
+    html = ledger.left_out(ledger.entries(report, PAGES))
+    assert "prop-active" not in html
+    risk = ledger.Entry("thm-risk-bound", "generalisation", row("thm-risk-bound"))
+    assert "probability" in ledger.left_out([risk])
 
 
 def test_a_statement_that_loses_its_check_turns_red(report):

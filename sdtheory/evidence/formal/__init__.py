@@ -14,7 +14,7 @@ from functools import cache
 
 from sdtheory.evidence.formal.compared import Comparison, Tied
 from sdtheory.evidence.formal.coq import ALLOWED, FOLDER, INSTALL, REALS, Export, missing_tools
-from sdtheory.evidence.formal.ties import EVERYWHERE, TIES, Tie
+from sdtheory.evidence.formal.ties import EVERYWHERE, LEFT_OUT, TIES, Tie
 from sdtheory.statements import Statement
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "EVERYWHERE",
     "FOLDER",
     "INSTALL",
+    "LEFT_OUT",
     "REALS",
     "TIES",
     "Comparison",

@@ -51,7 +51,7 @@ from sdtheory.formulas.path_length import path_length
 from sdtheory.statements import Instance, Statement
 
 #: Instances off the chain, pairs of them between which zeros are looked for, and chains.
-OFF, PAIRS, CHAINS = 24, 16, 12
+OFF, PAIRS, CHAINS = 12, 12, 8
 _SIZES = (2, 3)
 #: Formulas are evaluated where they have no value, too.
 _QUIET = np.errstate(all="ignore")
@@ -197,7 +197,7 @@ class Comparison:
     @property
     def good(self) -> bool:
         """Whether nothing differs and something was compared."""
-        return not self.disagreements and self.met > 0
+        return not self.disagreements and self.met > 0 and self.held > 0
 
     @property
     def words(self) -> str:

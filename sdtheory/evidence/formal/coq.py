@@ -195,7 +195,13 @@ def _ask(
     folder: Path, modules: Iterable[str], questions: Mapping[str, list[str]]
 ) -> dict[str, str]:
     """Return what Coq answers to questions, by key; each is a few settings and one question."""
-    lines = [f"From SD Require Import {' '.join(modules)}.", "Set Printing Depth 1000000."]
+    lines = [
+        # for the notations of sums and inequalities
+        "From Coq Require Import Reals ZArith.",
+        f"From SD Require Import {' '.join(modules)}.",
+        "Open Scope R_scope.",
+        "Set Printing Depth 1000000.",
+    ]
     keys = {f"answer{number}": key for number, key in enumerate(questions)}
     for name, key in keys.items():
         *settings, question = questions[key]

@@ -37,11 +37,14 @@ class Case:
     ----------
     n : int
         Number of eigenvalues.
+    T : int
+        Number of rounds that were run.
     t, j : int
         Round, and eigenvalue (or another choice that a tie makes).
     """
 
     n: int
+    T: int
     t: int = 0
     j: int = 0
 

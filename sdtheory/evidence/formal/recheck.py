@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sdtheory.evidence.formal import coq
 from sdtheory.evidence.formal.compared import Tied
 from sdtheory.evidence.formal.coq import ALLOWED, CoqError, Export
+from sdtheory.evidence.formal.terms import read_definition, read_theorem
 from sdtheory.evidence.formal.ties import TIES
 from sdtheory.statements import STATEMENTS
 
@@ -75,16 +77,34 @@ def recheck(folder: Path = coq.FOLDER, *, checker: bool = True) -> Recheck:
 
 
 def differences(old: Export, new: Export) -> list[str]:
-    """Return what Coq prints otherwise than the committed export says."""
+    """Return what Coq prints otherwise than the committed export says.
+
+    Another version of Coq may lay out the same terms otherwise; then terms are compared as read.
+    """
+    same = old.versions == new.versions
     found = []
     for kind in ("files", "theorems", "definitions"):
         before, after = getattr(old, kind), getattr(new, kind)
         for name in sorted(before.keys() | after.keys()):
             if name not in after:
                 found.append(f"{kind}: {name} is gone")
-            elif before.get(name) != after[name]:
-                found.append(f"{kind}: {name} is {'new' if name not in before else 'different'}")
+            elif name not in before:
+                found.append(f"{kind}: {name} is new")
+            elif before[name] != after[name] and (
+                same or not _reads_alike(kind, before, after, name)
+            ):
+                found.append(f"{kind}: {name} is different")
     return found
+
+
+def _reads_alike(kind: str, before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
+    if kind == "theorems":
+        one, other = (read_theorem(export[name]["term"]) for export in (before, after))
+        return one == other
+    if kind == "definitions":
+        one, other = (read_definition(export[name]) for export in (before, after))
+        return one == other
+    return False
 
 
 @dataclass(frozen=True)

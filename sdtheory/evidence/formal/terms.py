@@ -320,7 +320,12 @@ PRIMITIVES: dict[str, Any] = {
     "INR": float,
     "of_nat": lambda n: n,
     "up": lambda x: math.floor(x) + 1,
+    # of integers; natural numbers are subtracted in the order of the larger first only
     "sub": _curried(2, lambda a, b: a - b),
+    "add": _curried(2, lambda a, b: a + b),
+    "mul": _curried(2, lambda a, b: a * b),
+    "div": _curried(2, lambda a, b: a // b),
+    "modulo": _curried(2, lambda a, b: a % b),
     "Rplus": _curried(2, lambda a, b: a + b),
     "Rminus": _curried(2, lambda a, b: a - b),
     "Rmult": _curried(2, lambda a, b: a * b),
@@ -407,7 +412,9 @@ class World:
             return Joined(head.id, parts)
         if head.id == "ex" and len(arguments) == 2:
             applied = Apply(arguments[1], Name("witness"))
-            cases = ({**env, "witness": w} for w in self.witnesses)
+            natural = arguments[0] == Name("nat")
+            values = range(LARGEST) if natural else self.witnesses
+            cases = ({**env, "witness": w} for w in values)
             return any(holds(self.value(applied, case)) for case in cases)
         if head.id == "unique" and len(arguments) == 3:
             condition, value = (self.value(a, env) for a in arguments[1:])

@@ -20,7 +20,9 @@ Index = tuple[int, ...]
 
 #: What limits every theorem: how it covers less than a statement about functions and outputs.
 EVERYWHERE = (
-    "One output, in the eigenbasis of G; several outputs are n q directions of one. "
+    "One output; several outputs are one output with n q directions (file Outputs.v).\n"
+    "The eigenbasis of G is given: numbers d_k and z_k, with the eigenvectors V where a statement "
+    "needs them.\n"
     "Values at the data stand for the function of least R that has them."
 )
 NON_TRIVIAL = "non-trivial rounds; after the collapse the labels are zero and the claim is trivial"
@@ -74,7 +76,7 @@ class Tie:
         count = choices[letter] if letter in choices else int(letter)
         for t in range(rounds if "t" in self.over else 1):
             for j in range(count):
-                yield Case(n, t, j)
+                yield Case(n, rounds, t, j)
 
 
 def _labels_by_choice(drawn: Drawn, case: Case) -> Mapping[str, Any]:
@@ -164,6 +166,128 @@ def _positive(drawn: Drawn, case: Case) -> bool:
 def _gap(drawn: Drawn, case: Case) -> bool:
     """Two rounds, and eigenvalues whose difference survives rounding."""
     return bool(case.t >= 1 and 0 < 1.1 * drawn.d[case.j] < drawn.d[case.k])
+
+
+def _multipliers(drawn: Drawn, t: int) -> np.ndarray:
+    """Return the multipliers up to a round, 1 where there is none."""
+    c = drawn.c[: t + 1]
+    return np.where(np.isfinite(c), c, 1.0)
+
+
+def _ridge(drawn: Drawn, t: int, x: float) -> float:
+    """Return m(x) of the rounds up to one."""
+    return float(x * np.expm1(np.sum(np.log1p(_multipliers(drawn, t) / x))))
+
+
+def _place(drawn: Drawn, case: Case) -> float:
+    """Return an eigenvalue, the largest in place of zero."""
+    d = float(drawn.d[case.j])
+    return d if d > 0 else float(drawn.d[-1])
+
+
+def _meeting(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return a place at which one round meets several, and filters of the first labels."""
+    y, c = _place(drawn, case), _multipliers(drawn, case.t)
+    return {
+        "y": y,
+        "b": _ridge(drawn, case.t, y),
+        "l": (case.j + case.t) % case.n + 1,
+        "z": drawn.labels(0),
+        "phi": lambda x: float(np.prod(x / (c + x))),
+    }
+
+
+def _ends(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    positive = drawn.d[drawn.d > 0]
+    return {"z": drawn.labels(0), "d_min": float(positive[0]), "d_max": float(drawn.d[-1])}
+
+
+def _signal(theta: np.ndarray, sigma: float) -> dict[str, Any]:
+    return {"theta": lambda k: float(theta[k]), "sigma": sigma}
+
+
+def _noisy(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the labels as a signal, noise of its size, and the filter of the rounds so far."""
+    theta = drawn.z[0]
+    sigma = float(np.sqrt(theta @ theta / case.n))
+    B = drawn.instance.path.B[drawn.index, case.t]
+    return {
+        **_signal(theta, sigma),
+        "phi": lambda k: float(B[k]),
+        # two outcomes of equal weight
+        "m": 2,
+        "p": lambda o: 0.5,
+        "e": lambda o: lambda k: sigma if o else -sigma,
+    }
+
+
+def _rough(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the registry's signal with theta^2/d non-increasing, and the best single ridge."""
+    d, energy = drawn.d, drawn.z[0] ** 2
+    theta2 = d * np.cumsum(energy[::-1])[::-1]
+    sigma2 = np.sum(_multipliers(drawn, case.t)) * np.sum(energy)
+    positive = theta2 > 0
+    least = [
+        min(_ridge(drawn, case.t, x), sigma2 * x / theta) if seen else _ridge(drawn, case.t, x)
+        for x, theta, seen in zip(d, theta2, positive, strict=True)
+        if x > 0
+    ]
+    return {**_signal(np.sqrt(theta2), float(np.sqrt(sigma2))), "b": max(least)}
+
+
+#: Least theta^2/d of a smooth signal in the registry's margin, as a share of the energy.
+_BASE = 2.0**-4
+
+
+def _smooth(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the registry's signal with theta^2/d non-decreasing, and mu at a place."""
+    d, energy = drawn.d, drawn.z[0] ** 2
+    ratio = np.sum(energy) * _BASE + np.cumsum(energy)
+    sigma2 = float(_multipliers(drawn, case.t)[-1] * np.sum(energy))
+    found = _signal(np.sqrt(ratio * d), float(np.sqrt(sigma2)))
+    return {**found, "c": sigma2 / float(ratio[case.j]), "x": float(d[case.j])}
+
+
+#: Multiples of a multiplier in the registry's margin of the single rounds' floor.
+_STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
+
+
+def _between(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    c = float(_multipliers(drawn, case.t)[-1])
+    return {
+        **_noisy(drawn, case),
+        "a": c * _STRENGTHS[0],
+        "c": c * _STRENGTHS[case.j],
+        "b": c * _STRENGTHS[-1],
+    }
+
+
+def _one_output(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return labels of one output as the matrix of several; it is turned by its sign."""
+    now, later = drawn.labels(case.t), drawn.labels(case.t + 1)
+    ridge = float(drawn.c[case.t]) * (0.5, 2.0)[case.j % 2]
+    return {
+        "q": 1,
+        "k": case.j,
+        "w": lambda k: lambda a: now(k),
+        "w'": lambda k: lambda a: later(k),
+        "Q": lambda a: lambda b: -1.0,
+        "h": lambda k: lambda a: float(drawn.d[k] / (ridge + drawn.d[k])) * now(k),
+    }
+
+
+def _kappa(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {"kappa": float(drawn.d[-1] / drawn.d[0])}
+
+
+def _tolerances(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    q = float(drawn.r[0]) - 1
+    q = q if q > 0 else 1.0
+    return {"q": q, "q'": 2 * q}
+
+
+def _index(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {"i": case.t}
 
 
 _FOLLOW, _ORDERED = Off(follow=True), Off(ordered=True)
@@ -354,6 +478,46 @@ TIES: dict[str, Tie] = {
         shift=1,
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
+    "thm-near-interpolation": Tie(
+        "thm_near_interpolation",
+        "Whole, for every pair of neighbours; the minimum over the pairs keeps all of it.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        off=_ORDERED,
+        extra=_kappa,
+        non_trivial=False,
+    ),
+    "prop-fixed-rounds": Tie(
+        "prop_fixed_rounds",
+        "Whole; that $r_0$ grows as the tolerance falls is left to the page.",
+        over="tp",
+        entries={
+            0: lambda e: (e.t, e.j),
+            1: lambda e: (e.T + e.t, e.j),
+            2: lambda e: (2 * e.T + e.t, e.j),
+        },
+        shift=1,
+        off=_ORDERED,
+        extra=_tolerances,
+        non_trivial=False,
+    ),
+    "lem-flow-step": Tie(
+        "lem_flow_step",
+        f"Whole; {REGULAR}.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        off=_FOLLOW,
+        extra=_index,
+    ),
+    "thm-index-limit": Tie(
+        "thm_index_limit",
+        f"Both bounds of the index, for every pair; {REGULAR}. The limit and $s^*$ are left to "
+        "the page.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j, 1), 1: lambda e: (e.t, e.j, 0)},
+        off=_ORDERED,
+        extra=_index,
+    ),
     "prop-early-stopping": Tie(
         "prop_early_stopping",
         "Whole, for two tolerances; how near the ratio comes to $d_k/d_j$: ratio_limit.",
@@ -412,6 +576,58 @@ TIES: dict[str, Tie] = {
         extra=lambda drawn, case: {"b": 1.0},
         only=_gap,
     ),
+    "prop-shared-tolerance": Tie(
+        "prop_shared_tolerance",
+        "Whole: several outputs are one, with $n q$ directions. Compared at one output.",
+        over="tj",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1 + e.j)},
+        extra=_one_output,
+    ),
+    "prop-outputs-rotation": Tie(
+        "prop_outputs_rotation",
+        "Whole. Compared at one output.",
+        extra=_one_output,
+    ),
+    "prop-one-price": Tie(
+        "prop_one_price",
+        "The inequality, against all outputs $h$; the separate fits are left to the page. "
+        "Compared at one output.",
+        over="t2",
+        entries={0: lambda e: (e.t, e.j)},
+        off=_FOLLOW,
+        extra=_one_output,
+    ),
+    "thm-equivalent-kernel": Tie(
+        "thm_equivalent_kernel",
+        "The values at the data; the kernel between the data, and its space, are left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, 0)},
+        extra=_direction,
+    ),
+    "prop-equivalent-shrinks": Tie(
+        "prop_equivalent_shrinks",
+        "Whole, for $d_k > 0$.",
+        over="tp",
+        entries={
+            0: lambda e: (e.t, e.j),
+            2: lambda e: (e.t, e.n + e.j),
+            3: lambda e: (e.t, 2 * e.n),
+            4: lambda e: (e.t, 2 * e.n + 1 + e.j),
+        },
+        off=_ORDERED,
+        only=lambda drawn, case: bool(case.t >= 1 and drawn.d[case.j] > 0),
+    ),
+    "prop-balls": Tie(
+        "prop_balls",
+        f"{NON_TRIVIAL}. For every function, by its values at the data.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+    ),
+    "prop-example-ends": Tie(
+        "prop_example_ends",
+        "Whole, for any kernel and every round.",
+        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        off=Off(singular=True),
+    ),
     "thm-length-falls": Tie(
         "thm_length_falls",
         "Whole, for regular G.",
@@ -435,14 +651,14 @@ TIES: dict[str, Tie] = {
     "prop-length-falls-slowly": Tie(
         "prop_length_falls_slowly",
         f"Whole; {REGULAR}.",
-        entries={},
+        entries={1: lambda e: (e.t,)},
     ),
     "thm-rounds-limit": Tie(
         "thm_rounds_limit",
         "Whole: both bounds at every tolerance and the limit; $K$ is any factor with "
         "$L(y) \\le K \\|y\\|$ for all $y$.",
         over="4",
-        entries={0: lambda e: (0,)},
+        entries={0: lambda e: (0,), 1: lambda e: (1 + e.j,)},
         extra=_thresholds,
     ),
     "prop-singular-first-step": Tie(
@@ -487,4 +703,133 @@ TIES: dict[str, Tie] = {
         shift=1,
         off=_ORDERED,
     ),
+    "thm-crossing": Tie(
+        "thm_crossing",
+        "The inequalities, for all four measures; strictness and the one $c$ are left to the page.",
+        entries={p: (lambda e, p=p: (e.t, p)) for p in range(8)},
+        shift=1,
+        extra=_ends,
+    ),
+    "prop-steepness": Tie(
+        "prop_steepness",
+        "Whole, with the derivative; equality and strictness are left to the page.",
+        over="tj",
+        entries={p + 1: (lambda e, p=p: (e.t, e.j, p)) for p in range(3)},
+        shift=1,
+        only=lambda drawn, case: bool(drawn.d[case.j] > 0),
+    ),
+    "thm-majorises": Tie(
+        "thm_majorises",
+        "Whole.",
+        over="tj",
+        entries={0: lambda e: (e.t, (e.j + e.t) % e.n, e.j)},
+        shift=1,
+        extra=_meeting,
+    ),
+    "cor-variance": Tie(
+        "cor_variance",
+        "The inequality; strictness is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        extra=_meeting,
+    ),
+    "prop-lagrangian": Tie(
+        "prop_lagrangian",
+        "Whole, for every filter that is zero at zero.",
+        over="tj",
+        shift=1,
+        extra=_meeting,
+    ),
+    "thm-off-front": Tie(
+        "thm_off_front",
+        "The inequality; what follows at equal residual or equal $R$ is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        extra=_meeting,
+    ),
+    "prop-equal-norm": Tie(
+        "prop_equal_norm",
+        "The inequality; strictness is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        extra=_meeting,
+    ),
+    "prop-equal-residual": Tie(
+        "prop_equal_residual",
+        "The inequality; strictness is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+        shift=1,
+        extra=_meeting,
+    ),
+    "prop-duality": Tie(
+        "prop_duality",
+        "Whole.",
+        over="tj",
+        shift=1,
+        only=lambda drawn, case: bool(drawn.d[case.j] > 0),
+    ),
+    "prop-qualification": Tie(
+        "prop_qualification",
+        "Both inequalities; the supremum is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, 0), 1: lambda e: (e.t, e.j, 1)},
+        shift=1,
+        only=lambda drawn, case: bool(drawn.d[case.j] > 0),
+    ),
+    "prop-risk": Tie(
+        "prop_risk",
+        "Whole, on finite probability spaces.",
+        extra=_noisy,
+        non_trivial=False,
+    ),
+    "prop-oracle": Tie(
+        "prop_oracle",
+        "Whole.",
+        extra=_noisy,
+        non_trivial=False,
+    ),
+    "thm-one-more-round": Tie(
+        "thm_one_more_round",
+        "The identity; when a round lowers the risk follows term by term.",
+        extra=_noisy,
+    ),
+    "thm-one-round-suffices": Tie(
+        "thm_one_round_suffices",
+        "The inequality; strictness is left to the page.",
+        entries={0: lambda e: (e.t,)},
+        shift=1,
+        off=_ORDERED,
+        extra=_rough,
+    ),
+    "thm-second-round-helps": Tie(
+        "thm_second_round_helps",
+        "The inequality, for regular G; the minimum over $c$ is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+        off=_ORDERED,
+        extra=_smooth,
+        only=lambda drawn, case: bool(drawn.d[0] > 0),
+    ),
+    "prop-single-floor": Tie(
+        "prop_single_floor",
+        "Whole.",
+        over="t5",
+        entries={p: (lambda e, p=p: (e.t, 3 * e.j + p)) for p in range(3)},
+        extra=_between,
+    ),
+}
+
+#: Statement id -> why no theorem of Coq is that statement.
+LEFT_OUT = {
+    "thm-rademacher": "its lower bound needs Fourier analysis over signs; not written yet.",
+    "thm-risk-bound": "it speaks of probability on function spaces, of which no library is here.",
+    "prop-example-green": "it speaks of integrals of second derivatives of one kernel.",
+    "thm-example-spectrum": "it speaks of one kernel on one grid; trigonometric sums are not "
+    "written yet.",
+    "prop-loss-of-a-round": "not written yet.",
+    "thm-bounded-loss": "a page of analysis of the chain prolonged; not written yet.",
 }
