@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy
 import z3
 
@@ -76,7 +78,7 @@ def _best_share() -> tuple[Proof, ...]:
     size, inner, rest, a = positive("U I T a")
     best = inner / size
 
-    def error(share: object) -> object:
+    def error(share: Any) -> Any:
         return rest - 2 * share * inner + share**2 * size
 
     return (
@@ -109,7 +111,7 @@ def _mixing() -> tuple[Proof, ...]:
     d, c, x, noise, xi, slope, curvature = positive("d c x g xi R_1 D")
     s = tikhonov(d, c)
 
-    def risk(phi: object) -> object:
+    def risk(phi: Any) -> Any:
         return (1 - phi) ** 2 * x + phi**2 * noise
 
     moved = s * (1 - s)
@@ -142,7 +144,7 @@ def _reaches() -> tuple[Proof, ...]:
     # q through (s, w/s), (t, v/t) and (1, 1), by Lagrange
     q_s, q_t = first / s, second / t
 
-    def q(x: object) -> object:
+    def q(x: Any) -> Any:
         return (
             q_s * (x - t) * (x - 1) / ((s - t) * (s - 1))
             + q_t * (x - s) * (x - 1) / ((t - s) * (t - 1))
