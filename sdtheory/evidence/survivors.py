@@ -122,7 +122,10 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         _STAND_IN: ("_matching: name exchanged, 1",),
     },
     "prop-one-price": {
-        _OTHER_TRIAL: ("_one_price: left of *, 5",),
+        _OTHER_TRIAL: (
+            "_one_price: left of *, 5",
+            "_one_price: right of *, 5",
+        ),
     },
     "thm-rademacher": {
         _OTHER_ROTATION: ("_norms: left of -, 1",),

@@ -15,8 +15,8 @@ from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Valu
 _NEAR_THE_LIMIT = 0.1
 #: Values of tau at which the path's integral is cut.
 _CUTS = (0.5, 0.125, 0.03125)
-#: Eigenvalues of the grid on which long paths are reached, and log kappa beyond which it is coarse.
-_GRID, _COARSE = 6, 10
+#: Eigenvalues of the grid on which long paths are reached.
+_GRID = 6
 #: Values of s - 1 at which the lower bound of the number of rounds is tested.
 _THRESHOLDS = (0.5, 2.0, 10.0, 100.0)
 
@@ -163,7 +163,7 @@ def _longest_path(i: Instance) -> Values:
             factor = tau + np.exp(-s * log_kappa**0) + np.sqrt(log_kappa + np.log(s / tau)) / 2
             margins[f"upper, tau = {tau:g}, s = {s}"] = scaled_margin(length, factor * norm)
     # energies uniform in log d, on a grid: as long as the lower side, up to where it is too coarse
-    log_kappa = np.where((log_kappa < _COARSE).astype(bool), log_kappa, _COARSE)
+    log_kappa = np.where((log_kappa < 10).astype(bool), log_kappa, 10 + 0 * log_kappa)
     grid = np.exp(-log_kappa[:, None] * np.arange(_GRID)[::-1] / (_GRID - 1))
     reached = path_length(grid, 0 * grid + 1) * np.sqrt(log_kappa / _GRID)
     margins["lower, reached"] = scaled_margin(log_kappa / 2 - 0.6, reached)
