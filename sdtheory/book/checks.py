@@ -68,7 +68,7 @@ class ChapterCheck:
             "if broken": self.control,
         }
         finite = {k: v if v is not None and np.isfinite(v) else None for k, v in numbers.items()}
-        return {"kind": "check", "name": self.name, "verdict": self.verdict, **finite}
+        return {"kind": "check", "name": self.name, "verdict": self.verdict.value, **finite}
 
     def cells(self) -> tuple[str, ...]:
         """Return the row's cells: claim, verdict, violation, allowed, if broken, how."""
