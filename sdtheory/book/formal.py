@@ -51,8 +51,8 @@ def annotate(source: str, lines: Mapping[str, str]) -> str:
         From `notes`.
     """
     found = list(_STATEMENT.finditer(source))
-    ends = [match.start() for match in found[1:]] + [len(source)]
-    for match, end in reversed(list(zip(found, ends, strict=True))):
+    ends = [match.start() for match in found[1:]]
+    for match, end in reversed(list(zip(found, [*ends, len(source)], strict=False))):
         if match[1] not in lines:
             continue
         stretch = source[match.start() : end]

@@ -51,7 +51,7 @@ from sdtheory.formulas.path_length import path_length
 from sdtheory.statements import Instance, Statement
 
 #: Instances off the chain, pairs of them between which zeros are looked for, and chains.
-OFF, PAIRS, CHAINS = 12, 12, 8
+OFF, PAIRS, CHAINS = 24, 16, 8
 _SIZES = (2, 3)
 #: Formulas are evaluated where they have no value, too.
 _QUIET = np.errstate(all="ignore")

@@ -246,7 +246,7 @@ def export(folder: Path, theorems: Iterable[str], compiled: Iterable[str]) -> Ex
         for path in map(folder.joinpath, compiled)
         for name in _DEFINES.findall(path.read_text(encoding="utf-8"))
     )
-    plain = ["Unset Printing All.", "Set Printing Width 88."]
+    plain = ["Unset Printing All.", "Set Printing Width 76."]
     full = ["Set Printing All.", "Set Printing Width 1000000."]
     questions = {f"statement {n}": [*plain, f"Check {n}."] for n in theorems}
     questions |= {f"term {n}": [*full, f"Check {n}."] for n in theorems}

@@ -275,6 +275,9 @@ def chains(rng: np.random.Generator, count: int) -> Iterator[Instance]:
             if kind == "one direction":
                 z[:, :-1] = 0
             start = rng.uniform(0.8, _LARGEST_START, m)
+            if kind == "narrow":
+                # long enough for a round that is guaranteed
+                start = rng.uniform(2.3, _LARGEST_START, m)
             if kind == "singular":
                 # room for the part that no function reaches
                 start = np.minimum(start, 0.9 * np.linalg.norm(z, axis=-1) / np.abs(z[:, 0]))

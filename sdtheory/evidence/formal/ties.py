@@ -25,7 +25,7 @@ EVERYWHERE = (
     "needs them.\n"
     "Values at the data stand for the function of least R that has them."
 )
-NON_TRIVIAL = "non-trivial rounds; after the collapse the labels are zero and the claim is trivial"
+NON_TRIVIAL = "Non-trivial rounds; after the collapse the labels are zero and the claim is trivial."
 REGULAR = "$d_{\\min}$ is any lower bound of the eigenvalues, $d_{\\max}$ any upper bound"
 
 
@@ -296,14 +296,14 @@ _FOLLOW, _ORDERED = Off(follow=True), Off(ordered=True)
 TIES: dict[str, Tie] = {
     "prop-collapse": Tie(
         "prop_collapse",
-        "For every solution of the constrained problem, singular G included.",
+        "For every solution of the constrained problem, singular $G$ included.",
         entries={0: lambda e: (e.t,)},
         off=Off(alive=False),
         non_trivial=False,
     ),
     "prop-active": Tie(
         "prop_active",
-        "For every solution of the constrained problem, singular G included.",
+        "For every solution of the constrained problem, singular $G$ included.",
         entries={0: lambda e: (e.t,)},
         extra=lambda drawn, case: {"f": drawn.fitted(case.t)},
     ),
@@ -323,29 +323,30 @@ TIES: dict[str, Tie] = {
     ),
     "prop-energy": Tie(
         "prop_energy",
-        "Whole, with $V$ given.",
+        "The whole statement, with $V$ given.",
         over="tj",
         entries={1: lambda e: (e.t, e.j)},
         extra=_direction,
     ),
     "prop-minimum": Tie(
         "prop_minimum",
-        "Whole, against every admissible function; in every round, collapsed ones included.",
+        "The whole statement, against every admissible function; in every round, "
+        "collapsed ones included.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         extra=_exchanged,
         non_trivial=False,
         only=lambda drawn, case: bool(drawn.d[case.j] > 0),
     ),
-    "prop-secular": Tie("prop_secular", "Whole, singular G included.", wider=True),
+    "prop-secular": Tie("prop_secular", "The whole statement, singular $G$ included.", wider=True),
     "prop-dual-feasible": Tie(
         "prop_dual_feasible",
-        "Whole, at the data; the multiplier is unique.",
+        "The whole statement, at the data; the multiplier is unique.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-bounds": Tie(
         "prop_multiplier_bounds",
-        f"Whole, singular G included; {REGULAR}. Where they are attained: "
+        f"The whole statement, singular $G$ included; {REGULAR}. Where they are attained: "
         "prop_multiplier_bounds_left, prop_multiplier_bounds_right.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
@@ -359,7 +360,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-morozov": Tie(
         "prop_morozov",
-        "Whole, at the data, in every round.",
+        "The whole statement, at the data, in every round.",
         over="t2",
         entries={0: lambda e: (e.t, 2 * e.j), 1: lambda e: (e.t, 2 * e.j + 1)},
         extra=_labels_by_choice,
@@ -367,27 +368,27 @@ TIES: dict[str, Tie] = {
     ),
     "thm-recursion": Tie(
         "thm_recursion",
-        f"{NON_TRIVIAL}. $V$ is given.",
+        f"{NON_TRIVIAL} $V$ is given.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-product": Tie(
         "thm_product",
-        f"{NON_TRIVIAL}. Of $f_t$ its coefficients.",
+        f"{NON_TRIVIAL} Of $f_t$ its coefficients.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, 0)},
         extra=_direction,
     ),
     "prop-step": Tie(
         "prop_step",
-        "Whole, singular G included.",
+        "The whole statement, singular $G$ included.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 2), 2: lambda e: (e.t, 3)},
         off=_FOLLOW,
     ),
     "cor-rounds-any-kernel": Tie(
         "cor_rounds_any_kernel",
-        "Whole, for $r_0 > 1$, singular G included.",
+        "The whole statement, for $r_0 > 1$, singular $G$ included.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         shift=1,
     ),
@@ -402,7 +403,7 @@ TIES: dict[str, Tie] = {
     ),
     "lem-one-round": Tie(
         "lem_one_round",
-        f"Every round, G regular; {REGULAR}.",
+        f"Every round, $G$ regular; {REGULAR}.",
         entries={0: lambda e: (e.t,)},
         off=Off(alive=False),
         non_trivial=False,
@@ -410,7 +411,7 @@ TIES: dict[str, Tie] = {
     ),
     "lem-one-round-convex": Tie(
         "lem_one_round_convex",
-        "Whole, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of differences.",
+        "The whole statement, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of differences.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         extra=_convex,
         only=lambda drawn, case: bool(drawn.r[0] >= 1),
@@ -441,21 +442,22 @@ TIES: dict[str, Tie] = {
     ),
     "lem-ratio": Tie(
         "lem_ratio",
-        "Whole; how near the ratio comes to $d_k/d_j$: ratio_limit.",
+        "The whole statement; how near the ratio comes to $d_k/d_j$: ratio_limit.",
         over="tp",
         extra=_wider,
         only=_positive,
     ),
     "lem-one-round-ratio": Tie(
         "lem_one_round_ratio",
-        f"Whole; {REGULAR}.",
+        f"The whole statement; {REGULAR}.",
         over="tp",
         entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.j + e.n - 1)},
         off=_ORDERED,
     ),
     "thm-sparsification": Tie(
         "thm_sparsification",
-        f"Whole, every pair of eigenvalues, with the existence of the rounds; {REGULAR}.",
+        "The whole statement, every pair of eigenvalues, with the existence of the "
+        f"rounds; {REGULAR}.",
         over="tp",
         entries={1: lambda e: (e.t, e.j)},
         shift=1,
@@ -464,7 +466,7 @@ TIES: dict[str, Tie] = {
     ),
     "cor-sparsification-every-round": Tie(
         "cor_sparsification_every_round",
-        f"Whole, every pair of eigenvalues; {REGULAR}.",
+        f"The whole statement, every pair of eigenvalues; {REGULAR}.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         shift=1,
@@ -472,7 +474,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-sparsification-cap": Tie(
         "prop_sparsification_cap",
-        f"{NON_TRIVIAL}. G regular; {REGULAR}.",
+        f"{NON_TRIVIAL} $G$ regular; {REGULAR}.",
         over="tp",
         entries={0: lambda e: (e.t, e.n - 1 + e.j), 1: lambda e: (e.t, e.j)},
         shift=1,
@@ -480,7 +482,8 @@ TIES: dict[str, Tie] = {
     ),
     "thm-near-interpolation": Tie(
         "thm_near_interpolation",
-        "Whole, for every pair of neighbours; the minimum over the pairs keeps all of it.",
+        "The whole statement, for every pair of neighbours; the minimum over the pairs "
+        "keeps all of it.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         shift=1,
@@ -490,7 +493,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-fixed-rounds": Tie(
         "prop_fixed_rounds",
-        "Whole; that $r_0$ grows as the tolerance falls is left to the page.",
+        "The whole statement; that $r_0$ grows as the tolerance falls is left to the page.",
         over="tp",
         entries={
             0: lambda e: (e.t, e.j),
@@ -504,7 +507,7 @@ TIES: dict[str, Tie] = {
     ),
     "lem-flow-step": Tie(
         "lem_flow_step",
-        f"Whole; {REGULAR}.",
+        f"The whole statement; {REGULAR}.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=_FOLLOW,
         extra=_index,
@@ -520,7 +523,8 @@ TIES: dict[str, Tie] = {
     ),
     "prop-early-stopping": Tie(
         "prop_early_stopping",
-        "Whole, for two tolerances; how near the ratio comes to $d_k/d_j$: ratio_limit.",
+        "The whole statement, for two tolerances; how near the ratio comes to $d_k/d_j$: "
+        "ratio_limit.",
         over="tp",
         entries={
             2: lambda e: (e.t, 1 + e.j),
@@ -540,7 +544,8 @@ TIES: dict[str, Tie] = {
     ),
     "prop-filter-cap": Tie(
         "prop_filter_cap",
-        "Whole: any filter whose $\\phi(d)/d$ does not increase, and the three of the statement.",
+        "The whole statement: any filter whose $\\phi(d)/d$ does not increase, and the "
+        "three of the statement.",
         over="tp",
         entries={
             1: lambda e: (e.t, e.j),
@@ -553,7 +558,7 @@ TIES: dict[str, Tie] = {
     ),
     "lem-two-rounds": Tie(
         "lem_two_rounds",
-        "Whole.",
+        "The whole statement.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         extra=_round_before,
@@ -578,14 +583,15 @@ TIES: dict[str, Tie] = {
     ),
     "prop-shared-tolerance": Tie(
         "prop_shared_tolerance",
-        "Whole: several outputs are one, with $n q$ directions. Compared at one output.",
+        "The whole statement: several outputs are one, with $n q$ directions. Compared "
+        "at one output.",
         over="tj",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1 + e.j)},
         extra=_one_output,
     ),
     "prop-outputs-rotation": Tie(
         "prop_outputs_rotation",
-        "Whole. Compared at one output.",
+        "The whole statement. Compared at one output.",
         extra=_one_output,
     ),
     "prop-one-price": Tie(
@@ -606,7 +612,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-equivalent-shrinks": Tie(
         "prop_equivalent_shrinks",
-        "Whole, for $d_k > 0$.",
+        "The whole statement, for $d_k > 0$.",
         over="tp",
         entries={
             0: lambda e: (e.t, e.j),
@@ -619,18 +625,18 @@ TIES: dict[str, Tie] = {
     ),
     "prop-balls": Tie(
         "prop_balls",
-        f"{NON_TRIVIAL}. For every function, by its values at the data.",
+        f"{NON_TRIVIAL} For every function, by its values at the data.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
     "prop-example-ends": Tie(
         "prop_example_ends",
-        "Whole, for any kernel and every round.",
+        "The whole statement, for any kernel and every round.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=Off(singular=True),
     ),
     "thm-length-falls": Tie(
         "thm_length_falls",
-        "Whole, for regular G.",
+        "The whole statement, for regular $G$.",
         entries={0: lambda e: (e.t,)},
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
@@ -645,17 +651,17 @@ TIES: dict[str, Tie] = {
     ),
     "prop-length-falls-at-most": Tie(
         "prop_length_falls_at_most",
-        f"{NON_TRIVIAL}. $K$ is any factor with $L(y) \\le K \\|y\\|$ for all $y$.",
+        f"{NON_TRIVIAL} $K$ is any factor with $L(y) \\le K \\|y\\|$ for all $y$.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-length-falls-slowly": Tie(
         "prop_length_falls_slowly",
-        f"Whole; {REGULAR}.",
+        f"The whole statement; {REGULAR}.",
         entries={1: lambda e: (e.t,)},
     ),
     "thm-rounds-limit": Tie(
         "thm_rounds_limit",
-        "Whole: both bounds at every tolerance and the limit; $K$ is any factor with "
+        "The whole statement: both bounds at every tolerance and the limit; $K$ is any factor with "
         "$L(y) \\le K \\|y\\|$ for all $y$.",
         over="4",
         entries={0: lambda e: (0,), 1: lambda e: (1 + e.j,)},
@@ -670,23 +676,23 @@ TIES: dict[str, Tie] = {
     ),
     "prop-multiplier-lower": Tie(
         "prop_multiplier_lower",
-        f"Whole; {REGULAR}.",
+        f"The whole statement; {REGULAR}.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-upper": Tie(
         "prop_multiplier_upper",
-        f"Whole, singular G included; {REGULAR}.",
+        f"The whole statement, singular $G$ included; {REGULAR}.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-grows": Tie(
         "prop_multiplier_grows",
-        "Whole, singular G included.",
+        "The whole statement, singular $G$ included.",
         entries={0: lambda e: (e.t,)},
         only=lambda drawn, case: case.t + 1 < drawn.rounds,
     ),
     "prop-smoother": Tie(
         "prop_smoother",
-        "Whole.",
+        "The whole statement.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
     "prop-leaves-data": Tie(
@@ -697,7 +703,7 @@ TIES: dict[str, Tie] = {
     ),
     "thm-sparsification-all-rounds": Tie(
         "thm_sparsification_all_rounds",
-        f"Whole, every pair of eigenvalues; {REGULAR}.",
+        f"The whole statement, every pair of eigenvalues; {REGULAR}.",
         over="tp",
         entries={p: (lambda e, p=p: (e.t, e.j, p)) for p in range(4)},
         shift=1,
@@ -712,7 +718,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-steepness": Tie(
         "prop_steepness",
-        "Whole, with the derivative; equality and strictness are left to the page.",
+        "The whole statement, with the derivative; equality and strictness are left to the page.",
         over="tj",
         entries={p + 1: (lambda e, p=p: (e.t, e.j, p)) for p in range(3)},
         shift=1,
@@ -720,7 +726,7 @@ TIES: dict[str, Tie] = {
     ),
     "thm-majorises": Tie(
         "thm_majorises",
-        "Whole.",
+        "The whole statement.",
         over="tj",
         entries={0: lambda e: (e.t, (e.j + e.t) % e.n, e.j)},
         shift=1,
@@ -736,7 +742,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-lagrangian": Tie(
         "prop_lagrangian",
-        "Whole, for every filter that is zero at zero.",
+        "The whole statement, for every filter that is zero at zero.",
         over="tj",
         shift=1,
         extra=_meeting,
@@ -767,7 +773,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-duality": Tie(
         "prop_duality",
-        "Whole.",
+        "The whole statement.",
         over="tj",
         shift=1,
         only=lambda drawn, case: bool(drawn.d[case.j] > 0),
@@ -782,13 +788,13 @@ TIES: dict[str, Tie] = {
     ),
     "prop-risk": Tie(
         "prop_risk",
-        "Whole, on finite probability spaces.",
+        "The whole statement, on finite probability spaces.",
         extra=_noisy,
         non_trivial=False,
     ),
     "prop-oracle": Tie(
         "prop_oracle",
-        "Whole.",
+        "The whole statement.",
         extra=_noisy,
         non_trivial=False,
     ),
@@ -807,7 +813,7 @@ TIES: dict[str, Tie] = {
     ),
     "thm-second-round-helps": Tie(
         "thm_second_round_helps",
-        "The inequality, for regular G; the minimum over $c$ is left to the page.",
+        "The inequality, for regular $G$; the minimum over $c$ is left to the page.",
         over="tj",
         entries={0: lambda e: (e.t, e.j)},
         off=_ORDERED,
@@ -816,7 +822,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-single-floor": Tie(
         "prop_single_floor",
-        "Whole.",
+        "The whole statement.",
         over="t5",
         entries={p: (lambda e, p=p: (e.t, 3 * e.j + p)) for p in range(3)},
         extra=_between,
