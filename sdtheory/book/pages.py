@@ -15,8 +15,8 @@ MENDS = (
     (re.compile(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"'), r"\1"),
     # the sidebar's name of the book and search field belong to no part of the page
     (
-        re.compile(r'<div id="pst-primary-sidebar" class="[^"]*"'),
-        r'\g<0> role="complementary" aria-label="Book"',
+        re.compile(r'(<div id="pst-primary-sidebar" class="[^"]*")>'),
+        r'\1 role="complementary" aria-label="Book">',
     ),
     # a role that is no longer one, in a list whose items must be items
     (re.compile(r' role="doc-biblioentry"'), ' role="listitem"'),
@@ -31,7 +31,7 @@ UNUSED = ("fontawesome.js", "fontawesome.js.map", "fontawesome.js.LICENSE.txt")
 
 
 def mend(text: str) -> str:
-    """Return the text of a page with all of `MENDS` applied."""
+    """Return the text of a page with all of `MENDS` applied; a mended page stays as it is."""
     for wrong, right in MENDS:
         text = wrong.sub(right, text)
     return text

@@ -27,6 +27,7 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_it_is_mended(wrong):
     assert mend(f"<p>{wrong}</p>") == f"<p>{WRONG[wrong]}</p>"
+    assert mend(WRONG[wrong]) == WRONG[wrong]  # pages that did not change are mended again
 
 
 def test_everything_has_an_example():
