@@ -272,7 +272,7 @@ STATEMENTS = (
         margin=_tangent,
         kind=Kind.IDENTITY,
         rests_on=("thm-recursion",),
-        equations=("eq-tangent",),
+        equations=("eq-tangent-identity",),
     ),
     Statement(
         id="thm-optimal-mixing",

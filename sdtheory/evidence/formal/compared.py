@@ -46,7 +46,7 @@ from sdtheory.evidence.formal.terms import (
     read_theorem,
     written,
 )
-from sdtheory.evidence.formal.ties import Tie
+from sdtheory.evidence.formal.ties import Index, Tie
 from sdtheory.formulas.path_length import path_length
 from sdtheory.statements import Instance, Statement
 
@@ -214,6 +214,18 @@ class Comparison:
         )
 
 
+def _stacked(parts: list[Array], fill: Any) -> Array:
+    """Return arrays as one with a last axis that counts them; missing axes have length 1."""
+    if len(parts) == 1:
+        return parts[0]
+    axes = max(part.ndim for part in parts)
+    parts = [part.reshape(*part.shape, *(1,) * (axes - part.ndim)) for part in parts]
+    found = np.full((*np.max([part.shape for part in parts], axis=0), len(parts)), fill)
+    for k, part in enumerate(parts):
+        found[(*(slice(0, length) for length in part.shape), k)] = part
+    return found
+
+
 class Tied:
     """A theorem beside its statement.
 
@@ -229,6 +241,8 @@ class Tied:
 
     def __init__(self, statement: Statement, tie: Tie, export: Export) -> None:
         self.statement, self.tie, self.export = statement, tie, export
+        #: names of the margin's cases and number of their axes, by size
+        self._layout: dict[int, tuple[list[str], int]] = {}
         if tie.theorem not in export.theorems:
             raise ValueError(f"Coq has printed no theorem {tie.theorem}")
         self.theorem = read_theorem(export.theorems[tie.theorem]["term"])
@@ -283,7 +297,7 @@ class Tied:
             drawn = Drawn(instance, index)
             for case in self.tie.cases(n, ROUNDS):
                 for number, entry in self.tie.entries.items():
-                    value = self._entry(margin[index], entry(case))
+                    value = self._entry(margin[index], self._place(entry(case), n))
                     if value is not None:
                         env = self._env(drawn, case, self.parts[number])
                         yield Point(number, env, self._world(drawn, case), None), value
@@ -296,7 +310,24 @@ class Tied:
         return value if np.isfinite(value) else None
 
     def _margin(self, instance: Instance) -> Array:
-        return np.asarray(self.statement.margin(instance), dtype=float)
+        """Return the margin as one array, whose last axis counts its cases where it has several."""
+        cases = self.statement.cases(instance)
+        axes = max(case.margin.ndim for case in cases) - 1
+        self._layout[instance.n] = [case.words for case in cases], axes
+        return _stacked([np.asarray(case.margin, dtype=float) for case in cases], np.nan)
+
+    def _applies(self, instance: Instance) -> Array:
+        """Return where all hypotheses hold, in the layout of the margin."""
+        return _stacked([case.applies for case in self.statement.cases(instance)], False)
+
+    def _place(self, index: Index, n: int) -> tuple[int, ...]:
+        """Return an index of the array of all cases, for one that may begin with a case's name."""
+        if not (index and isinstance(index[0], str)):
+            return tuple(int(k) for k in index)
+        words, axes = self._layout[n]
+        inner = [int(k) for k in index[1:]]
+        inner += [0] * (axes - len(inner))
+        return (*inner, words.index(index[0])) if len(words) > 1 else tuple(inner)
 
     @cached_property
     @_QUIET
@@ -342,11 +373,12 @@ class Tied:
 
         first, second = at(left)[1], at(right)[1]
         chosen = [
-            (pair, case, number, entry(case))
+            (pair, case, number, place)
             for pair in range(PAIRS)
             for case in self.tie.cases(n, ROUNDS)
             for number, entry in self.tie.entries.items()
-            if self._changes(first[pair], second[pair], entry(case))
+            for place in [self._place(entry(case), n)]
+            if self._changes(first[pair], second[pair], place)
         ]
         if not chosen:
             return
@@ -360,8 +392,8 @@ class Tied:
             a, b = np.where(same, middle, a), np.where(same, b, middle)
         for points in (a, b):
             instance, margin = at(points)
-            for row, (_, case, number, entry) in enumerate(chosen):
-                value = self._entry(margin[row], entry)
+            for row, (_, case, number, place) in enumerate(chosen):
+                value = self._entry(margin[row], place)
                 # at a pole the sign changes too, and the margin is not small
                 if value is not None and _sign(value):
                     drawn = Drawn(instance, row)
@@ -383,7 +415,7 @@ class Tied:
         met = 0
         for instance in chains(rng, CHAINS):
             margin = self._margin(instance)
-            applies = self.statement.applies(instance, margin)
+            applies = self._applies(instance)
             for index in range(len(margin)):
                 drawn = Drawn(instance, index)
                 for case in self.tie.cases(instance.n, instance.c.shape[-1]):
@@ -401,7 +433,8 @@ class Tied:
             return self.tie.only(drawn, case)
         if self.tie.non_trivial and case.t >= drawn.rounds:
             return False
-        entries = [entry(case) for entry in self.tie.entries.values()] or [(case.t,)]
+        entries = [self._place(entry(case), case.n) for entry in self.tie.entries.values()]
+        entries = entries or [(case.t,)]
         inside = [index for index in entries if index[0] < applies.shape[0]]
         if applies.ndim and not (inside and all(np.all(applies[index]) for index in inside)):
             return False

@@ -16,7 +16,8 @@ import numpy as np
 
 from sdtheory.evidence.formal.instances import Case, Drawn, Off
 
-Index = tuple[int, ...]
+#: A place in a margin: the name of a case and a place in it, or a place in the array of all cases.
+Index = tuple[Any, ...]
 
 #: What limits every theorem: how it covers less than a statement about functions and outputs.
 EVERYWHERE = (
@@ -370,14 +371,14 @@ TIES: dict[str, Tie] = {
         "thm_recursion",
         f"{NON_TRIVIAL} $V$ is given.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j, 0)},
+        entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-product": Tie(
         "thm_product",
         f"{NON_TRIVIAL} Of $f_t$ its coefficients.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j, 0)},
+        entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "prop-step": Tie(
@@ -397,8 +398,8 @@ TIES: dict[str, Tie] = {
         NON_TRIVIAL,
         over="tp",
         entries={
-            1: lambda e: (e.t, e.j),
-            3: lambda e: (e.t, 2 * (e.n - 1) + e.k),
+            1: lambda e: ("by eigenvalue", e.t, e.j),
+            3: lambda e: ("by round", e.t, e.k),
         },
     ),
     "lem-one-round": Tie(
@@ -412,7 +413,7 @@ TIES: dict[str, Tie] = {
     "lem-one-round-convex": Tie(
         "lem_one_round_convex",
         "The whole statement, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of differences.",
-        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
+        entries={0: lambda e: ("chord", e.t), 1: lambda e: ("below", e.t)},
         extra=_convex,
         only=lambda drawn, case: bool(drawn.r[0] >= 1),
     ),
@@ -451,7 +452,7 @@ TIES: dict[str, Tie] = {
         "lem_one_round_ratio",
         f"The whole statement; {REGULAR}.",
         over="tp",
-        entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.j + e.n - 1)},
+        entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         off=_ORDERED,
     ),
     "thm-sparsification": Tie(
@@ -476,7 +477,7 @@ TIES: dict[str, Tie] = {
         "prop_sparsification_cap",
         f"{NON_TRIVIAL} $G$ regular; {REGULAR}.",
         over="tp",
-        entries={0: lambda e: (e.t, e.n - 1 + e.j), 1: lambda e: (e.t, e.j)},
+        entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         shift=1,
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
@@ -485,7 +486,7 @@ TIES: dict[str, Tie] = {
         "The whole statement, for every pair of neighbours; the minimum over the pairs "
         "keeps all of it.",
         over="tp",
-        entries={0: lambda e: (e.t, e.j)},
+        entries={0: lambda e: ("in t", e.t, e.j)},
         shift=1,
         off=_ORDERED,
         extra=_kappa,
@@ -496,9 +497,9 @@ TIES: dict[str, Tie] = {
         "The whole statement; that $r_0$ grows as the tolerance falls is left to the page.",
         over="tp",
         entries={
-            0: lambda e: (e.t, e.j),
-            1: lambda e: (e.T + e.t, e.j),
-            2: lambda e: (2 * e.T + e.t, e.j),
+            0: lambda e: ("falls", e.t, e.j),
+            1: lambda e: ("upper", e.t, e.j),
+            2: lambda e: ("lower", e.t, e.j),
         },
         shift=1,
         off=_ORDERED,
@@ -517,7 +518,7 @@ TIES: dict[str, Tie] = {
         f"Both bounds of the index, for every pair; {REGULAR}. The limit and $s^*$ are left to "
         "the page.",
         over="tp",
-        entries={0: lambda e: (e.t, e.j, 1), 1: lambda e: (e.t, e.j, 0)},
+        entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         off=_ORDERED,
         extra=_index,
     ),
@@ -527,8 +528,8 @@ TIES: dict[str, Tie] = {
         "ratio_limit.",
         over="tp",
         entries={
-            2: lambda e: (e.t, 1 + e.j),
-            3: lambda e: (e.t, e.n + e.j),
+            2: lambda e: ("ratio grows", e.t, e.j),
+            3: lambda e: ("cap", e.t, e.j),
         },
         extra=_wider,
         only=_positive,
@@ -537,7 +538,7 @@ TIES: dict[str, Tie] = {
         "prop_flow_stopping",
         "Monotone, between 1 and $d_k/d_j$; its limits are left to the page.",
         over="tp",
-        entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.n - 1 + e.j)},
+        entries={0: lambda e: ("ratio falls with time", e.t, e.j), 1: lambda e: ("cap", e.t, e.j)},
         extra=_times,
         non_trivial=False,
         only=_positive,
@@ -548,9 +549,9 @@ TIES: dict[str, Tie] = {
         "three of the statement.",
         over="tp",
         entries={
-            1: lambda e: (e.t, e.j),
-            2: lambda e: (e.t, 3 * e.n - 1 + e.j),
-            3: lambda e: (e.t, 2 * (3 * e.n - 1) + e.j),
+            1: lambda e: ("Tikhonov, cap", e.t, e.j),
+            2: lambda e: ("iterated Tikhonov, cap", e.t, e.j),
+            3: lambda e: ("gradient flow, cap", e.t, e.j),
         },
         extra=_flow,
         non_trivial=False,
@@ -570,13 +571,14 @@ TIES: dict[str, Tie] = {
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         shift=1,
-        only=_positive,
+        off=_ORDERED,
+        only=lambda drawn, case: _positive(drawn, case) and _distinct(drawn, case),
     ),
     "thm-no-filter": Tie(
         "thm_no_filter",
         "Both inequalities and (1); (2) and (3) follow from several_single.",
         over="tp",
-        entries={0: lambda e: (e.t, e.j), 1: lambda e: (e.t, e.n - 1 + e.j)},
+        entries={0: lambda e: ("falls", e.t, e.j), 1: lambda e: ("below the sum", e.t, e.j)},
         shift=1,
         extra=lambda drawn, case: {"b": 1.0},
         only=_gap,
@@ -586,7 +588,7 @@ TIES: dict[str, Tie] = {
         "The whole statement: several outputs are one, with $n q$ directions. Compared "
         "at one output.",
         over="tj",
-        entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1 + e.j)},
+        entries={0: lambda e: ("tolerance", e.t), 1: lambda e: ("energies", e.t, e.j)},
         extra=_one_output,
     ),
     "prop-outputs-rotation": Tie(
@@ -607,7 +609,7 @@ TIES: dict[str, Tie] = {
         "thm_equivalent_kernel",
         "The values at the data; the kernel between the data, and its space, are left to the page.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j, 0)},
+        entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "prop-equivalent-shrinks": Tie(
@@ -615,10 +617,10 @@ TIES: dict[str, Tie] = {
         "The whole statement, for $d_k > 0$.",
         over="tp",
         entries={
-            0: lambda e: (e.t, e.j),
-            2: lambda e: (e.t, e.n + e.j),
-            3: lambda e: (e.t, 2 * e.n),
-            4: lambda e: (e.t, 2 * e.n + 1 + e.j),
+            0: lambda e: ("by round", e.t, e.j),
+            2: lambda e: ("by the sum", e.t, e.j),
+            3: lambda e: ("by the count", e.t, 0),
+            4: lambda e: ("small ones most", e.t, e.j),
         },
         off=_ORDERED,
         only=lambda drawn, case: bool(case.t >= 1 and drawn.d[case.j] > 0),
@@ -637,7 +639,7 @@ TIES: dict[str, Tie] = {
     "thm-length-falls": Tie(
         "thm_length_falls",
         "The whole statement, for regular $G$.",
-        entries={0: lambda e: (e.t,)},
+        entries={0: lambda e: ("round", e.t)},
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
     "prop-length-bounds": Tie(
@@ -657,14 +659,14 @@ TIES: dict[str, Tie] = {
     "prop-length-falls-slowly": Tie(
         "prop_length_falls_slowly",
         f"The whole statement; {REGULAR}.",
-        entries={1: lambda e: (e.t,)},
+        entries={0: lambda e: ("by c", e.t)},
     ),
     "thm-rounds-limit": Tie(
         "thm_rounds_limit",
         "The whole statement: both bounds at every tolerance and the limit; $K$ is any factor with "
         "$L(y) \\le K \\|y\\|$ for all $y$.",
         over="4",
-        entries={0: lambda e: (0,), 1: lambda e: (1 + e.j,)},
+        entries={0: lambda e: ("by K", 0), 1: lambda e: (f"s = {1 + _THRESHOLDS[e.j]:g}", 0)},
         extra=_thresholds,
     ),
     "prop-singular-first-step": Tie(
@@ -728,7 +730,7 @@ TIES: dict[str, Tie] = {
         "thm_majorises",
         "The whole statement.",
         over="tj",
-        entries={0: lambda e: (e.t, (e.j + e.t) % e.n, e.j)},
+        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t, (e.j + e.t) % e.n)},
         shift=1,
         extra=_meeting,
     ),
@@ -736,7 +738,7 @@ TIES: dict[str, Tie] = {
         "cor_variance",
         "The inequality; strictness is left to the page.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j)},
+        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         shift=1,
         extra=_meeting,
     ),
@@ -751,7 +753,7 @@ TIES: dict[str, Tie] = {
         "thm_off_front",
         "The inequality; what follows at equal residual or equal $R$ is left to the page.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j)},
+        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         shift=1,
         extra=_meeting,
     ),
@@ -759,7 +761,7 @@ TIES: dict[str, Tie] = {
         "prop_equal_norm",
         "The inequality; strictness is left to the page.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j)},
+        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         shift=1,
         extra=_meeting,
     ),
@@ -767,7 +769,7 @@ TIES: dict[str, Tie] = {
         "prop_equal_residual",
         "The inequality; strictness is left to the page.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j)},
+        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         shift=1,
         extra=_meeting,
     ),
@@ -815,7 +817,7 @@ TIES: dict[str, Tie] = {
         "thm_second_round_helps",
         "The inequality, for regular $G$; the minimum over $c$ is left to the page.",
         over="tj",
-        entries={0: lambda e: (e.t, e.j)},
+        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         off=_ORDERED,
         extra=_smooth,
         only=lambda drawn, case: bool(drawn.d[0] > 0),
