@@ -167,13 +167,13 @@ def test_another_kernel_breaks_the_exact_grid_statements(flaw, statement, batch,
             return super().branch(x, x_prime, functions) + x * (1 - x_prime) / 10**6
 
     monkeypatch.setattr(example, "SimplySupportedBeam", Wrong)
-    for cached in (example._kernel, example._green_margin, example._spectrum_margin):
+    for cached in (example._kernel, example._green_margins, example._spectrum_margin):
         cached.cache_clear()
     try:
         claim = next(s for s in STATEMENTS if s.id == statement)
         assert violation(claim, batch) > 1e-8
     finally:
-        for cached in (example._kernel, example._green_margin, example._spectrum_margin):
+        for cached in (example._kernel, example._green_margins, example._spectrum_margin):
             cached.cache_clear()
 
 
