@@ -41,6 +41,7 @@ _SCALE = "multiplies both sides of the inequality"
 _OTHER_NOISE = "another noise level; the claim is for all of them"
 _OTHER_LABELS = "other labels; the claim is for all of them"
 _OTHER_TRUTH = "another truth; the claim is for all of them"
+_SAME_AXES = "changes nothing: the labels have four axes wherever the statement needs them"
 _OTHER_TARGET = "another target; the claim is for all of them"
 _OTHER_SIGNAL = "another signal; the claim is for all of them"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
@@ -255,6 +256,47 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
             "_truths: right of *, 4",
         ),
     },
+    "prop-round-projects": {
+        _OTHER_TRUTH: (
+            "_truths: left of /, 1",
+            "_truths: left of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: name exchanged, 6",
+            "_truths: right of *, 4",
+        ),
+        _SAME_AXES: ("_roughness: left of *, 1",),
+    },
+    "thm-rougher": {
+        _OTHER_TRUTH: (
+            "_truths: rounds 1:, 1",
+            "_truths: left of /, 1",
+            "_truths: left of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: name exchanged, 5",
+            "_truths: name exchanged, 6",
+            "_truths: right of *, 4",
+        ),
+        _SAME_AXES: ("_roughness: left of *, 1",),
+    },
+    "cor-rougher-rounds": {
+        _OTHER_TRUTH: (
+            "_truths: rounds 1:, 1",
+            "_truths: left of /, 1",
+            "_truths: left of +, 1",
+            "_truths: right of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: name exchanged, 5",
+            "_truths: name exchanged, 6",
+            "_truths: right of *, 4",
+        ),
+        _SAME_AXES: ("_roughness: left of *, 1",),
+    },
+    "prop-fixed-power": {
+        "another smoother; the power is of whichever it is": (
+            "tikhonov: left of /, 1",
+            "tikhonov: left of +, 1",
+        ),
+    },
     "prop-best-share": {
         _OTHER_LABELS: ("_best_share: rounds 1:, 1",),
         _OTHER_TARGET: (
@@ -268,6 +310,7 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         _OTHER_NOISE: ("_signal_and_noise: left of /, 1",),
     },
     "thm-mixing-reaches": {
+        _OTHER_NOISE: ("_signal_and_noise: left of /, 1",),
         _OTHER_TARGET: (
             "_reaches: left of +, 1",
             "_reaches: right of +, 1",
