@@ -332,6 +332,23 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "thm-fresh-half": {
+        "another sum of terms, none of which rises with the share up to one half: the proof "
+        "needs only that the quotients have such numerators and denominators": (
+            "fresh_labels_risk: left of /, 1",
+            "fresh_labels_risk: left of +, 2",
+            "fresh_labels_risk: left of /, 2",
+            "fresh_labels_risk: left +1, 1",
+            "fresh_labels_risk: left of *, 2",
+            "fresh_labels_risk: left of *, 3",
+            "fresh_labels_risk: right of *, 3",
+            "fresh_labels_risk: left of *, 4",
+            "fresh_labels_risk: left of +, 4",
+            "fresh_labels_risk: left of +, 5",
+            "fresh_labels_risk: left of +, 6",
+            "fresh_labels_risk: left +1, 2",
+            "fresh_labels_risk: right of *, 5",
+            "fresh_labels_risk: left of /, 4",
+        ),
         _OTHER_NOISE: ("_above_half: left of /, 1",),
         _OTHER_SIGNAL: (
             "_above_half: rounds :-1, 1",
@@ -339,6 +356,12 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "prop-golden": {
+        "multiplies the signal, which is zero in this statement": (
+            "fresh_labels_risk: right of +, 2",
+            "fresh_labels_risk: left of *, 3",
+            "fresh_labels_risk: left of /, 4",
+        ),
+        "the noise has variance one in this statement": ("fresh_labels_risk: right of *, 5",),
         _EQUALITY: (
             "_golden: sides exchanged, 2",
             "_golden: sides exchanged, 3",
