@@ -138,6 +138,7 @@ REFUSED = [
     (lambda: trajectory([1, 2], [1, 2], 1, 1, outputs=True), "z must have 2 to 8 dimension"),
     (lambda: trajectory([1, NAN], [1, 2], 1, 1), "d holds 1 NaN"),
     (lambda: trajectory([-1, 1], [1, 2], 1, 1), "d holds a negative eigenvalue"),
+    (lambda: trajectory([0, 1], [2, 1], 0.5, 1), "epsilon = 0.5 is infeasible.*above 2"),
     (lambda: distill(I2, [1, 2], 1e-30), r"rounds must be given.*at least 1.58e\+15 rounds"),
     (lambda: distill(I2, [1, 2], 1e-300), "epsilon .1e-300. is too small against the labels"),
     (lambda: distill(I2, [1, 2], 1, solver="qr"), "solver must be one of 'auto'.*but is 'qr'"),

@@ -40,6 +40,10 @@ _STAND_IN = "decides what stands in for a zero eigenvalue, whose entries are bla
 _SCALE = "multiplies both sides of the inequality"
 _OTHER_NOISE = "another noise level; the claim is for all of them"
 _OTHER_LABELS = "other labels; the claim is for all of them"
+_OTHER_TRUTH = "another truth; the claim is for all of them"
+_SAME_AXES = "changes nothing: the labels have four axes wherever the statement needs them"
+_OTHER_TARGET = "another target; the claim is for all of them"
+_OTHER_SIGNAL = "another signal; the claim is for all of them"
 _EQUALITY = "two inequalities state one equality; each is the other, turned round"
 _NOT_SHARP = (
     "claims more, and nothing in the budget contradicts it: the error term of the "
@@ -235,6 +239,140 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
             "_least: right of *, 1",
             "_least: right of +, 1",
         ),
+    },
+    "prop-round-balance": {
+        _OTHER_TRUTH: (
+            "_truths: rounds 1:, 1",
+            "_truths: left of /, 1",
+            "_truths: name exchanged, 1",
+            "_truths: left of +, 1",
+            "_truths: right of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: right of *, 3",
+            "_truths: name exchanged, 5",
+            "_truths: left of /, 2",
+            "_truths: name exchanged, 6",
+            "_truths: left of *, 4",
+            "_truths: right of *, 4",
+        ),
+    },
+    "prop-round-projects": {
+        _OTHER_TRUTH: (
+            "_truths: left of /, 1",
+            "_truths: left of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: name exchanged, 6",
+            "_truths: right of *, 4",
+        ),
+        _SAME_AXES: ("_roughness: left of *, 1",),
+    },
+    "thm-rougher": {
+        _OTHER_TRUTH: (
+            "_truths: rounds 1:, 1",
+            "_truths: left of /, 1",
+            "_truths: left of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: name exchanged, 5",
+            "_truths: name exchanged, 6",
+            "_truths: right of *, 4",
+        ),
+        _SAME_AXES: ("_roughness: left of *, 1",),
+    },
+    "cor-rougher-rounds": {
+        _OTHER_TRUTH: (
+            "_truths: rounds 1:, 1",
+            "_truths: left of /, 1",
+            "_truths: left of +, 1",
+            "_truths: right of +, 1",
+            "_truths: name exchanged, 3",
+            "_truths: name exchanged, 5",
+            "_truths: name exchanged, 6",
+            "_truths: right of *, 4",
+        ),
+        _SAME_AXES: ("_roughness: left of *, 1",),
+    },
+    "prop-fixed-power": {
+        "another smoother; the power is of whichever it is": (
+            "tikhonov: left of /, 1",
+            "tikhonov: left of +, 1",
+        ),
+    },
+    "prop-best-share": {
+        _OTHER_LABELS: ("_best_share: rounds 1:, 1",),
+        _OTHER_TARGET: (
+            "_best_share: left of *, 2",
+            "_best_share: right of *, 2",
+            "_best_share: left +1, 1",
+            "_best_share: left -1, 1",
+        ),
+    },
+    "thm-optimal-mixing": {
+        _OTHER_NOISE: ("_signal_and_noise: left of /, 1",),
+    },
+    "thm-mixing-reaches": {
+        _OTHER_NOISE: ("_signal_and_noise: left of /, 1",),
+        _OTHER_TARGET: (
+            "_reaches: left of +, 1",
+            "_reaches: right of +, 1",
+            "_reaches: left of +, 2",
+            "_reaches: right of +, 2",
+        ),
+    },
+    "thm-renewed-plan": {
+        "another start of at least 2 sqrt(T); the claim is for all of them": (
+            "_renewed_plan: left of *, 1",
+            "_renewed_plan: left +1, 1",
+        ),
+    },
+    "prop-fresh-stationary": {
+        _OTHER_NOISE: ("_stationary: left of /, 1",),
+        _OTHER_SIGNAL: (
+            "_stationary: rounds :-1, 1",
+            "_stationary: rounds 1:, 1",
+        ),
+    },
+    "thm-fresh-half": {
+        "another sum of terms, none of which rises with the share up to one half: the proof "
+        "needs only that the quotients have such numerators and denominators": (
+            "fresh_labels_risk: left of /, 1",
+            "fresh_labels_risk: left of +, 2",
+            "fresh_labels_risk: left of /, 2",
+            "fresh_labels_risk: left +1, 1",
+            "fresh_labels_risk: left of *, 2",
+            "fresh_labels_risk: left of *, 3",
+            "fresh_labels_risk: right of *, 3",
+            "fresh_labels_risk: left of *, 4",
+            "fresh_labels_risk: left of +, 4",
+            "fresh_labels_risk: left of +, 5",
+            "fresh_labels_risk: left of +, 6",
+            "fresh_labels_risk: left +1, 2",
+            "fresh_labels_risk: right of *, 5",
+            "fresh_labels_risk: left of /, 4",
+        ),
+        _OTHER_NOISE: ("_above_half: left of /, 1",),
+        _OTHER_SIGNAL: (
+            "_above_half: rounds :-1, 1",
+            "_above_half: rounds 1:, 1",
+        ),
+    },
+    "prop-golden": {
+        "multiplies the signal, which is zero in this statement": (
+            "fresh_labels_risk: right of +, 2",
+            "fresh_labels_risk: left of *, 3",
+            "fresh_labels_risk: left of /, 4",
+        ),
+        "the noise has variance one in this statement": ("fresh_labels_risk: right of *, 5",),
+        _EQUALITY: (
+            "_golden: sides exchanged, 2",
+            "_golden: sides exchanged, 3",
+        ),
+    },
+    "prop-descent-in-disguise": {
+        "another step size; the claim is for all of them": ("_descent: left of /, 1",),
+        "the same number without its shape": ("_descent: left of +, 1",),
+    },
+    "prop-posterior-passed": {
+        _OTHER_NOISE: ("_posterior: left of *, 1",),
     },
 }
 

@@ -39,6 +39,7 @@ class _Domain(NamedTuple):
 
 
 _POSITIVE = _Domain("positive numbers", lambda v: v > 0)
+_NEGATIVE = _Domain("negative numbers", lambda v: v < 0)
 _NOT_NEGATIVE = _Domain("numbers that are not negative", lambda v: v >= 0)
 _FINITE_KAPPA = _Domain("numbers of at least 1", lambda v: v >= 1)
 _ASCENDING = _Domain(
@@ -135,6 +136,7 @@ match = filters.match
 fixed_design_risk = _door(risk.fixed_design_risk)
 wiener = _door(risk.wiener, sigma2=_POSITIVE)
 ridge_between = _door(risk.ridge_between, d=_POSITIVE, sigma2=_POSITIVE)
+ridge_between_log = _door(risk.ridge_between_log, d=_POSITIVE, log_F=_NEGATIVE, sigma2=_POSITIVE)
 roughness = _door(mixing.roughness, z=_REAL)
 kept_labels = _door(mixing.kept_labels, a=_SHARE)
 mixing_parts = _door(mixing.mixing_parts)

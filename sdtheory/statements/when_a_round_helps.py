@@ -83,9 +83,11 @@ def _error(i: Instance, z: Values) -> Values:
 def _balance(i: Instance) -> Values:
     after, truths = i.path.z[:, 1:], _truths(i)
     c = np.where(i.alive, i.c, 1)[..., None] * i.n
-    fitted, apart = _roughness(i, after), _roughness(i, after[:, :, None] - truths)
-    lost = _error(i, i.path.z[:, :-1]) + c * _roughness(i, truths)
-    kept = _error(i, after) + i.rho2[:, None, None] + c * (fitted[..., None] + apart)
+    # y_t - theta from the residual: y_t itself may be far larger than both
+    apart = after[:, :, None] - truths
+    lost = _square(i.residual[:, :, None] + apart) + c * _roughness(i, truths)
+    rough = _roughness(i, after)[..., None] + _roughness(i, apart)
+    kept = _square(apart) + i.rho2[:, None, None] + c * rough
     return scaled_margin(lost, kept)
 
 

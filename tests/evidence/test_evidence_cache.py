@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sdtheory.evidence import verification
+from sdtheory.evidence import collecting
 from sdtheory.evidence.cache import EvidenceCache, pieces
 from sdtheory.evidence.tasks import Effort
-from sdtheory.statements import STATEMENTS, Hypothesis, slack
+from sdtheory.statements import STATEMENTS, Hypothesis, scaled_margin
 
 IDS = ("prop-norm-bound", "prop-step")
 EFFORT = Effort(0, 40, certify=False, mutants=False, budget=60, seconds=None)
@@ -17,7 +17,7 @@ LIMIT = 3.0
 
 def collect(folder, statements=None, **changes):
     settings = {"instances": 40, "budget": 60} | changes
-    return verification.verify(statements or verification.find(IDS), cache=folder, **settings)
+    return collecting.verify(statements or collecting.find(IDS), cache=folder, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +30,13 @@ def kept(tmp_path_factory):
 def examined(monkeypatch):
     """Ids of the statements whose evidence is collected."""
     found = []
-    examine = verification.examine
+    examine = collecting.examine
 
     def counted(reference, *rest):
         found.append(reference if isinstance(reference, str) else reference.id)
         return examine(reference, *rest)
 
-    monkeypatch.setattr(verification, "examine", counted)
+    monkeypatch.setattr(collecting, "examine", counted)
     return found
 
 
@@ -68,7 +68,7 @@ def test_another_effort_is_collected(kept, examined, change, tmp_path):
 
 def test_evidence_by_the_clock_is_not_kept(tmp_path, examined):
     for _ in range(2):
-        collect(tmp_path, verification.find(["prop-step"]), seconds=0.01)
+        collect(tmp_path, collecting.find(["prop-step"]), seconds=0.01)
     assert len(examined) == 2
     assert list(tmp_path.iterdir()) == []
 
@@ -90,7 +90,7 @@ def test_a_key_sees_margin_hypotheses_kind_and_versions(monkeypatch):
         return EvidenceCache(None, effort).key(statement)
 
     one = STATEMENTS["prop-step"]
-    hypothesis = Hypothesis("h", "words", "nothing", _other)
+    hypothesis = Hypothesis("h", "words", "plain", "nothing", _other)
     keys = [
         key(one),
         key(replace(one, margin=_margin)),
@@ -110,4 +110,4 @@ def test_pieces_of_a_formula_reach_what_it_mentions():
     assert inner < outer
     assert repr(LIMIT) in outer
     norm = STATEMENTS["prop-norm-bound"].margin
-    assert set(pieces(slack)) < set(pieces(norm))
+    assert set(pieces(scaled_margin)) < set(pieces(norm))

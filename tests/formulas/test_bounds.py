@@ -9,6 +9,7 @@ import pytest
 
 from sdtheory import trajectory
 from sdtheory.evidence.certified import Verdict, certify
+from sdtheory.evidence.floating import measure
 from sdtheory.formulas import bounds
 from sdtheory.statements import STATEMENTS, Instance, rounds
 
@@ -176,8 +177,8 @@ def small_start():
 @pytest.mark.parametrize("name", ["prop-norm-bound", "cor-step-dominates"])
 def test_without_a_non_trivial_first_fit_the_norm_bound_fails(name):
     statement, instance = STATEMENTS[name], small_start()
-    margin = statement.margin(instance)
-    applies = statement.applies(instance, margin)
+    measured = measure(statement, instance)
+    margin, applies = measured.margin, measured.applies
     assert not applies[0].any()
     assert applies[1].all()
     assert margin[1].min() >= -ULPS
@@ -191,17 +192,17 @@ def test_without_a_non_trivial_first_fit_the_norm_bound_fails(name):
 def test_for_a_singular_matrix_the_bounds_have_no_value(name):
     statement = STATEMENTS[name]
     instance = Instance.of([0.0, 1.0, 2.0], [0.1, 1.0, 1.0], 0.05, 5)
-    margin = statement.margin(instance)
-    assert not statement.applies(instance, margin).any()
-    assert np.isnan(margin).any()
+    measured = measure(statement, instance)
+    assert not measured.applies.any()
+    assert np.isnan(measured.margin).any()
 
 
 def test_after_the_collapse_the_multiplier_has_no_bounds_and_newton_no_root():
     instance = Instance.of([[4.0, 9.0]] * 2, [[1.0, 2.0]] * 2, 2.5 / np.array([1.2, 8.0]) ** 2, 20)
     for name in ("prop-multiplier-bounds", "prop-newton-concave"):
         statement = STATEMENTS[name]
-        margin = statement.margin(instance)
-        applies = statement.applies(instance, margin)
+        measured = measure(statement, instance)
+        margin, applies = measured.margin, measured.applies
         assert margin[applies].min() >= -ULPS
         assert margin[~applies].min() < -0.01
 

@@ -14,10 +14,12 @@ VALID = {
     "r_minus_1": 2.0, "r_0_minus_1": 2.0, "kappa": 4.0, "rounds": 2, "iterations": 2,
     "d_min": 0.5, "d_j": 1.0, "d_k": 2.0, "d_max": 2.0, "d": D, "c": C,
     "phi": D / 3, "theta2": D, "sigma2": 0.1, "z": -D, "s": D / 3, "a": 0.3, "share": 0.3,
-    "shares": D, "target": D, "discount": 0.3,
+    "shares": D, "target": D, "discount": 0.3, "log_F": np.log(D / 3),
 }  # fmt: skip
 #: Arguments that may be negative.
 SIGNED = {"z", "shares", "target"}
+#: Arguments that must be negative.
+NEGATIVE = {"log_F"}
 BAD = [-1.0, np.nan, -np.inf, 1j, "text", None, np.datetime64("2024")]
 #: Of functions that broadcast c against d.
 ONE_C = {
@@ -34,7 +36,7 @@ ARGUMENTS = [
     (f, a, bad)
     for f in FORMULAS
     for a in inspect.signature(getattr(formulas, f)).parameters
-    for bad in (BAD[1:] if a in SIGNED else BAD)
+    for bad in ([1.0, 0.0] if a in NEGATIVE else []) + BAD[a in SIGNED | NEGATIVE :]
 ]
 
 

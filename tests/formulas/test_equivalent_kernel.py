@@ -10,10 +10,10 @@ from sklearn.gaussian_process.kernels import RBF
 from sdtheory import Spectrum, distill, gram
 from sdtheory.datasets import load_diabetes, load_digits
 from sdtheory.evidence.certified import Verdict, certify
+from sdtheory.evidence.floating import measure
 from sdtheory.formulas.equivalent_kernel import EquivalentKernel, equivalent_eigenvalues
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam
 from sdtheory.statements import Instance, example, generalisation, outputs
-from sdtheory.statements.statement import Kind
 from sdtheory.validation import InvalidInputError
 
 NEW = np.linspace(0, 1, 57)
@@ -103,11 +103,8 @@ def batch():
 
 
 def violation(statement, instance, *, dropped=False):
-    margin = statement.margin(instance)
-    values = margin[
-        ~statement.applies(instance, margin) if dropped else statement.applies(instance, margin)
-    ]
-    return np.max(np.abs(values) if statement.kind is Kind.IDENTITY else -values)
+    measured = measure(statement, instance)
+    return np.max(-measured.margin[measured.applies != dropped])
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=IDS)
@@ -132,8 +129,8 @@ def test_statements_are_certified_at_exact_instances(statement, singular):
 @pytest.mark.parametrize("statement", STATEMENTS, ids=IDS)
 def test_statements_accept_a_fit_that_is_zero_from_the_start(statement):
     instance = Instance.of([0.0, 1.0, 2.0], [0.1, 0.2, 0.3], 1.0, rounds=2)
-    margin = statement.margin(instance)
-    assert np.all(margin[statement.applies(instance, margin)] >= 0)
+    measured = measure(statement, instance)
+    assert np.all(measured.margin[measured.applies] >= 0)
 
 
 def broken(instance, **changes):
@@ -170,13 +167,13 @@ def test_another_kernel_breaks_the_exact_grid_statements(flaw, statement, batch,
             return super().branch(x, x_prime, functions) + x * (1 - x_prime) / 10**6
 
     monkeypatch.setattr(example, "SimplySupportedBeam", Wrong)
-    for cached in (example._kernel, example._green_margin, example._spectrum_margin):
+    for cached in (example._kernel, example._green_margins, example._spectrum_margin):
         cached.cache_clear()
     try:
         claim = next(s for s in STATEMENTS if s.id == statement)
         assert violation(claim, batch) > 1e-8
     finally:
-        for cached in (example._kernel, example._green_margin, example._spectrum_margin):
+        for cached in (example._kernel, example._green_margins, example._spectrum_margin):
             cached.cache_clear()
 
 

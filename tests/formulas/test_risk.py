@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdtheory.evidence.points import certify_points, certify_refutation
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.formulas.filters import self_distillation, tikhonov
 from sdtheory.formulas.risk import fixed_design_risk, ridge_between, wiener
 from sdtheory.statements import STATEMENTS
@@ -90,7 +91,7 @@ def test_one_round_is_the_oracle_where_the_signal_is_as_the_kernel_expects():
 def test_the_statements_hold_at_exact_points_and_the_refuted_one_fails(name):
     statement = STATEMENTS[name]
     if statement.counterexample is not None:
-        assert certify_refutation(statement, statement.counterexample).verdict.value == "fails"
+        assert certify_refutation(statement, statement.counterexample).verdict is Verdict.FAILS
         return
     certified = certify_points(statement)
     assert not certified.fails

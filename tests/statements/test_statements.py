@@ -11,7 +11,7 @@ from sdtheory.evidence.floating import measure
 from sdtheory.evidence.points import points
 from sdtheory.statements import STATEMENTS
 
-INSTANCES = 1_120
+INSTANCES = 2_240
 BUDGET = 300
 
 
