@@ -111,9 +111,13 @@ def _one_more(i: Instance) -> Values:
     old, new = (i.n * fixed_design_risk(phi, theta2, sigma2) for phi in (before, i.B))
     noise = np.sum((theta2 + sigma2) * removed * (before + i.B), axis=-1)
     margin = scaled_margin(new + noise, old + 2 * np.sum(theta2 * removed, axis=-1))
-    # each direction pays, or does not, by the sign of its own difference
-    risks = [np.square(1 - phi) * theta2 + np.square(phi) * sigma2 for phi in (before, i.B)]
-    gained = (theta2 + sigma2) * removed * (before + i.B)
+    # each direction pays, or does not, by the sign of its own difference; without a signal the
+    # filters count in units of the old one, whose square may be too small for a float
+    bare = (theta2 == 0).astype(bool) & (before != 0).astype(bool)
+    old_phi, new_phi = np.where(bare, 1, before), np.where(bare, tikhonov(i.d[:, None], c), i.B)
+    removed = c / (c + i.d[:, None]) * old_phi
+    risks = [np.square(1 - phi) * theta2 + np.square(phi) * sigma2 for phi in (old_phi, new_phi)]
+    gained = (theta2 + sigma2) * removed * (old_phi + new_phi)
     return _while_alive(
         i,
         {

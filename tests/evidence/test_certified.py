@@ -67,9 +67,9 @@ def test_a_false_hypothesis_is_not_applicable():
     assert "0 = 1" in certificate.reason
 
 
-def test_a_margin_that_balls_cannot_evaluate_is_undecided_with_the_reason():
+def test_a_margin_that_balls_cannot_evaluate_is_an_error_with_the_reason():
     certificate = certify(planted.statement(lambda i: np.arctan(i.r)), D, Z, EPSILON, 1)
-    assert certificate.verdict is Verdict.UNDECIDED
+    assert certificate.verdict is Verdict.ERROR
     assert "not written for balls" in certificate.reason
 
 

@@ -12,6 +12,7 @@ def test_there_are_many_kinds():
     assert len(FALSE) + len(NEUTRALISED) >= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FALSE)
 def test_a_false_statement_fails(name):
     report = verify([FALSE[name]])

@@ -21,12 +21,14 @@ def rows():
     return {row.statement.id: row for row in report.rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_the_evidence_is_as_it_should_be(name, rows):
     row = rows[name]
     assert row.verdict.good, row.cells()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [s.id for s in STATEMENTS.values() if s.hypotheses])
 def test_every_hypothesis_has_a_control(name, rows):
     statement = STATEMENTS[name]
