@@ -320,9 +320,8 @@ def test_explain_makes_one_eigendecomposition_and_one_recursion(sdtheory, exampl
 
         return wrapper
 
-    from_gram = counted(Spectrum.from_gram, "eigendecompositions")
-    monkeypatch.setattr(Spectrum, "from_gram", staticmethod(from_gram))
-    monkeypatch.setattr(eigh, "trajectory", counted(eigh.trajectory, "recursions"))
+    monkeypatch.setattr(Spectrum, "of", staticmethod(counted(Spectrum.of, "eigendecompositions")))
+    monkeypatch.setattr(eigh, "run", counted(eigh.run, "recursions"))
     monkeypatch.setattr(Instance, "of", counted(Instance.of, "recursions"))
     assert sdtheory("explain", example, *BEAM)[0] == 0
     assert counts == {"eigendecompositions": 1, "recursions": 1}

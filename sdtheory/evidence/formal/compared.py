@@ -214,7 +214,7 @@ class Comparison:
         )
 
 
-def _stacked(parts: list[Array], fill: Any) -> Array:
+def _stacked(parts: list[Any], fill: Any) -> Any:
     """Return arrays as one with a last axis that counts them; missing axes have length 1."""
     if len(parts) == 1:
         return parts[0]
