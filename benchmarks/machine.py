@@ -11,7 +11,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "csaps", "pykeops", "sdtheory")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "csaps", "pykeops", "sdtheory")
 
 
 def machine() -> dict[str, Any]:

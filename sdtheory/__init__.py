@@ -10,9 +10,10 @@ The paper, in its order:
 * `sdtheory.multiplier`: solves the secular equation for c, at a given epsilon;
 * `sdtheory.recursion`: y_{t+1} = V^T A_t V y_t, the chain in the eigenbasis.
 
-Ways to the same chain: `sdtheory.solvers`, whose `distill` chooses; one file for
-each solver, and `solvers.chain` for what all return. `sdtheory.linalg` holds
-numerics that have nothing to do with distillation.
+Ways to the same chain: `sdtheory.solvers`. Its `distill` chooses one, and each
+has a file. Solver "eigh" runs `recursion`; "krylov" and "spline" do without the
+eigenbasis and solve the same equation in their own files. All return
+`solvers.chain.Chain`. `sdtheory.linalg` holds the numerics below them.
 
 The theory, a proposition from formula to page. Proposition 3 as the example:
 
@@ -20,9 +21,11 @@ The theory, a proposition from formula to page. Proposition 3 as the example:
 * declared in `sdtheory.statements.rounds`: hypotheses and a margin that
   is not negative where the statement holds; one file for each chapter;
 * checked in `sdtheory.evidence`: on drawn and on searched instances, certified
-  on balls, proved for all reals (`evidence.proofs.rounds`), and mutated;
-* tested in ``tests/statements`` and ``tests/evidence``;
-* shown in ``book/rounds.md``, whose checks and ledger read the same.
+  in ball arithmetic, and mutated; steps of its proof for all reals in
+  `evidence.proofs.rounds`, and the theorem itself in Coq, ``formal/Rounds.v``;
+* tested in ``tests/formulas/test_bounds.py``; every statement of the registry
+  also in ``tests/statements`` and ``tests/evidence``;
+* shown in ``book/rounds.md``; its evidence in the book's ledger.
 
 Doors: `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``),
 `sdtheory.model_file`, `sdtheory.plotting`, `sdtheory.datasets`. Not the library:

@@ -40,7 +40,7 @@ _ELSEWHERE = (
 _ARGUMENTS = "evidence/proofs/arguments.py"
 #: Words and layout, and the class whose fields are kept.
 _REPORT = "evidence/report.py"
-_PACKAGES = ("numpy", "scipy", "python-flint", "sympy", "z3-solver", "numba")
+_PACKAGES = ("numpy", "scipy", "python-flint", "sympy", "z3-solver")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The root of a secular equation, for all solvers.
+"""The root of a secular equation, bracketed: for the eigenbasis and for splines.
 
 Halley's method on 1/||w|| in mu = 1/c, and the geometric middle where a step
 leaves the bracket, which the sign of ||w||^2 - rho^2 alone maintains.
