@@ -14,7 +14,6 @@ import argparse
 import html
 import json
 import multiprocessing
-import os
 import re
 import shutil
 import signal
@@ -27,10 +26,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from multiprocessing import connection, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Any
 
 import nbformat
@@ -55,6 +52,7 @@ from sdtheory.book.pages import mend_site
 from sdtheory.evidence.fingerprint import digest
 from sdtheory.evidence.formal.coq import EXPORT, Export
 from sdtheory.files import replacing
+from sdtheory.linalg.scheduling import end_with_parent
 from sdtheory.validation import InvalidInputError
 
 
@@ -129,7 +127,7 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
     failures = []
     with (
         TemporaryDirectory(prefix="sdtheory-") as records,
-        ProcessPoolExecutor(run.jobs, mp_context=context, initializer=_end_with_parent) as pool,
+        ProcessPoolExecutor(run.jobs, mp_context=context, initializer=end_with_parent) as pool,
         tqdm(total=len(stale), desc="chapters", unit="chapter", disable=None) as bar,
     ):
         futures = {
@@ -548,21 +546,6 @@ def rerun(root: Path, names: list[str], output: Path, *, jobs: int) -> dict[str,
 def interrupt(number: int, frame: object) -> None:
     """Treat a signal to end as the reader's interruption."""
     raise KeyboardInterrupt
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the one that started it is gone, however it went.
-
-    A worker that waits for work would else wait for ever when its parent is killed.
-    """
-    parent = parent_process()
-    if parent is not None:
-        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_after(sentinel: Any) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 def main() -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from threading import Thread
 from typing import Any
 
 from sdtheory.validation import InvalidInputError
@@ -33,13 +35,33 @@ def run(tasks: Sequence[Task], *, jobs: int = 1, scheduler: str | None = None) -
         yield from (task() for task in tasks)
         return
     # imported here: the library must load where there are no processes
+    if scheduler is None:
+        # a fresh interpreter for each worker: forking a process with threads may deadlock
+        context = import_module("multiprocessing").get_context("spawn")
+        workers = min(jobs, len(tasks))
+        pools = import_module("concurrent.futures")
+        with pools.ProcessPoolExecutor(workers, context, end_with_parent) as pool:
+            yield from pool.map(_call, tasks)
+        return
     joblib = import_module("joblib")
     calls = (joblib.delayed(_call)(task) for task in tasks)
-    if scheduler is None:
-        yield from joblib.Parallel(min(jobs, len(tasks)), return_as="generator")(calls)
-        return
     with _client(scheduler) as client, joblib.parallel_config("dask", client=client):
         yield from joblib.Parallel(return_as="generator")(calls)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, however it went.
+
+    A worker that waits for work would else wait for ever when its parent is killed.
+    """
+    parent = import_module("multiprocessing").parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: Any) -> None:
+    import_module("multiprocessing.connection").wait([sentinel])
+    os._exit(1)
 
 
 def _call(task: Task) -> Any:

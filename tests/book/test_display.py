@@ -39,6 +39,9 @@ def test_a_figure_carries_its_texts_and_is_closed(shown, fig):
     ((data, metadata),) = shown
     assert data["image/svg+xml"].startswith("<?xml")
     assert data["text/plain"] == TEXTS["alt"]
+    claim = metadata.pop(display.CLAIM_METADATA)
+    assert (claim["kind"], claim["name"]) == ("figure", "fig-line")
+    assert claim["series"]["axes 0, line 0, y"] == [0.0, 1.0]
     assert metadata == {display.FIGURE_METADATA: TEXTS}
     assert not plt.fignum_exists(fig.number)
 
@@ -78,6 +81,8 @@ def test_glue_stores_the_text_where_the_page_looks_for_it(shown, text):
     assert data["text/plain"] == text
     # what MyST-NB makes of it: "20,000" itself would come out as (20, 0)
     prefix = metadata["scrapbook"].pop("mime_prefix")
+    claim = metadata.pop(display.CLAIM_METADATA)
+    assert (claim["kind"], claim["name"], claim["text"]) == ("number", "slope", text)
     assert metadata == {"scrapbook": {"name": "slope"}}
     pasted = {kind[len(prefix) :]: value for kind, value in data.items()}
     assert prefix

@@ -71,7 +71,7 @@ def test_a_theorem_of_coq_shows_in_the_row_the_card_and_the_table(report):
     rows = (row("prop-active", formal=checked), *report.rows)
     ledger_entries = ledger.entries(Report(rows[:1], {}, {}), {"prop-active": "problem"})
     assert [entry.standing for entry in ledger_entries] == ["checked"]
-    assert "<code>Problem.v</code>" in ledger.overview(ledger_entries)
+    assert "Problem.v: prop_active" in ledger.overview(ledger_entries)
     card = ledger.cards(ledger_entries, {})
     assert "<code>prop_active</code>" in card
     assert "norm n (fun k : nat =&gt; z k - f k) = rho" in card
@@ -80,7 +80,7 @@ def test_a_theorem_of_coq_shows_in_the_row_the_card_and_the_table(report):
 
 def test_a_theorem_of_coq_that_is_not_the_statement_turns_the_row_red():
     bounds = STATEMENTS["prop-multiplier-bounds"]
-    wrong = replace(bounds, margin=lambda i: -bounds.margin(i))
+    wrong = replace(bounds, margin=lambda i: {name: -m for name, m in bounds.margin(i).items()})
     bad = Row(bounds, Evidence(sampled=GOOD, formal=machine_checked(wrong)))
     assert ledger.Entry(bounds.id, "multiplier", bad).standing == "bad"
     assert "differs" in bad.cells()[6]

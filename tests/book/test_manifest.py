@@ -48,7 +48,7 @@ def made(place):
 def test_every_claim_is_named_with_its_cell(made):
     one = made["chapters"]["one"]
     assert one["parameters"]["rounds"] == 3
-    assert "multiplier.py solve" in one["functions"]
+    assert "multiplier.py roots" in one["functions"]
     cells = {name: claim["cell"] for name, claim in one["claims"].items()}
     expected = {
         "figure fig-line": 2,

@@ -310,15 +310,17 @@ TIES: dict[str, Tie] = {
     ),
     "prop-stationarity": Tie(
         "prop_stationarity",
-        "The values at the data, for every solution; the derivative in function space is left "
-        "to the page.",
+        "For the solution, where $\\|P_0 y\\|^2 < n\\varepsilon < \\|y\\|^2$: some $c > "
+        "0$ gives the equation of the values. The equivalence for a given $\\lambda$, in "
+        "function space, is left to the page.",
         over="tj",
         entries={1: lambda e: (e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-closed-form": Tie(
         "thm_closed_form",
-        "The values at the data, in the coordinates of the data: $V$ is given, $G = V^\\top D V$.",
+        "The values at the data; $\\alpha = (cI + G)^{-1} y$ is given. That it exists and"
+        " is the only one: solution.",
         over="tj",
         extra=_direction,
     ),
@@ -331,8 +333,8 @@ TIES: dict[str, Tie] = {
     ),
     "prop-minimum": Tie(
         "prop_minimum",
-        "The whole statement, against every admissible function; in every round, "
-        "collapsed ones included.",
+        "The gap; the KKT conditions stand as the fit that they give. That $f$ is the "
+        "only solution: minimiser_unique.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         extra=_exchanged,
@@ -353,15 +355,19 @@ TIES: dict[str, Tie] = {
     ),
     "prop-newton-concave": Tie(
         "prop_newton_concave",
-        "Sign of $\\phi'$ and of $\\phi''$, tangents above $\\phi$, and every Newton step; "
-        "convergence of the iteration is left to the page.",
+        "Signs of the two formulas, tangents above $\\phi$, every step of Newton. That "
+        "they are the derivatives, equality, the first step and convergence are left to "
+        "the page.",
         over="t4",
         entries={1: lambda e: (e.t, 2 * e.j), 3: lambda e: (e.t, 2 * e.j + 1)},
         extra=_newton,
     ),
     "prop-morozov": Tie(
         "prop_morozov",
-        "The whole statement, at the data, in every round.",
+        (
+            "The whole statement, at the data, in every round."
+            " Where $\\|P_0 y\\| < \\rho$ or $\\|y\\| \\le \\rho$."
+        ),
         over="t2",
         entries={0: lambda e: (e.t, 2 * e.j), 1: lambda e: (e.t, 2 * e.j + 1)},
         extra=_labels_by_choice,
@@ -369,14 +375,16 @@ TIES: dict[str, Tie] = {
     ),
     "thm-recursion": Tie(
         "thm_recursion",
-        f"{NON_TRIVIAL} $V$ is given.",
+        f"{NON_TRIVIAL} $V$ is given. A round is defined by its closed form; that the "
+        "solution of the problem is one: prop_dual_feasible.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-product": Tie(
         "thm_product",
-        f"{NON_TRIVIAL} Of $f_t$ its coefficients.",
+        f"{NON_TRIVIAL} Of $f_t$ its coefficients where $d_k > 0$. A round is defined by "
+        "its closed form.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
@@ -404,7 +412,7 @@ TIES: dict[str, Tie] = {
     ),
     "lem-one-round": Tie(
         "lem_one_round",
-        f"Every round, $G$ regular; {REGULAR}.",
+        (f"Every round, $G$ regular; {REGULAR}. Equality is left to the page."),
         entries={0: lambda e: (e.t,)},
         off=Off(alive=False),
         non_trivial=False,
@@ -412,14 +420,18 @@ TIES: dict[str, Tie] = {
     ),
     "lem-one-round-convex": Tie(
         "lem_one_round_convex",
-        "The whole statement, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of differences.",
+        "All inequalities, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of "
+        "differences; the formula of $h'$ and the equality case are left to the page.",
         entries={0: lambda e: ("chord", e.t), 1: lambda e: ("below", e.t)},
         extra=_convex,
         only=lambda drawn, case: bool(drawn.r[0] >= 1),
     ),
     "prop-norm-bound": Tie(
         "prop_norm_bound",
-        f"Every round; {REGULAR}. The paper's form, with the quotient: prop_norm_bound_paper.",
+        (
+            f"Every round; {REGULAR}. The paper's form, with the quotient: prop_norm_bound_paper."
+            " Equality is left to the page."
+        ),
         entries={0: lambda e: (e.t,)},
         shift=1,
         off=Off(alive=False),
@@ -427,7 +439,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-rounds-bound": Tie(
         "prop_rounds_bound",
-        f"Every round, any $r_0$; {REGULAR}.",
+        (f"Every round, any $r_0$; {REGULAR}. Equality is left to the page."),
         entries={0: lambda e: (e.t, 0)},
         shift=1,
         off=Off(alive=False),
@@ -435,7 +447,8 @@ TIES: dict[str, Tie] = {
     ),
     "cor-step-dominates": Tie(
         "cor_step_dominates",
-        f"Every round; {REGULAR}.",
+        "The inequalities, in every round; strictness, and the labels with $N = \\lceil "
+        "r_0 - 1 \\rceil$, are left to the page.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         shift=1,
         off=Off(alive=False),
@@ -443,14 +456,17 @@ TIES: dict[str, Tie] = {
     ),
     "lem-ratio": Tie(
         "lem_ratio",
-        "The whole statement; how near the ratio comes to $d_k/d_j$: ratio_limit.",
+        (
+            "The whole statement; how near the ratio comes to $d_k/d_j$: ratio_limit."
+            " The limit 1 at $c \\to 0$ is left to the page."
+        ),
         over="tp",
         extra=_wider,
         only=_positive,
     ),
     "lem-one-round-ratio": Tie(
         "lem_one_round_ratio",
-        f"The whole statement; {REGULAR}.",
+        f"Both inequalities; {REGULAR}. Where they are attained is left to the page.",
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         off=_ORDERED,
@@ -483,8 +499,8 @@ TIES: dict[str, Tie] = {
     ),
     "thm-near-interpolation": Tie(
         "thm_near_interpolation",
-        "The whole statement, for every pair of neighbours; the minimum over the pairs "
-        "keeps all of it.",
+        "The inequalities, for every pair of neighbours, which keeps the minimum over the"
+        " pairs; strictness is left to the page.",
         over="tp",
         entries={0: lambda e: ("in t", e.t, e.j)},
         shift=1,
@@ -494,7 +510,8 @@ TIES: dict[str, Tie] = {
     ),
     "prop-fixed-rounds": Tie(
         "prop_fixed_rounds",
-        "The whole statement; that $r_0$ grows as the tolerance falls is left to the page.",
+        "The inequalities; strictness, the limit 1, and that $r_0$ grows as the tolerance"
+        " falls are left to the page.",
         over="tp",
         entries={
             0: lambda e: ("falls", e.t, e.j),
@@ -524,8 +541,8 @@ TIES: dict[str, Tie] = {
     ),
     "prop-early-stopping": Tie(
         "prop_early_stopping",
-        "The whole statement, for two tolerances; how near the ratio comes to $d_k/d_j$: "
-        "ratio_limit.",
+        "The inequalities, for two tolerances; both limits in the tolerance are left to "
+        "the page (in $c$, the upper one: ratio_limit).",
         over="tp",
         entries={
             2: lambda e: ("ratio grows", e.t, e.j),
@@ -536,7 +553,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-flow-stopping": Tie(
         "prop_flow_stopping",
-        "Monotone, between 1 and $d_k/d_j$; its limits are left to the page.",
+        "Non-increasing, between 1 and $d_k/d_j$; strictness and the limits are left to the page.",
         over="tp",
         entries={0: lambda e: ("ratio falls with time", e.t, e.j), 1: lambda e: ("cap", e.t, e.j)},
         extra=_times,
@@ -576,7 +593,8 @@ TIES: dict[str, Tie] = {
     ),
     "thm-no-filter": Tie(
         "thm_no_filter",
-        "Both inequalities and (1); (2) and (3) follow from several_single.",
+        "Both inequalities and (1); (2), strict, and (3), with the existence of $d^*$, "
+        "are left to the page.",
         over="tp",
         entries={0: lambda e: ("falls", e.t, e.j), 1: lambda e: ("below the sum", e.t, e.j)},
         shift=1,
@@ -585,15 +603,16 @@ TIES: dict[str, Tie] = {
     ),
     "prop-shared-tolerance": Tie(
         "prop_shared_tolerance",
-        "The whole statement: several outputs are one, with $n q$ directions. Compared "
-        "at one output.",
+        "The secular equation and the energies: several outputs are one, with $n q$ "
+        "directions. Compared at one output. That the fit is a round with one root: "
+        "prop_secular, prop_dual_feasible.",
         over="tj",
         entries={0: lambda e: ("tolerance", e.t), 1: lambda e: ("energies", e.t, e.j)},
         extra=_one_output,
     ),
     "prop-outputs-rotation": Tie(
         "prop_outputs_rotation",
-        "The whole statement. Compared at one output.",
+        "One non-trivial round; the chain by induction. The only root: prop_secular.",
         extra=_one_output,
     ),
     "prop-one-price": Tie(
@@ -614,7 +633,8 @@ TIES: dict[str, Tie] = {
     ),
     "prop-equivalent-shrinks": Tie(
         "prop_equivalent_shrinks",
-        "The whole statement, for $d_k > 0$.",
+        "All inequalities, for $d_k > 0$ and $t \\ge 1$; the asymptotics as $d \\to 0$ "
+        "are left to the page.",
         over="tp",
         entries={
             0: lambda e: ("by round", e.t, e.j),
@@ -632,7 +652,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-example-ends": Tie(
         "prop_example_ends",
-        "The whole statement, for any kernel and every round.",
+        "All but the last sentence on the example's labels, for any kernel.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=Off(singular=True),
     ),
@@ -671,7 +691,10 @@ TIES: dict[str, Tie] = {
     ),
     "prop-singular-first-step": Tie(
         "prop_singular_first_step",
-        "The inequality, for every non-trivial round.",
+        (
+            "The inequality, for every non-trivial round."
+            " The bounds of $N$ that follow are left to the page."
+        ),
         over="1",
         entries={1: lambda e: (0,)},
         off=Off(singular=True),
@@ -705,7 +728,7 @@ TIES: dict[str, Tie] = {
     ),
     "thm-sparsification-all-rounds": Tie(
         "thm_sparsification_all_rounds",
-        f"The whole statement, every pair of eigenvalues; {REGULAR}.",
+        f"All four bounds for every pair, for regular G; {REGULAR}.",
         over="tp",
         entries={p: (lambda e, p=p: (e.t, e.j, p)) for p in range(4)},
         shift=1,
@@ -713,7 +736,9 @@ TIES: dict[str, Tie] = {
     ),
     "thm-crossing": Tie(
         "thm_crossing",
-        "The inequalities, for all four measures; strictness and the one $c$ are left to the page.",
+        "The inequalities; $d_{\\min}$ and $d_{\\max}$ bound all positive eigenvalues "
+        "(directions without energy are dropped first). Strictness, the one $c$ and $d^*$"
+        " are left to the page.",
         entries={p: (lambda e, p=p: (e.t, p)) for p in range(8)},
         shift=1,
         extra=_ends,
@@ -751,7 +776,8 @@ TIES: dict[str, Tie] = {
     ),
     "thm-off-front": Tie(
         "thm_off_front",
-        "The inequality; what follows at equal residual or equal $R$ is left to the page.",
+        "The inequality; equality for $t = 2$, the positive right side, and what follows "
+        "at equal residual or equal $R$ are left to the page.",
         over="tj",
         entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         shift=1,
@@ -759,7 +785,7 @@ TIES: dict[str, Tie] = {
     ),
     "prop-equal-norm": Tie(
         "prop_equal_norm",
-        "The inequality; strictness is left to the page.",
+        "The inequality; strictness and the residual are left to the page.",
         over="tj",
         entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         shift=1,
@@ -815,7 +841,8 @@ TIES: dict[str, Tie] = {
     ),
     "thm-second-round-helps": Tie(
         "thm_second_round_helps",
-        "The inequality, for regular $G$; the minimum over $c$ is left to the page.",
+        "The inequality, for regular G; that $c^*$ exists and that two rounds are then "
+        "strictly better is left to the page.",
         over="tj",
         entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         off=_ORDERED,
