@@ -96,9 +96,9 @@ _SLOW = ("kernel ridge", "cholesky")
 
 
 def exponent(n: Any, cost: Any) -> float | None:
-    """Return the slope of log cost over log n at the largest sizes; None for fewer than two."""
+    """Return the slope of log cost over log n at the largest sizes; None without two of them."""
     n, cost = np.asarray(n, dtype=float)[-_FITTED:], np.asarray(cost, dtype=float)[-_FITTED:]
-    if len(n) < 2 or not np.all(cost > 0):
+    if len(np.unique(n)) < 2 or not np.all(cost > 0):
         return None
     return float(np.polyfit(np.log(n), np.log(cost), 1)[0])
 
