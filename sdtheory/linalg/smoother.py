@@ -409,8 +409,6 @@ class Root:
     c : float
     fit : Fit
         Cut.
-    resolvent : Resolvent
-        At c, but for the last step.
     shrunk : ndarray or Doubled of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
     sensitivity : float
@@ -423,7 +421,6 @@ class Root:
 
     c: float
     fit: Fit
-    resolvent: Resolvent
     shrunk: Any
     sensitivity: float
     error: float
@@ -472,7 +469,7 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
         curving = float(spline.inner(shrunk.values, shrunk.values) / slack)
         if not (steepness > 0 and math.isfinite(relative)):
             raise NoRootError
-        last = resolvent, fit, shrunk, steepness
+        last = fit, shrunk, steepness
         return relative, 1 + relative, steepness, curving
 
     last: Any = None
@@ -480,7 +477,7 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
     c, step = 1 / float(found[0]), float(steps[0])
     if not abs(step) <= near:
         raise NoRootError
-    resolvent, fit, shrunk, steepness = last
+    fit, shrunk, steepness = last
     # d fit / d log mu = shrunk: to first order, which leaves step^2
     moved = Fit(
         fit.values + step * shrunk.values,
@@ -490,7 +487,7 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
     ulp = float(np.finfo(float).eps)
     rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
     error = rounding + 4 * ulp + step * step
-    return Root(c / (1 + step), moved, resolvent, shrunk.values, 1 / steepness, error, evaluations)
+    return Root(c / (1 + step), moved, shrunk.values, 1 / steepness, error, evaluations)
 
 
 def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:
