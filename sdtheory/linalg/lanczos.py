@@ -158,7 +158,7 @@ class Lanczos:
         radau = [column.radau(theta, U, zero) for column, (theta, U) in pairs]
 
         def blocks(rows: list[Array]) -> Array:  # of an output that is zero, none
-            return scipy.linalg.block_diag(*(row.reshape(1, -1) for row in rows))
+            return np.asarray(scipy.linalg.block_diag(*(row.reshape(1, -1) for row in rows)))
 
         thetas = np.concatenate([theta for theta, _ in own])
         return Quadrature(
