@@ -77,6 +77,8 @@ class Lanczos:
     skew : float
         By how much Q^T G Q was found not to be symmetric: the rounding of the
         products.
+    dropped : float
+        Norm of the largest part of a product that was taken for rounding.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Lanczos:
         self.norm = 0.0
         self.blocks = 0
         self.skew = 0.0
+        self.dropped = 0.0
 
     @property
     def exhausted(self) -> bool:
@@ -131,7 +134,7 @@ class Lanczos:
                     f"product, and that its dtype is that in which it is computed."
                 )
             lost = column.turn(rest, _ROUNDING * self._ulp * size)
-            self.skew = max(self.skew, skew, lost)
+            self.skew, self.dropped = max(self.skew, skew), max(self.dropped, lost)
 
     def quadrature(self) -> Quadrature:
         """Return both rules.
@@ -161,8 +164,9 @@ class Lanczos:
             return np.asarray(scipy.linalg.block_diag(*(row.reshape(1, -1) for row in rows)))
 
         thetas = np.concatenate([theta for theta, _ in own])
+        taken = self.dropped + float(np.max(np.abs(thetas), where=thetas <= zero, initial=0.0))
         return Quadrature(
-            rounding=max(self.skew, (8 + np.sqrt(most)) * self._ulp * size),
+            rounding=max(self.skew, (8 + np.sqrt(most)) * self._ulp * size) + taken,
             nodes=np.where(thetas > zero, thetas, 0.0),
             roots=blocks([c.size * U[:1] for c, (_, U) in pairs]).T,
             tail=blocks([c.coupling * U[-1:] for c, (_, U) in pairs]),
@@ -232,9 +236,9 @@ class _Column:
             if kept > 1 / 2:
                 self.following = following[:, 0] / kept
                 self.coupling = float(self.following @ rest)
-                return float(np.max(np.abs(rest - self.coupling * self.following)))
+                return float(scipy.linalg.norm(rest - self.coupling * self.following))
         self.coupling = 0.0
-        return float(np.max(np.abs(rest)))
+        return length
 
     def radau(self, theta: Array, U: Array, zero: float) -> tuple[Array, Array]:
         """Return nodes and roots of the rule with a node at 0."""
@@ -272,7 +276,8 @@ class Quadrature:
         With a node more for each of p outputs whose space is not invariant.
     rounding : float
         Estimate of the error of the products, in the norm of G: what they showed, and as
-        many machine epsilons as an eigendecomposition of this size leaves, times its norm.
+        many machine epsilons as an eigendecomposition of this size leaves, times its norm;
+        and what was taken for zero.
     """
 
     nodes: Array
