@@ -361,6 +361,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         used, root, total, ulp = weighting
         try:
             matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
+            if callable(self.kernel):
+                ulp = machine_epsilon(self.kernel(inputs[:1], inputs[:1]))
             spectrum, matrix = self._diagonalised(root[:, None] * matrix * root / total, ulp)
         except MemoryError as error:
             raise InvalidInputError(
@@ -405,17 +407,17 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         asked = int(self.rounds) if isinstance(self.rounds, Integral) else max(self.n_rounds_, 1)
         zero = self.n_rounds_ < asked
         self.dual_coef_ = np.zeros_like(labels) if zero else self._duals[-1]
-        if zero:
-            warnings.warn(
-                f"the labels collapsed to zero after {self.n_rounds_} round(s): the fit is "
-                f"the zero function. Choose a smaller epsilon or fewer rounds.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif low is not None and (low < asked or not isinstance(self.rounds, Integral)):
+        if low is not None and (low < asked or not isinstance(self.rounds, Integral)):
             warnings.warn(
                 f"the labels are within rounding of collapse after {low} round(s): whether round "
                 f"{low} is zero depends on the last digits. Move epsilon away from this value.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif zero:
+            warnings.warn(
+                f"the labels collapsed to zero after {self.n_rounds_} round(s): the fit is "
+                f"the zero function. Choose a smaller epsilon or fewer rounds.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -889,7 +891,10 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         -------
         SelfDistilledKernelRidgeClassifier
         """
+        given = X
         X, classes = _validated(self, X, y)
+        if machine_epsilon(given) > ULP:  # what the regressor has to know
+            X = X.astype(getattr(given, "dtype", None) or np.asarray(given).dtype)
         try:
             with np.errstate(all="ignore"):
                 check_classification_targets(classes)
