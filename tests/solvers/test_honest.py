@@ -132,6 +132,23 @@ def test_krylov_near_the_collapse():
     assert compared > 15
 
 
+@pytest.mark.parametrize("seed", [32358, 35913])
+def test_krylov_counts_what_it_takes_for_zero(seed):
+    problem = fuzz_solvers.make(seed, "krylov")
+    chain, outcome = fuzz_solvers.attempt(problem, 0.999)
+    assert outcome == "answered"
+    found, wrong = fuzz_solvers.compare(chain, problem)
+    assert not wrong
+    assert found[0][0] > found[0][1] / 10
+
+
+@pytest.mark.parametrize("solver", ["eigh", "auto"])
+def test_multipliers_far_below_a_well_conditioned_matrix_are_known(solver):
+    chain = distill(np.diag([0.5, 0.25]), [1.0, 1.0], 1e-32, 1, solver=solver)
+    # c^2 (1 / (c + .5)^2 + 1 / (c + .25)^2) = 2e-32
+    assert_honest(chain, np.sqrt(2e-32 / 20), largest=1e-13)
+
+
 # single precision
 
 

@@ -30,6 +30,7 @@ from sdtheory.estimator import SelfDistilledKernelRidge, SelfDistilledKernelRidg
 from sdtheory.solvers import AccuracyError
 from tests.support import fuzz_solvers
 from tests.support.fuzz_solvers import Exact, exact, make, matern, outcome_of, rbf
+from tests.support.tiny_book import chapter, write_book
 
 ULP = float(np.finfo(float).eps)
 DOORS = ("regressor", "classifier", "fit", "hostile")
@@ -268,6 +269,17 @@ CONTENTS = (
 )  # fmt: skip
 
 
+RUNS = (
+    ["one"], ["one", "--list"], ["two"], [], ["one", "-p", "epsilon", "x"],
+    ["one", "-p", "delta", "1"], ["one", "-p", "rounds", "1.5"], ["one", "-p", "epsilon"],
+)  # fmt: skip
+
+
+def contents(folder):
+    """Return the bytes of every file in a folder, by path."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def hostile(seed, folder):
     """Run a command that is likely to be refused; return its exit code, or raise."""
     rng = np.random.default_rng([41, seed])
@@ -279,7 +291,9 @@ def hostile(seed, folder):
         "fit", folder / "data.csv", "--target", "y", "--rounds", "1", "--save", folder / "m.npz"
     )
     assert code == 0, err
-    name = str(rng.choice(["fit", "explain", "trial", "predict"], p=[0.4, 0.2, 0.1, 0.3]))
+    name = str(
+        rng.choice(["fit", "explain", "trial", "predict", "run"], p=[0.4, 0.1, 0.1, 0.3, 0.1])
+    )
     spoil = str(rng.choice(["option", "data", "model", "nothing"], p=[0.5, 0.25, 0.15, 0.1]))
     output, extra = folder / "kept.json", []
     if spoil == "data":
@@ -296,7 +310,11 @@ def hostile(seed, folder):
         else:
             extra = [option] if not value else [f"{option}={value}"]
             extra = [option, value] if option in ("--inputs",) else extra
-    if name == "predict":
+    if name == "run":
+        book = write_book(folder / "tiny", {"one": chapter("One", "print(epsilon)")})
+        output = book / "_build" / "runs" / "one.ipynb"
+        arguments = ["--book", book, *RUNS[int(rng.integers(len(RUNS)))]]
+    elif name == "predict":
         if spoil == "option":
             output = Path(rng.choice([folder / "m.npz", folder / "data.csv", folder, output]))
         arguments = [folder / "m.npz", folder / "data.csv", "--output", output]
@@ -305,9 +323,9 @@ def hostile(seed, folder):
         small = ["--rounds", "2", "--tolerances", "2", "--repeats", "1"]
         arguments += small if name == "trial" else []
         arguments += extra
-    before = {path: path.read_bytes() for path in folder.iterdir()}
+    before = contents(folder)
     code, _, err = said_by(name, *arguments)
-    after = {path: path.read_bytes() for path in folder.iterdir()}
+    after = contents(folder)
     changed = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
     call = f"{name} ({spoil}) {' '.join(map(str, arguments))}"
     if code == 2:
@@ -317,6 +335,9 @@ def hostile(seed, folder):
         assert not changed, f"{call} refused, but changed {changed}"
         return "refused"
     assert code == 0, f"{call}: exit code {code}: {err}"
+    if "--list" in arguments:
+        assert not changed, f"{call} changed {changed}"
+        return "listed"
     assert changed == {output}, f"{call} changed {changed}"
     text = output.read_text(encoding="utf-8")
     if name == "predict":
