@@ -17,7 +17,16 @@ _PREFIX = re.compile(r"^(\s*(?:>\s?|[*+-]\s+|\d+\.\s+)*\s*)")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|al|pp?|Eq|no|St)|\b[A-Z]|^\W*\d+)\.$")
 _BOUNDARY = re.compile(r"[.?!][\"”')\]*]*(?=\s+[\"“(*\[_A-Z0-9\ue000])")
 #: Directives whose body is prose.
-_OPEN = ("{prf:", "{dropdown}", "{admonition}", "{note}", "{tip}", "{warning}", "{tab-item}", "{card}")
+_OPEN = (
+    "{prf:",
+    "{dropdown}",
+    "{admonition}",
+    "{note}",
+    "{tip}",
+    "{warning}",
+    "{tab-item}",
+    "{card}",
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def prose(text: str) -> list[Line]:
         elif not stripped or re.match(r"\$\$.*\$\$|#|\||<|\+\+\+|:\w[\w-]*:", stripped):
             pass
         elif not (options and stripped.startswith(":")):
-            prefix = _PREFIX.match(line)[1]  # pyright: ignore[reportOptionalSubscript]
+            prefix = _PREFIX.findall(line)[0]
             found.append(Line(number, prefix, line[len(prefix) :].rstrip()))
         options = options and stripped.startswith(":")
     return found
@@ -119,24 +128,72 @@ def paragraphs(text: str) -> list[list[Line]]:
     found: list[list[Line]] = []
     for line in prose(text):
         last = found[-1][-1] if found else None
-        joins = last and line.number == last.number + 1 and not line.prefix.strip(" >")
-        if joins and line.prefix.count(">") == last.prefix.count(">"):
+        if (
+            last is not None
+            and line.number == last.number + 1
+            and not line.prefix.strip(" >")
+            and line.prefix.count(">") == last.prefix.count(">")
+        ):
             found[-1].append(line)
         else:
             found.append([line])
     return found
 
 
-def measure(text: str) -> tuple[int, int, float]:
-    """Return the words of a chapter, those of its longest sentence, and the share of hidden code."""
+@dataclass(frozen=True)
+class Measure:
+    """The size of a chapter.
+
+    `words` are those of all prose, and `longest` those of its longest sentence. `hidden` is the
+    share of hidden lines of code. `minutes` to read it include proofs, but not exercises.
+    """
+
+    words: int
+    longest: int
+    hidden: float
+    minutes: float
+
+
+def measure(text: str) -> Measure:
+    """Measure a chapter; for the time 120 words, 15 lines of code, a figure or a table, or 20
+    formulas take a minute.
+    """
     read = [s for p in paragraphs(text) for s in sentences(" ".join(line.text for line in p))]
     lengths = [words(s) for s in read]
-    code = [(cell.hidden, sum(bool(line.strip()) for line in cell.lines)) for cell in cells(text)]
+    code = [(cell, sum(bool(line.strip()) for line in cell.lines)) for cell in cells(text)]
+    hidden = sum(count for cell, count in code if cell.hidden)
     total = sum(count for _, count in code)
-    return sum(lengths), max(lengths, default=0), sum(c for h, c in code if h) / max(total, 1)
+    lesson = re.sub(r"^## Exercises\n.*?(?=^## |\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    count = sum(
+        words(s) for p in paragraphs(lesson) for s in sentences(" ".join(line.text for line in p))
+    )
+    formulas = len(re.findall(r"\$[^$]+\$", "\n".join(line.text for line in prose(lesson))))
+    formulas += len(re.findall(r"^```\{math\}", lesson, re.MULTILINE))
+    formulas += len(re.findall(r"^\$\$$", lesson, re.MULTILINE)) // 2
+    rows = re.findall(r"^\|(?!-).*", lesson, re.MULTILINE)
+    count += sum(words(cell) for row in rows for cell in row.split("|"))
+    shown = sum(
+        sum(bool(line.strip()) for line in cell.lines)
+        for cell in cells(lesson)
+        if not cell.hidden and "parameters" not in cell.tags
+    )
+    exhibits = len(re.findall(r"^ *(?:figure|table|show)\(", lesson, re.MULTILINE))
+    minutes = count / 120 + formulas / 20 + shown / 15 + exhibits
+    return Measure(sum(lengths), max(lengths, default=0), hidden / max(total, 1), minutes)
+
+
+def stated_minutes(text: str) -> int | None:
+    """Return the time that a chapter states, in minutes."""
+    stated = re.search(r"\*\*Time\*\* (\d+) minutes", text)
+    return int(stated[1]) if stated else None
 
 
 if __name__ == "__main__":
+    print(f"{'chapter':22}{'words':>7}{'longest':>9}{'hidden':>8}{'minutes':>9}{'stated':>8}")
     for path in sorted(BOOK.glob("*.md")):
-        count, longest, hidden = measure(path.read_text(encoding="utf-8"))
-        print(f"{path.stem:22}{count:7}{longest:5}{hidden:7.0%}")
+        text = path.read_text(encoding="utf-8")
+        found, stated = measure(text), stated_minutes(text)
+        print(
+            f"{path.stem:22}{found.words:7}{found.longest:9}{found.hidden:8.0%}{found.minutes:9.0f}"
+            f"{stated or '-':>8}"
+        )
