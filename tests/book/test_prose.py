@@ -25,8 +25,8 @@ BANNED = {
     r"\\ker\b|\b[Kk]ernels? of (?:\$G|the (?:Gram )?matrix|the smoother)": "null space",
     r"\bregular\b(?! (?:simplex|polygon|grid))": "nonsingular",
     r"\b[Rr]otated (?:labels|values)\b": "in the eigenbasis",
-    r"(?<![Tt]here )\b(?:is|are|was|were) no (?!(?:more|less|worse|fewer|long|short|larg|small|bett|weak"
-    r"|strong|low|high|clos|rough)(?:er)?\b)[a-z]+": "'is not a', not 'is no'",
+    r"(?<![Tt]here )\b(?:is|are|was|were) no (?!(?:more|less|worse|fewer|long|short|larg|small|bett"
+    r"|weak|strong|low|high|clos|rough)(?:er)?\b)[a-z]+": "'is not a', not 'is no'",
     r"^What (?![^?]*\?$)": "a subject that is a thing or a person, not a clause with 'what'",
     r"\b(?:theorem|proposition|lemma|bound|norm|formula|table|card|interval|rule|reason|example)s?"
     r" (?:says?|knows?|sees?|speaks?|asks?|promises?|wants?|remembers?|minds?|is silent)\b": (
