@@ -3,7 +3,8 @@
 Each function draws into given axes and returns nothing; what cannot be drawn as
 it is meant, it refuses. Rounds have the same
 colour and line style in every plot, from a colour-blind-safe sequence that
-stays ordered in grey print.
+stays ordered in grey print. Bounds are `BOUND`, and what the parameters of a page choose
+is `CHOSEN`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ _MARKERS = "osD^vP"
 _LIGHTEST = 0.6
 #: Points at which a curve is evaluated.
 _GRID = 300
-#: Colour of data and of reference lines.
+#: Colour of data, of reference lines and, dotted, of the true function.
 INK = "0.25"
+#: Colour of bounds and guarantees.
+BOUND = "tab:orange"
+#: Colour of what a page's parameters choose: its tolerance, and its chain among other filters.
+CHOSEN = "tab:red"
 
 
 def canvas(
@@ -125,6 +130,35 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
     panels[0].set_ylabel("diagonal entry of $B_t$")
 
 
+def draw_tolerance(axes: Axes, epsilon: float, *, along: str = "y", label: str = "") -> None:
+    """Draw the line of a tolerance, or of what plays its part.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    epsilon : float
+    along : {"y", "x"}
+        The axis on which it is read.
+    label : str
+        Written on the line: near the left end, or near the foot.
+    """
+    at = as_number(epsilon, "epsilon")
+    if along not in ("x", "y"):
+        raise InvalidInputError(f"along must be 'x' or 'y', but is {along!r}.")
+    line = axes.axhline if along == "y" else axes.axvline
+    line(at, color=CHOSEN, linestyle="-.", linewidth=1.3)
+    axes.annotate(
+        label,
+        (0.01, at) if along == "y" else (at, 0.02),
+        xycoords=axes.get_yaxis_transform() if along == "y" else axes.get_xaxis_transform(),
+        xytext=(3, 3),
+        textcoords="offset points",
+        color=CHOSEN,
+        va="bottom",
+        fontsize="small",
+    )
+
+
 def draw_by_round(
     axes: Axes, values: ArrayLike, label: str, *, series: int = 0, of: int = 1
 ) -> None:
@@ -164,6 +198,7 @@ def draw_band(
     series: int = 0,
     of: int = 1,
     level: float = 0.9,
+    color: str = "",
 ) -> None:
     """Draw the mean over repetitions, in a band that holds most of them.
 
@@ -179,11 +214,13 @@ def draw_band(
     level : float
         Share of the repetitions inside the band, which runs between
         quantiles; the rest lies half above and half below.
+    color : str
+        In place of the series' own, such as `BOUND`.
     """
     at, values = _samples(x, samples, level, gaps=True)
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
-    style = round_style(series, of)
+    style = round_style(series, of) | ({"color": color} if color else {})
     axes.fill_between(at, low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
     axes.plot(at, np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
 
