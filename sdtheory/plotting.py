@@ -9,7 +9,7 @@ is `CHOSEN`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -187,6 +187,46 @@ def draw_by_round(
             fontsize="small",
         )
     axes.set_xticks(t)
+
+
+def draw_series(
+    axes: Axes,
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    line: bool = True,
+    marks: bool = True,
+) -> None:
+    """Draw named curves, each in the style of its place.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    series : mapping of str to pair of array_like of shape (m,)
+        Name in the legend, and the two coordinates; NaN where there is no value.
+    line, marks : bool
+        Whether to join the points, and whether to mark them.
+    """
+    if not (line or marks):
+        raise InvalidInputError("line and marks are both False. Pass True for one of them.")
+    for k, (name, (x, y)) in enumerate(series.items()):
+        style: dict[str, Any] = round_style(k, len(series))
+        style |= {} if line else {"linestyle": ""}
+        style |= {} if marks else {"marker": ""}
+        at = _values(x, f"x of {name}")
+        heights = _values(y, f"y of {name}", like=at, gaps=True)
+        axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
+
+
+def legend_beside(axes: Axes, **options: Any) -> None:
+    """Put the legend to the right of the axes, where no curve runs.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    **options
+        Passed to `matplotlib.axes.Axes.legend`.
+    """
+    axes.legend(frameon=False, bbox_to_anchor=(1.02, 1.0), loc="upper left", **options)
 
 
 def draw_band(
