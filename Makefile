@@ -12,7 +12,7 @@ JOBS   ?= 2
 FAST   := tests/paper tests/formulas tests/statements tests/book tests/test_layers.py tests/test_repository.py tests/test_validation.py
 
 .DEFAULT_GOAL := help
-.PHONY: help book fresh chapter preview reproduce test check lint hooks proofs bench lab notebooks lock clean
+.PHONY: help book fresh chapter preview pdf reproduce test check lint hooks proofs bench lab notebooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ chapter: $(LINKED) ## run one chapter and make its page: make chapter NAME=round
 
 preview: $(LINKED) ## the pages as you write, on localhost: make preview [NAME=rounds]
 	$(BIN)/python -m sdtheory.book.preview --serve $(NAME)
+
+pdf: book ## print the built book into _build/book.pdf, with Chromium or Chrome: minutes
+	$(BIN)/python -m sdtheory.book.pdf
 
 reproduce: $(LINKED) ## run every chapter anew and compare each claim with the last build's
 	$(BIN)/sdtheory reproduce --jobs $(JOBS)

@@ -5,15 +5,7 @@ import shutil
 
 import pytest
 
-BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from sdtheory.book.pdf import BROWSERS, FLAGS
 
 
 def missing(what: str) -> None:
@@ -33,6 +25,6 @@ def browser():
     if found is None:
         missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield browser
         browser.close()
