@@ -15,8 +15,13 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => undo());
 
-// the keyboard reaches and scrolls what is wider than the page
-const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math)').forEach(box => {
+// a formula that is a little too wide is set smaller; the keyboard reaches and scrolls what is wider
+const SMALLEST = 0.75;
+const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .table-scroll th)').forEach(box => {
+  const formula = box.matches("mjx-container") && box;
+  if (formula) formula.parentElement.style.fontSize = "";
+  const share = box.clientWidth / box.scrollWidth;
+  if (formula && share < 1 && share >= SMALLEST) formula.parentElement.style.fontSize = `${100 * share}%`;
   if (box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)) box.tabIndex = 0;
   else if (box.tabIndex === 0 && !box.role) box.removeAttribute("tabindex");
 });

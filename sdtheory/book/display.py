@@ -6,15 +6,18 @@ numbered figures. In JupyterLab the same outputs show without it.
 
 from __future__ import annotations
 
+import csv
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, zip_longest
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure
+from nbformat import NotebookNode
 
 from sdtheory.validation import InvalidInputError
 
@@ -112,6 +115,39 @@ def drawn(fig: Figure) -> dict[str, list[float | None]]:
         if values is not None
         and (flat := np.ma.asarray(np.ma.masked_invalid(np.asarray(values, float))).ravel()).size
     }
+
+
+def offered(cell: NotebookNode, chapter: str) -> Iterator[tuple[NotebookNode, str, str]]:
+    """Yield the figures and tables that a cell shows, each with a file of its data.
+
+    Parameters
+    ----------
+    cell : NotebookNode
+        An executed code cell.
+    chapter : str
+        Its chapter, for the names of the files.
+
+    Yields
+    ------
+    output, name, text : NotebookNode, str, str
+        The output, and name and content of its file of comma-separated values. A
+        figure's columns are its series, a table's are its own.
+    """
+    numbers = count(1)
+    for output in cell.outputs:
+        claim = output.get("metadata", {}).get(CLAIM_METADATA, {})
+        text = io.StringIO()
+        if claim.get("kind") == "figure":
+            name = claim["name"]
+            series = claim["series"]
+            csv.writer(text).writerows([list(series), *zip_longest(*series.values())])
+        elif claim.get("kind") == "table":
+            name = f"{chapter}-cell-{cell.execution_count}-{next(numbers)}"
+            rows = output.data["text/plain"].splitlines()[1:]
+            csv.writer(text).writerows(row.split("\t") for row in rows)
+        else:
+            continue
+        yield output, f"{name}.csv", text.getvalue()
 
 
 #: Outputs of this kind are pasted and not shown.

@@ -43,7 +43,7 @@ def lighten(site: Path) -> None:
     }
     for path in sorted(fonts.glob("*.ttf")):
         font = TTFont(path)
-        here = wanted & set(font.getBestCmap())
+        here = wanted & set(font.getBestCmap() or ())
         if here:
             subsetter = subset.Subsetter(subset.Options(desubroutinize=True))
             subsetter.populate(unicodes=here)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +51,14 @@ _TAG = re.compile(r"<[^>]*>")
 _MARK = "Link to this statement"
 #: What a page of the statements' list must hold.
 LIST = '<div id="list-of-statements"></div>'
-#: Letters that a chapter uses for something else than the notation's table.
-OWN: dict[str, frozenset[str]] = {}
+#: Symbols of the table that a chapter uses for something else; K is n here, and in the paper only.
+OWN = {
+    "exact_rounds": {"D"},
+    "fresh_labels": {"N"},
+    "labels_kept": {"D"},
+    "tangent_kernel": {"N"},
+}
+PAPER_ONLY = frozenset({"K"})
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,11 @@ class Symbol:
 
 def _bare(tex: str) -> str:
     """Return a formula without the words in it, its epsilon always the same."""
-    tex = re.sub(r"\\(?:text|operatorname\*?|mathrm|label)\s*\{[^{}]*\}", " ", html.unescape(tex))
+    tex = re.sub(
+        r"\\(?:text|operatorname\*?|mathrm|label)\s*\{[^{}]*\}|\\math(?:cal|bb)\s*\w",
+        " ",
+        html.unescape(tex),
+    )
     return re.sub(r"\\varepsilon\b", r"\\epsilon", tex)
 
 
@@ -122,7 +132,9 @@ def _pattern(symbol: str) -> re.Pattern[str]:
     start = r"(?<![\\A-Za-z])"
     if match := re.fullmatch(r"(\\?[A-Za-z]+)_\{?(\w+)\}?", symbol):
         base, index = match.groups()
-        after = r"_" if index in ("t", "k") else rf"_\{{?{index}\b"
+        # the index of a round, of a point, or one that belongs to the name
+        others = {"t": r"_(?!\{?[kj]\b)", "k": r"_\{?[kj1n]"}
+        after = others.get(index, rf"_\{{?{index}\b")
         return re.compile(start * (base[0] != "\\") + re.escape(base) + r"\s*" + after)
     if match := re.match(r"([A-Za-z])\(", symbol):
         return re.compile(start + match[1] + r"\s*\(")
@@ -146,7 +158,8 @@ def notation(page: str) -> list[Symbol]:
     return symbols
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return the words of HTML."""
     return " ".join(html.unescape(_TAG.sub("", text)).split())
 
 
@@ -173,7 +186,7 @@ def collect(pages: Mapping[str, str]) -> list[Place]:
                     path,
                     match["id"],
                     match["number"].strip(),
-                    _plain(match["title"]).strip().removeprefix("(").removesuffix(")"),
+                    plain(match["title"]).strip().removeprefix("(").removesuffix(")"),
                     statement.slogan if statement is not None else "",
                     _still(match["body"]),
                 )
@@ -192,10 +205,10 @@ def _commands(path: str, text: str) -> Iterable[Place]:
     seen: set[str] = set()
     for code in _CODE.finditer(text):
         before = [section for section in sections if section.start() < code.start()]
-        for command in _COMMAND.findall(_plain(code["text"])):
+        for command in _COMMAND.findall(plain(code["text"])):
             if command not in seen and before:
                 seen.add(command)
-                title = f"{_plain(before[0]['title'])}: {_plain(before[-1]['title'])}"
+                title = f"{plain(before[0]['title'])}: {plain(before[-1]['title'])}"
                 yield Place("command", path, before[-1]["id"], f"sdtheory {command}", title)
 
 
@@ -244,7 +257,7 @@ def _link_checks(text: str, ledger: str) -> str:
     return text
 
 
-def explain(text: str, symbols: list[Symbol], own: frozenset[str] = frozenset()) -> str:
+def explain(text: str, symbols: list[Symbol], own: Set[str] = frozenset()) -> str:
     """Mark the formulas of a page with the rows of the notation that they use.
 
     The first formula of the page with a symbol can be reached by keyboard.
@@ -255,7 +268,7 @@ def explain(text: str, symbols: list[Symbol], own: frozenset[str] = frozenset())
         HTML of the page.
     symbols : list of Symbol
         From `notation`.
-    own : frozenset of str
+    own : set of str
         Symbols to which the page gives a meaning of its own.
     """
     seen: set[int] = set()
@@ -346,7 +359,7 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
     every = [
         *places,
         *(
-            Place("symbol", preface, "notation", s.tex, _plain(s.row[1]), _plain(s.row[-1]))
+            Place("symbol", preface, "notation", s.tex, plain(s.row[1]), plain(s.row[-1]))
             for s in symbols
         ),
     ]
@@ -381,12 +394,12 @@ def connect(site: Path) -> None:
     places = collect(pages)
     symbols = notation(pages.get("book/preface.html", ""))
     verdicts = badges(pages.get("book/ledger.html", ""))
-    titles = {name: _title(text) for name, text in pages.items()}
+    titles = {name: title_of(text) for name, text in pages.items()}
     for name, text in pages.items():
         connected = mark(text, verdicts, "ledger.html")
         if name != "book/preface.html":
             stem = Path(name).stem
-            connected = explain(connected, symbols, OWN.get(stem, frozenset()))
+            connected = explain(connected, symbols, PAPER_ONLY | OWN.get(stem, set()))
         connected = connected.replace(LIST, listing(places, titles, verdicts))
         files[name].write_text(connected, encoding="utf-8")
     static = site / "_static"
@@ -395,6 +408,7 @@ def connect(site: Path) -> None:
     (static / "places.js").write_text(text, encoding="utf-8")
 
 
-def _title(text: str) -> str:
+def title_of(text: str) -> str:
+    """Return the title of a page."""
     found = re.search(r"<h1>(.*?)<a class=\"headerlink\"", text, re.DOTALL)
-    return _plain(found[1]) if found else ""
+    return plain(found[1]) if found else ""
