@@ -82,14 +82,14 @@ note.className = "mathjax_process";
 document.querySelector("main")?.append(note);
 let about = null, wait;
 const hide = () => { clearTimeout(wait); about?.removeAttribute("aria-describedby"); note.hidden = true; about = null; };
-const symbol = ([tex, paper, code, shape, meaning]) => `<dt>\\(${tex}\\)</dt><dd>${meaning}${code ? ` In code: ${code}${shape ? `, shape ${shape}` : ""}.` : ""}</dd>`;
+const symbol = ([, paper, code, shape, meaning]) => `<dt>${paper}</dt><dd>${meaning}.${code ? ` In code: ${code}${shape ? `, shape ${shape}` : ""}.` : ""}</dd>`;
 const show = async target => {
   const {places, notation} = await known(), rows = target.dataset.notation?.split(" ");
   const place = rows ? null : places.find(p => target.href === home + p.to);
   if (!rows && !place?.body) return;
   hide();
   about = target;
-  note.innerHTML = rows ? `<dl>${rows.map(k => symbol(notation[k])).join("")}</dl>` : `<strong>${place.name}</strong> ${place.title}${place.body}`;
+  note.innerHTML = rows ? `<dl>${[...new Set(rows.map(k => symbol(notation[k])))].join("")}</dl>` : `<strong>${place.kind === "equation" ? "Equation " : ""}${place.name}</strong> ${place.title}${place.body}`;
   note.hidden = false;
   target.setAttribute("aria-describedby", note.id);
   const put = () => {

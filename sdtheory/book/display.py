@@ -196,6 +196,7 @@ def html_table(
     caption: str,
     *,
     words: Sequence[bool] | None = None,
+    folds: bool = False,
 ) -> str:
     """Return a table that scrolls by itself, as HTML.
 
@@ -209,6 +210,8 @@ def html_table(
         In plain text.
     words : sequence of bool, optional
         Which columns hold running text, whose width is theirs to claim.
+    folds : bool, default=False
+        Whether the cells of a row stand below each other, each after its header.
 
     Returns
     -------
@@ -222,11 +225,16 @@ def html_table(
     body = []
     for row in rows:
         (first, mark), *others = zip(row, marks, strict=True)
-        cells = "".join(f"<td{mark}>{cell}</td>" for cell, mark in others)
+        cells = "".join(
+            f'<td{mark} data-header="{html.escape(header, quote=True)}">{cell}</td>'
+            if folds
+            else f"<td{mark}>{cell}</td>"
+            for (cell, mark), header in zip(others, headers[1:], strict=True)
+        )
         start = f'<th scope="row"{mark}>{first}</th>' if first else f"<td{mark}></td>"
         body.append(f"<tr>{start}{cells}</tr>")
     return (
-        '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
+        f'<div class="table-scroll{" folds" * folds} mathjax_process" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption, quote=True)}"><table>'
         f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
@@ -240,6 +248,7 @@ def table(
     *,
     varies: str = "",
     checks: Sequence[Mapping[str, Any]] = (),
+    folds: bool = False,
 ) -> None:
     r"""Show a table.
 
@@ -257,6 +266,8 @@ def table(
         Why its cells differ between runs by nature, such as dates.
     checks : sequence of mapping, optional
         The rows as claims of their own, each with a name and an accuracy.
+    folds : bool, default=False
+        Whether the cells of a row stand below each other, each after its header.
 
     Raises
     ------
@@ -282,7 +293,7 @@ def table(
                 )
     long = [any(len(row[k]) > _WORDS for row in body) for k in range(len(headers))]
     escaped = [[html.escape(cell) for cell in row] for row in body]
-    layout = html_table(headers, escaped, caption, words=long)
+    layout = html_table(headers, escaped, caption, words=long, folds=folds)
     plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])
     claim = {"kind": "table", "name": caption, "varies": varies}
     claim |= {"checks": list(checks)} if checks else {"text": plain}

@@ -158,10 +158,9 @@ def overview(ledger: list[Entry]) -> str:
         link = _link(entry.id, entry.chapter)
         return [link, _badge(entry), *(html.escape(cell) or "\u2013" for cell in row[2:])]
 
-    # all but the id and the verdict are words, which wrap
-    words = [False, False, *[True] * (len(HEADERS) - 2)]
+    words = [header in ("sampled", "controls") for header in HEADERS]
     title = "Every statement, and what speaks for it"
-    return html_table(HEADERS, map(cells, ledger), title, words=words)
+    return html_table(HEADERS, map(cells, ledger), title, words=words, folds=True)
 
 
 def _inline(text: str) -> str:

@@ -47,6 +47,10 @@ _FORMULA = re.compile(
 )
 _COMMAND = re.compile(r"(?<!from )\bsdtheory (?!import)([a-z]+)\b")
 _CODE = re.compile(r"<(?P<tag>pre|code)\b[^>]*>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
+#: An entry of the table of contents, which every page shows.
+_CONTENTS = re.compile(
+    r'<li class="toctree-l1[^"]*">\s*<a class="reference internal" href="([^"]+)"'
+)
 _TAG = re.compile(r"<[^>]*>")
 _MARK = "Link to this statement"
 #: What a page of the statements' list must hold.
@@ -389,6 +393,8 @@ def connect(site: Path) -> None:
     """
     files = {p.relative_to(site).as_posix(): p for p in sorted((site / "book").glob("*.html"))}
     pages = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    order = [f"book/{name}" for name in _CONTENTS.findall(next(iter(pages.values()), ""))]
+    pages = {name: pages[name] for name in dict.fromkeys([*order, *pages]) if name in pages}
     if any(_MARK in text for text in pages.values()):
         return  # connected before
     places = collect(pages)
@@ -410,5 +416,5 @@ def connect(site: Path) -> None:
 
 def title_of(text: str) -> str:
     """Return the title of a page."""
-    found = re.search(r"<h1>(.*?)<a class=\"headerlink\"", text, re.DOTALL)
+    found = re.search(r'<h1>((?:(?!</h1>).)*?)<a class="headerlink"', text, re.DOTALL)
     return plain(found[1]) if found else ""
