@@ -80,14 +80,15 @@ note.role = "tooltip";
 note.hidden = true;
 note.className = "mathjax_process";
 document.querySelector("main")?.append(note);
-let about = null, wait;
-const hide = () => { clearTimeout(wait); about?.removeAttribute("aria-describedby"); note.hidden = true; about = null; };
+let about = null, wanted = null, wait;
+const hide = () => { clearTimeout(wait); wanted = null; about?.removeAttribute("aria-describedby"); note.hidden = true; about = null; };
 const symbol = ([, paper, code, shape, meaning]) => `<dt>${paper}</dt><dd>${meaning}.${code ? ` In code: ${code}${shape ? `, shape ${shape}` : ""}.` : ""}</dd>`;
 const show = async target => {
+  hide();
+  wanted = target;
   const {places, notation} = await known(), rows = target.dataset.notation?.split(" ");
   const place = rows ? null : places.find(p => target.href === home + p.to);
-  if (!rows && !place?.body) return;
-  hide();
+  if (wanted !== target || (!rows && !place?.body)) return;
   about = target;
   note.innerHTML = rows ? `<dl>${[...new Set(rows.map(k => symbol(notation[k])))].join("")}</dl>` : `<strong>${place.kind === "equation" ? "Equation " : ""}${place.name}</strong> ${place.title}${place.body}`;
   note.hidden = false;
@@ -130,10 +131,9 @@ if (results && query) known().then(({places}) => {
   }).filter(({fits}) => fits).sort((a, b) => b.worth - a.worth).slice(0, 12);
   if (!found.length) return;
   const list = document.createElement("section");
-  list.className = "places mathjax_process";
+  list.className = "places";
   list.ariaLabel = "Statements, symbols and commands";
-  list.innerHTML = `<h2>Statements, symbols and commands</h2><ul>${found.map(({place: p}) => `<li><a href="${home}${p.to}">${p.kind === "symbol" ? `\\(${p.name}\\)` : p.name}</a> ${[p.title, p.kind === "symbol" ? p.words.replace(/ notation$/, "") : p.kind === "statement" ? p.words.replace(/ \S+$/, "") : ""].filter(Boolean).join(": ")}</li>`).join("")}</ul>`;
+  list.innerHTML = `<h2>Statements, symbols and commands</h2><ul>${found.map(({place: p}) => `<li><a href="${home}${p.to}">${p.kind === "symbol" ? p.name.replaceAll("\\", "") : p.name}</a> ${[p.title, p.kind === "symbol" ? p.words.replace(/ notation$/, "") : p.kind === "statement" ? p.words.replace(/ \S+$/, "") : ""].filter(Boolean).join(": ")}</li>`).join("")}</ul>`;
   results.before(list);
-  set(list);
 });
 }

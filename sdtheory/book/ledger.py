@@ -325,6 +325,7 @@ def formal_table(ledger: list[Entry]) -> str:
         rows,
         "Theorems checked by Coq",
         words=[False, False, True, False],
+        folds=True,
     )
 
 
@@ -539,6 +540,7 @@ def experiments(folder: Path) -> str:
         rows,
         "Experiments: evidence about these runs only",
         words=[False, False, True, False, True, True],
+        folds=True,
     )
 
 

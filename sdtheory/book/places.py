@@ -167,6 +167,11 @@ def plain(text: str) -> str:
     return " ".join(html.unescape(_TAG.sub("", text)).split())
 
 
+def _without_formulas(text: str) -> str:
+    """Return the words of HTML, where no formulas are set."""
+    return plain(re.sub(r"\\\(.*?\\\)", "…", text, flags=re.DOTALL))
+
+
 def _still(body: str) -> str:
     """Return HTML without links and names of places, to show it a second time."""
     return re.sub(r"</?a\b[^>]*>", "", re.sub(r' id="[^"]*"', "", body)).strip()
@@ -363,7 +368,9 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
     every = [
         *places,
         *(
-            Place("symbol", preface, "notation", s.tex, plain(s.row[1]), plain(s.row[-1]))
+            Place(
+                "symbol", preface, "notation", s.tex, plain(s.row[1]), _without_formulas(s.row[-1])
+            )
             for s in symbols
         ),
     ]
