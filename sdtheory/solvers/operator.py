@@ -1,7 +1,7 @@
-r"""Products with G = k(x, x) / n that need neither G nor its tiles for long.
+r"""Products with G = k(x, x) / n that need not store G.
 
 `of` chooses: sums for two Green's functions on a line, O(n); tiles for all
-other kernels.
+other kernels, of which a fixed number is kept from product to product.
 
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_eps
 _TILE = 256
 #: Parts that tiles are dealt to, for workers.
 N_PARTS = 16
+#: Kernel values that one operator keeps between products (2^26 are 512 MiB): all of one triangle
+#: up to n = 11000, a part of it beyond.
+_KEPT = 2**26
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
@@ -70,9 +73,10 @@ def of(kernel: Callable[[Any, Any], Any], x: Array, scheduler: str | None = None
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles of the matrix, evaluated, used twice and dropped.
+    """Tiles of the upper triangle, each used twice in a product.
 
-    They are dealt to parts, which are added in order: the bits do not depend on
+    The first ones, `_KEPT` values, are kept for the next product; the others are evaluated
+    again. All are dealt to parts, which are added in order: the bits do not depend on
     who computes a part.
 
     Attributes
@@ -80,11 +84,17 @@ class Tiles:
     x : ndarray of shape (n, p)
     kernel : callable
     scheduler : str, optional
+        Its workers keep no tiles.
     """
 
     x: Array
     kernel: Callable[[Any, Any], Any]
     scheduler: str | None = None
+    _kept: dict[tuple[int, int], Array] = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the kept tiles behind: they are as cheap to evaluate as to send."""
+        return vars(self) | {"_kept": {}}
 
     def __call__(self, V: Array) -> Array:
         """Multiply, part by part."""
@@ -107,6 +117,15 @@ class Tiles:
         return product
 
     def _tile(self, rows: slice, columns: slice) -> Array:
+        place = rows.start, columns.start
+        if place in self._kept:
+            return self._kept[place]
+        tile = self._evaluated(rows, columns)
+        if self.scheduler is None and (len(self._kept) + 1) * _TILE**2 <= _KEPT:
+            self._kept[place] = tile
+        return tile
+
+    def _evaluated(self, rows: slice, columns: slice) -> Array:
         expected = (rows.stop - rows.start, columns.stop - columns.start)
         tile = np.asarray(self.kernel(self.x[rows], self.x[columns]))
         if tile.dtype.kind not in "fiub":
@@ -179,11 +198,11 @@ def _prefix_sums(a: Array) -> Array:
 
 
 class KernelOperator(LinearOperator):
-    """G = k(x, x) / n as a product only, in O(n) memory.
+    """G = k(x, x) / n as a product only, in O(n) memory and at most 512 MiB more.
 
     A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
-    equation it integrates, and n^2 / 2 kernel evaluations for all others:
-    tiles are evaluated, used twice and dropped.
+    equation it integrates, and n^2 / 2 kernel evaluations for all others. Of
+    these, as many as 512 MiB hold are kept for the next product.
 
     Parameters
     ----------
