@@ -120,7 +120,8 @@ def solve(
         except _OpenError as error:
             if last or error.final:
                 raise AccuracyError(
-                    f"after {run.blocks} product(s) {error}. Pass a larger tolerance, fewer "
+                    f"after {run.blocks} product(s) {error}. "
+                    f"{_answered(rule, start, tolerance)}Pass a larger tolerance, fewer "
                     f"rounds, a larger epsilon or more max_products; or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
@@ -148,6 +149,39 @@ def solve(
         _fits=_Fits(run.basis, rule.vectors, rule.nodes, chain.z * scale, c),
         products=run.blocks,
         y_error=chain.y_error * scale,
+    )
+
+
+def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
+    """Return in words the smallest epsilon whose first multiplier the basis at hand settles."""
+    d, weights = rule.nodes, np.sum(rule.roots**2, axis=1)
+    none = np.empty(0), np.empty(0)
+
+    def energy(c: float) -> float | None:
+        """Return the residual energy at c, if it is settled."""
+        s = c / (c + d)
+        parts = weights * s * s
+        found, condition = float(np.sum(parts)), float(np.sum(parts) / (parts @ (1 - s)))
+        left = tolerance - condition * _response(
+            d[:, None], rule.roots, np.array([c]), rule.rounding
+        )
+        settled = left > 0 and _around(rule, (c, condition), none, found, left)[0]
+        return found if settled else None
+
+    low, high = np.log(d[-1] * 1e-16), np.log(d[-1])
+    if energy(np.exp(high)) is None:
+        return ""
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (middle, high) if energy(np.exp(middle)) is None else (low, middle)
+    # half a percent more, so that three digits of it are answered
+    mean = 1.005 * (energy(np.exp(high)) or 0.0) / len(start.labels)
+    smallest = float(np.ldexp(mean, 2 * start.exponent))
+    if smallest <= start.tolerance:
+        return ""
+    return (
+        f"At epsilon = {start.tolerance:.3g} the fit nearly interpolates the labels; the smallest "
+        f"epsilon that these products answer is about {smallest:.3g}. "
     )
 
 
