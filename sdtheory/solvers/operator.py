@@ -186,6 +186,14 @@ class Sums:
         return product
 
 
+def _multiplied(
+    kernel: Callable[[Any, Any], Any], x: Array, X: Array, product: Callable[[], Product]
+) -> Array:
+    """Return k(x, x) X / n; its arguments but the last are what a memory knows it by."""
+    del kernel, x
+    return product()(X)
+
+
 def _prefix_sums(a: Array) -> Array:
     """Return cumulative sums over the first axis, whose error grows with its square root only."""
     n, *rest = a.shape
@@ -214,6 +222,8 @@ class KernelOperator(LinearOperator):
     scheduler : str, optional
         Address of a Dask scheduler (extra ``scale``) whose workers share the
         tiles of every product, with the same bits.
+    memory : joblib.Memory or compatible, optional
+        Where products are kept: chains from the same labels share them.
 
     Raises
     ------
@@ -224,9 +234,15 @@ class KernelOperator(LinearOperator):
     """
 
     def __init__(
-        self, kernel: Callable[[Any, Any], Any], x: ArrayLike, *, scheduler: str | None = None
+        self,
+        kernel: Callable[[Any, Any], Any],
+        x: ArrayLike,
+        *,
+        scheduler: str | None = None,
+        memory: Any = None,
     ) -> None:
         self.kernel = kernel
+        self.memory = memory
         self.scheduler = scheduler
         self.x = as_inputs(x)
         if not callable(kernel) or isinstance(kernel, type):
@@ -250,7 +266,11 @@ class KernelOperator(LinearOperator):
         return of(self.kernel, self.x, self.scheduler)
 
     def _matmat(self, X: Array) -> Array:
-        return self._product(X)
+        if self.memory is None:
+            return self._product(X)
+        return self.memory.cache(_multiplied, ignore=["product"])(
+            self.kernel, self.x, X, lambda: self._product
+        )
 
     def _matvec(self, x: Array) -> Array:
         return self._matmat(x.reshape(-1, 1))
