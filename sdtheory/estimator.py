@@ -72,6 +72,8 @@ _LARGEST = 1e100
 _LARGEST_CHAIN = 2**26
 #: Kernel values that `predict` holds at a time (32 MiB).
 _BATCH = 2**22
+#: Rounds that ``rounds="auto"`` tries.
+_MOST_TRIED = 1000
 #: Ridges tried for the noise level, relative to the largest eigenvalue.
 _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
@@ -207,8 +209,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Multipliers to use instead of a tolerance: one for every round, or one
         each.
     rounds : int, "auto" or None, default=1
-        Number of fits. "auto" takes the round of smallest `criterion`; None
-        the last one before the labels collapse to zero.
+        Number of fits. "auto" takes the round of smallest `criterion`, of the
+        first thousand; None the last one before the labels collapse to zero.
     criterion : {"gcv", "loo"}, default="gcv"
         Generalised cross-validation or leave-one-out, in closed form in the
         eigenbasis. "loo" is the error of the whole chain rerun without each
@@ -352,6 +354,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
+            if chosen == chain.n_rounds and not chain.collapsed:
+                warnings.warn(
+                    f"{self.criterion} is smallest after the last of the {chosen} rounds that "
+                    f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.',
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         # a chain that is left early has not collapsed
         self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
@@ -399,7 +408,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         kernel = kernel_by_name(self.kernel) if known else self._kernel
         memory = None if self.memory is None else check_memory(self.memory)
         operator = KernelOperator(kernel, inputs, memory=memory)
-        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        asked = self._asked(labels)
         self.epsilon_ = float(self.epsilon)
         self._check_length(1 if asked is None else asked, labels)
         if np.any(labels):
@@ -439,7 +448,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         except MemoryError as error:
             raise InvalidInputError(
                 f"X has {n} points: their kernel matrix and its eigenvectors need "
-                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
+                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset, or pass "
+                f'what needs no eigenvectors: epsilon_unit="absolute", no weights, no c.'
             ) from error
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
@@ -686,6 +696,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"kernel_params must be a dictionary or None, but is {self.kernel_params!r}."
             )
 
+    def _asked(self, labels: Array) -> int | None:
+        """Return the rounds to run at most, None for all until the collapse."""
+        if self.rounds == "auto":
+            return min(_MOST_TRIED, _most_rounds(labels))
+        return int(cast(int, self.rounds)) if self.rounds is not None else None
+
     def _check_length(self, rounds: int, scaled: Array) -> None:
         """Refuse a chain whose fits cannot be held."""
         if rounds > _most_rounds(scaled):
@@ -722,7 +738,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"underflows. Choose a larger one."
             )
         most = _most_rounds(scaled)
-        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        asked = self._asked(scaled)
         if asked is None or asked > most:
             # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
             size = float(np.linalg.norm(scaled) / np.sqrt(spectrum.n))

@@ -15,6 +15,7 @@ same conditions, where b is linear between points.
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from sdtheory.linalg import scheduling
 from sdtheory.linalg.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_epsilon
 
+_LOGGER = logging.getLogger(__name__)
 #: Rows and columns of a tile: its temporaries stay in the cache.
 _TILE = 256
 #: Parts that tiles are dealt to, for workers.
@@ -266,6 +268,7 @@ class KernelOperator(LinearOperator):
         return of(self.kernel, self.x, self.scheduler)
 
     def _matmat(self, X: Array) -> Array:
+        _LOGGER.debug("a product with the kernel of %d points", len(self.x))
         if self.memory is None:
             return self._product(X)
         return self.memory.cache(_multiplied, ignore=["product"])(
