@@ -64,7 +64,7 @@ test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages
 proofs: $(LINKED) ## have Coq check the theorems of formal/, where it is installed
 	$(BIN)/python -m sdtheory.evidence.formal
 
-bench: $(LINKED) ## time all solvers against their baselines, 20 minutes; the chapter on scale reads the result
+bench: $(LINKED) ## time all solvers against their baselines, ten minutes; the chapter on scale reads the result
 	$(BIN)/python -m benchmarks
 
 lab: $(LINKED) ## open the chapters in JupyterLab; what you save there is in book/NAME.md

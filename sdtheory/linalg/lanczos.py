@@ -98,6 +98,7 @@ class Lanczos:
         self.T = np.zeros((0, 0))
         self.blocks = 0
         self.skew = 0.0
+        self._rule: Quadrature | None = None
 
     @property
     def exhausted(self) -> bool:
@@ -117,6 +118,7 @@ class Lanczos:
         InvalidInputError
             If the product is not finite or shows that G is not symmetric.
         """
+        self._rule = None
         block = self._next
         start, stop = self._size, self._size + block.shape[1]
         if stop > self._storage.shape[1]:
@@ -171,13 +173,18 @@ class Lanczos:
         self.skew = max(self.skew, _largest(rest - times(self._next, self._coupling)))
 
     def quadrature(self) -> Quadrature:
-        """Return both rules.
+        """Return both rules, computed once after a product.
 
         Raises
         ------
         InvalidInputError
             If G is indefinite beyond rounding.
         """
+        if self._rule is None:
+            self._rule = self._rules()
+        return self._rule
+
+    def _rules(self) -> Quadrature:
         theta, U = _eigh(self.T)
         size = max(self.norm, float(np.max(np.abs(theta))))
         accepted = max(len(self._storage), _ULPS) * self._ulp * size

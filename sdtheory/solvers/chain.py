@@ -105,6 +105,8 @@ class Chain:
     y_error : ndarray of shape (T+1,) or None
         Bound on ||y_t - its exact value||, by solver "krylov" only. Labels
         converge with the square root of what c does.
+    fallbacks : tuple of str
+        What was tried before `solver`, and why it did not do.
     """
 
     solver: str
@@ -122,6 +124,7 @@ class Chain:
     _curve: Callable[[ArrayLike, int], Array] | None = field(default=None, repr=False)
     products: int | None = None
     y_error: Array | None = None
+    fallbacks: tuple[str, ...] = ()
 
     @cached_property
     def y(self) -> Array:
