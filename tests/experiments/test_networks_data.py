@@ -8,10 +8,16 @@ import struct
 import numpy as np
 import pytest
 
-from sdtheory.experiments.networks import data
 from sdtheory.validation import InvalidInputError
 
-DIGITS = data.load_images("digits")
+
+@pytest.fixture(scope="module", autouse=True)
+def late_imports():
+    """Imported when a test runs: JAX takes seconds to load, and collection does not need it."""
+    global data, DIGITS  # noqa: PLW0603
+    from sdtheory.experiments.networks import data
+
+    DIGITS = data.load_images("digits")
 
 
 def content(layout, n, rng):
