@@ -9,11 +9,11 @@ rounds, limits. "Proved" is said of the cores, never of more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import perf_counter
 
 from sdtheory.evidence.proofs import (
     Extent,
+    ProofResult,
     early_stopping,
     exact_rounds,
     example,
@@ -69,37 +69,6 @@ for _module in (
         if _statement in PROOFS:
             raise ValueError(f"statement {_statement!r} has its cores declared twice")
         PROOFS[_statement] = _proofs
-
-
-@dataclass(frozen=True)
-class ProofResult:
-    """Outcome of all cores of a statement.
-
-    Attributes
-    ----------
-    statement : str
-        Id of the statement.
-    proved : bool
-        Whether every core is proved and every control of every core caught.
-    cores : int
-        Number of cores.
-    controls : int
-        Number of controls: changed cores that had to fail.
-    seconds : float
-        Time taken.
-    reason : str
-        One sentence for a reader; names the first core that fails.
-    extent : Extent
-        How much of the claim the cores cover.
-    """
-
-    statement: str
-    proved: bool
-    cores: int
-    controls: int
-    seconds: float
-    reason: str
-    extent: Extent = Extent.STEP
 
 
 def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> ProofResult:

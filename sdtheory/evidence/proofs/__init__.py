@@ -1,5 +1,9 @@
-"""Algebraic cores of proofs, one module for each chapter, and how much of a claim they cover."""
+"""Algebraic cores of proofs, one module for each chapter; what they cover, and what came of them.
 
+SymPy and Z3 take seconds to load; here nothing needs them.
+"""
+
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -39,3 +43,34 @@ def extent(statement: str) -> Extent:
     if statement in _FULL:
         return Extent.FULL
     return Extent.AUXILIARY if statement in _AUXILIARY else Extent.STEP
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """Outcome of all cores of a statement.
+
+    Attributes
+    ----------
+    statement : str
+        Id of the statement.
+    proved : bool
+        Whether every core is proved and every control of every core caught.
+    cores : int
+        Number of cores.
+    controls : int
+        Number of controls: changed cores that had to fail.
+    seconds : float
+        Time taken.
+    reason : str
+        One sentence for a reader; names the first core that fails.
+    extent : Extent
+        How much of the claim the cores cover.
+    """
+
+    statement: str
+    proved: bool
+    cores: int
+    controls: int
+    seconds: float
+    reason: str
+    extent: Extent = Extent.STEP
