@@ -216,11 +216,14 @@ class Fetched:
 
 
 def test_openml_is_asked_by_number_and_its_answer_checked(monkeypatch):
+    assert (data.ROWS, data.TRAINED) == (60_000, 50_000)
+    monkeypatch.setattr(data, "ROWS", 60)
+    monkeypatch.setattr(data, "TRAINED", 50)
     asked = []
-    monkeypatch.setattr(data, "fetch_openml", lambda **k: asked.append(k) or Fetched(60_000))
+    monkeypatch.setattr(data, "fetch_openml", lambda **k: asked.append(k) or Fetched(60))
     images = data.load_images("cifar10", openml=True)
     assert asked[0]["data_id"] == 40927
-    assert (images.n_train, images.y[13]) == (50_000, 3)
+    assert (images.n_train, images.y[13], len(images.x)) == (50, 3, 60)
     monkeypatch.setattr(data, "fetch_openml", lambda **_: Fetched(10))
     with pytest.raises(InvalidInputError, match="which is not CIFAR"):
         data.load_images("cifar10", openml=True)
