@@ -52,7 +52,10 @@ lint: $(LINKED) ## ruff and basedpyright
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
-check: $(LINKED) lint ## what to run before every commit: lint, and the tests that take no time
+check: $(LINKED) ## what to run before every commit: style, types of what changed, and the tests that take no time
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@{ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | grep '^sdtheory/.*\.py$$' | xargs -r $(BIN)/basedpyright
 	$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile -m "not slow and not book and not browser" $(FAST)
 
 hooks: $(LINKED) ## let git run lint before every commit

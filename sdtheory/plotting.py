@@ -14,12 +14,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array, as_rounds
 
@@ -291,7 +291,8 @@ def draw_mean(
     at, values = _samples(x, samples, level)
     half = np.zeros(values.shape[1])
     if len(values) > 1:
-        half = stats.sem(values, axis=0) * stats.t.ppf((1 + level) / 2, len(values) - 1)
+        quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
+        half = quantile * scipy.stats.sem(values, axis=0)
     style: dict[str, Any] = round_style(series, of)
     axes.errorbar(at, values.mean(axis=0), yerr=half, label=label, capsize=2, markersize=4, **style)
 

@@ -10,16 +10,18 @@ import csv
 import html
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import count, zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
-from matplotlib.figure import Figure
-from nbformat import NotebookNode
 
 from sdtheory.validation import InvalidInputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from nbformat import NotebookNode
 
 #: Key of an output's metadata under which a figure's label, caption and alt text stand.
 FIGURE_METADATA = "sdtheory_figure"
@@ -74,6 +76,7 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str, varies: str = "")
         "varies": varies,
     }
     target = io.StringIO()
+    plt = import_module("matplotlib.pyplot")  # the driver, which draws nothing, waits for none
     with plt.rc_context({"svg.hashsalt": label, "svg.fonttype": "path"}):
         fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)

@@ -23,8 +23,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.special import softmax
+import scipy
 
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
@@ -191,13 +190,13 @@ def lost_rounds(d: Any, energy: Any) -> float:
 
     def slope(log_time: float, state: Array) -> list[float]:
         time, delay = np.exp(log_time), state[0]
-        share = softmax(log_weights - 2 * time * (rates - 1))
+        share = scipy.special.softmax(log_weights - 2 * time * (rates - 1))
         mean = share @ rates
         spread = share @ (rates - mean) ** 2
         return [time * (1 - mean * delay), time * spread * delay / 2]
 
     first, last = _EARLIEST / rates[0], (lead / 2 + _STRAIGHT) / (rates[-2] - 1)
-    solved = solve_ivp(
+    solved = scipy.integrate.solve_ivp(
         slope,
         np.log([first, last]),
         [first, 0.0],
