@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 import yaml
 from bs4 import BeautifulSoup, Tag
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from pypdf import PdfReader, PdfWriter
 
 from sdtheory.book.notebooks import find_book
@@ -220,7 +220,7 @@ _FOOTER = (
 )
 
 
-def browse(playwright: Any) -> Any:
+def browse(playwright: Playwright) -> Browser:
     """Start the browser of this machine.
 
     Raises
@@ -244,7 +244,7 @@ def page_of(reader: PdfReader, name: str) -> int:
     return number + 1
 
 
-def print_page(page: Any, chapters: list[str]) -> bytes:
+def print_page(page: Page, chapters: list[str]) -> bytes:
     """Print the page that a browser shows, with the numbers of pages in its contents.
 
     Raises
@@ -258,23 +258,26 @@ def print_page(page: Any, chapters: list[str]) -> bytes:
     wide = page.evaluate(_FIT)
     if wide:
         raise PrintError("wider than the paper:\n  " + "\n  ".join(wide))
-    options = {
-        "prefer_css_page_size": True,
-        "format": "A4",
-        "outline": True,
-        "tagged": True,
-        "print_background": True,
-        "display_header_footer": True,
-        "header_template": "<span></span>",
-        "footer_template": _FOOTER,
-    }
     page.evaluate(_NUMBER, ["000"] * len(chapters))
-    draft = PdfReader(io.BytesIO(page.pdf(**options)))
+    draft = PdfReader(io.BytesIO(_pdf(page)))
     page.evaluate(_NUMBER, [str(page_of(draft, name)) for name in chapters])
-    return page.pdf(**options)
+    return _pdf(page)
 
 
-def make_pdf(root: Path, site: Path, target: Path, browser: Any) -> int:
+def _pdf(page: Page) -> bytes:
+    return page.pdf(
+        prefer_css_page_size=True,
+        format="A4",
+        outline=True,
+        tagged=True,
+        print_background=True,
+        display_header_footer=True,
+        header_template="<span></span>",
+        footer_template=_FOOTER,
+    )
+
+
+def make_pdf(root: Path, site: Path, target: Path, browser: Browser) -> int:
     """Print a built book; return the number of pages.
 
     Parameters
@@ -285,7 +288,7 @@ def make_pdf(root: Path, site: Path, target: Path, browser: Any) -> int:
         Holds its pages, as `sdtheory.book.build.build` made them.
     target : Path
         The PDF to write.
-    browser : playwright.sync_api.Browser
+    browser : Browser
 
     Raises
     ------
@@ -315,8 +318,6 @@ def make_pdf(root: Path, site: Path, target: Path, browser: Any) -> int:
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
     parser = argparse.ArgumentParser(description="Print the built book as one PDF.")
     parser.add_argument("--book", type=Path, help="folder that holds _toc.yml (default: found)")
     parser.add_argument("--output", type=Path, help="default: _build/book.pdf in that folder")
