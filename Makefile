@@ -12,7 +12,7 @@ JOBS   ?= 2
 FAST   := tests/paper tests/formulas tests/statements tests/book tests/test_layers.py tests/test_repository.py tests/test_validation.py
 
 .DEFAULT_GOAL := help
-.PHONY: help book fresh chapter preview reproduce test check lint hooks proofs bench lab notebooks lock clean
+.PHONY: help book fresh chapter preview pdf reproduce test check lint hooks proofs bench lab notebooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ chapter: $(LINKED) ## run one chapter and make its page: make chapter NAME=round
 preview: $(LINKED) ## the pages as you write, on localhost: make preview [NAME=rounds]
 	$(BIN)/python -m sdtheory.book.preview --serve $(NAME)
 
+pdf: book ## print the built book into _build/book.pdf, with Chromium or Chrome: minutes
+	$(BIN)/python -m sdtheory.book.pdf
+
 reproduce: $(LINKED) ## run every chapter anew and compare each claim with the last build's
 	$(BIN)/sdtheory reproduce --jobs $(JOBS)
 
@@ -49,7 +52,10 @@ lint: $(LINKED) ## ruff and basedpyright
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
-check: $(LINKED) lint ## what to run before every commit: lint, and the tests that take no time
+check: $(LINKED) ## what to run before every commit: style, types of what changed, and the tests that take no time
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@{ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | grep '^sdtheory/.*\.py$$' | xargs -r $(BIN)/basedpyright
 	$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile -m "not slow and not book and not browser" $(FAST)
 
 hooks: $(LINKED) ## let git run lint before every commit
@@ -61,7 +67,7 @@ test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages
 proofs: $(LINKED) ## have Coq check the theorems of formal/, where it is installed
 	$(BIN)/python -m sdtheory.evidence.formal
 
-bench: $(LINKED) ## time all solvers against their baselines, 20 minutes; the chapter on scale reads the result
+bench: $(LINKED) ## time all solvers against their baselines, ten minutes; the chapter on scale reads the result
 	$(BIN)/python -m benchmarks
 
 lab: $(LINKED) ## open the chapters in JupyterLab; what you save there is in book/NAME.md

@@ -28,7 +28,7 @@ ELSEWHERE = ROOT / "_build" / "benchmarks.json"
 
 _EPILOG = """\
 examples:
-  python -m benchmarks                 everything, at most 20 minutes on two quiet cores
+  python -m benchmarks                 everything, at most ten minutes on two quiet cores
   python -m benchmarks --short         the same at small sizes, at most two minutes
   python -m benchmarks --only spline   one suite
 

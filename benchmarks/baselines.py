@@ -20,12 +20,18 @@ import scipy.linalg
 from scipy.interpolate import make_smoothing_spline
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
 
-from benchmarks.problems import ROUNDS, Array, Problem
+from benchmarks.problems import GAMMA, ROUNDS, Array, Problem
 
 #: Relative accuracy of the baselines' multipliers.
 XTOL = 1e-8
+#: Penalty of the fits at a known one, per point; its size does not matter to their time.
+ALPHA = 1e-3
 #: Relative residual at which conjugate gradients stop.
 CG_RTOL = 1e-9
 
@@ -97,6 +103,38 @@ def kernel_ridge(problem: Problem) -> tuple[Array, dict[str, Any]]:
     def residual(c: float, y: Array) -> Array:
         ridge: Any = KernelRidge(alpha=c, kernel="precomputed")  # pyright: ignore[reportArgumentType]
         return c * ridge.fit(matrix, y).dual_coef_
+
+    return _run(problem, residual)
+
+
+def kernel_ridge_fit(problem: Problem) -> tuple[None, dict[str, Any]]:
+    """Fit scikit-learn's `KernelRidge` once, from points, at an alpha that is known."""
+    alpha: Any = ALPHA * problem.n
+    KernelRidge(alpha=alpha, kernel="rbf", gamma=GAMMA).fit(problem.x, problem.y)
+    return None, {}
+
+
+def gaussian_process_fit(problem: Problem) -> tuple[None, dict[str, Any]]:
+    """Fit scikit-learn's `GaussianProcessRegressor` once, at a known kernel and noise."""
+    model = GaussianProcessRegressor(problem.kernel, alpha=ALPHA * problem.n, optimizer=None)
+    model.fit(problem.x, problem.y)
+    return None, {}
+
+
+def ridge_on_features(problem: Problem) -> tuple[None, dict[str, Any]]:
+    """Tune scikit-learn's `RidgeCV` on random features of the kernel, ten penalties."""
+    features = Nystroem(gamma=GAMMA, n_components=min(300, problem.n), random_state=0)
+    make_pipeline(features, RidgeCV(np.logspace(-6, 3, 10))).fit(problem.x, problem.y)
+    return None, {}
+
+
+def kernel_ridge_points(problem: Problem) -> tuple[Array, dict[str, Any]]:
+    """Run scikit-learn's `KernelRidge` in brentq, from points."""
+
+    def residual(c: float, y: Array) -> Array:
+        alpha: Any = problem.n * c
+        ridge: Any = KernelRidge(alpha=alpha, kernel="rbf", gamma=GAMMA)
+        return alpha * ridge.fit(problem.x, y).dual_coef_
 
     return _run(problem, residual)
 

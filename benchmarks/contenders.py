@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,8 +18,10 @@ import scipy.linalg
 from scipy.linalg import get_blas_funcs
 
 from benchmarks import baselines
-from benchmarks.problems import ROUNDS, Array, Problem, beam
-from sdtheory import Spectrum, distill, trajectory
+from benchmarks.problems import GAMMA, ROUNDS, Array, Problem, beam
+from sdtheory import Spectrum, distill, distill_path, trajectory
+from sdtheory.cli import main
+from sdtheory.estimator import SelfDistilledKernelRidge
 from sdtheory.solvers.operator import KernelOperator
 
 #: Multipliers, or None where there are none to judge, and what else is worth keeping.
@@ -107,6 +114,42 @@ def sweep(problem: Problem) -> Outcome:
     return c, {"pairs": int(c.size // ROUNDS)}
 
 
+def estimator(problem: Problem) -> Outcome:
+    """Fit the estimator, from points: the tolerance found, and every round."""
+    model = SelfDistilledKernelRidge(
+        gamma=GAMMA, epsilon=problem.epsilon, epsilon_unit="absolute", rounds=ROUNDS
+    )
+    model.fit(problem.x, problem.y)
+    return model.multipliers_, {"solver": model.solver_, "claimed": float(model.c_error_.max())}
+
+
+def path(problem: Problem) -> Outcome:
+    """Run fifty tolerances, of which the smallest is the problem's, from one basis."""
+    operator = KernelOperator(problem.kernel, problem.x)
+    epsilons = problem.epsilon * np.geomspace(1, 10, 50)
+    return _known(distill_path(operator, problem.y, epsilons, ROUNDS)[0])
+
+
+def table_fit(problem: Problem) -> Outcome:
+    """Run ``sdtheory fit`` on a CSV file of these points, which is written first."""
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "data.csv"
+        table = np.column_stack([problem.x, problem.y])
+        names = ",".join(["abcde"[k] for k in range(problem.x.shape[1])] + ["y"])
+        np.savetxt(data, table, delimiter=",", header=names, comments="", fmt="%.17g")
+        options = ["--target", "y", "--gamma", str(GAMMA), "--rescale", "none", "--no-intercept"]
+        options += ["--epsilon", repr(float(problem.epsilon)), "--rounds", str(ROUNDS)]
+        numbers = Path(folder) / "numbers.json"
+        options += ["--save", str(Path(folder) / "model.npz"), "--json", str(numbers)]
+        with redirect_stdout(StringIO()):
+            code = main(["fit", str(data), *options])
+        if code:
+            raise ArithmeticError(f"sdtheory fit returned {code}")
+        found = json.loads(numbers.read_text(encoding="utf-8"))
+    c = np.array([row["multiplier"] for row in found["rounds"]])
+    return c, {"solver": found["solver"]}
+
+
 def gemm(problem: Problem) -> Outcome:
     """Multiply two matrices in SciPy's BLAS: the rate that bounds a reduction."""
     matrix = np.asfortranarray(problem.gram)
@@ -143,6 +186,17 @@ CONTENDERS: dict[str, Contender] = {
     "spline": Contender("spline, O(n)", points("spline"), warm=100_000),
     "auto points": Contender("chosen, from points", points("auto"), warm=2000),
     "sweep": Contender("200 pairs, one eigendecomposition", sweep, matrix=True),
+    "estimator": Contender("SelfDistilledKernelRidge, five rounds", estimator, warm=500),
+    "path": Contender("50 tolerances, one basis", path, warm=500),
+    "table": Contender("sdtheory fit, from CSV", table_fit, warm=500),
+    "KernelRidge.fit": Contender("KernelRidge.fit, one alpha", baselines.kernel_ridge_fit, "limit"),
+    "GaussianProcess.fit": Contender(
+        "GaussianProcessRegressor.fit, one alpha", baselines.gaussian_process_fit, "limit"
+    ),
+    "RidgeCV": Contender("RidgeCV on 300 features", baselines.ridge_on_features, "limit"),
+    "kernel ridge points": Contender(
+        "KernelRidge in brentq, from points", baselines.kernel_ridge_points, "baseline"
+    ),
     "kernel ridge": Contender(
         "KernelRidge in brentq", baselines.kernel_ridge, "baseline", matrix=True
     ),

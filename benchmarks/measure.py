@@ -33,6 +33,8 @@ def judged(contender: Contender, c: Array | None, problem: Any) -> dict[str, Any
     if c is None or contender.kind == "limit":
         return {}
     reference = problem.reference
+    if reference is None:
+        return {}
     if not np.array_equal(np.isfinite(c), np.isfinite(reference)):
         return {"wrong": "it ends a chain at another round"}
     alive = np.isfinite(reference)
@@ -151,7 +153,8 @@ def _in_child(record: dict[str, Any], group: Group) -> None:
     if "sample" in answer:
         sample = answer.pop("sample")
         record["samples"].append(sample)
-        record["memory"] = max(record.get("memory", 0), sample["memory"])
+        for key in ("memory", "peak"):
+            record[key] = max(record.get(key, 0), sample[key])
     record |= answer
 
 
@@ -185,5 +188,5 @@ def _child(connection: Connection, name: str, problem_name: str, n: int) -> None
     except ArithmeticError as refusal:
         connection.send({"refused": str(refusal)})
         return
-    sample["memory"] = _peak() - baseline
+    sample["memory"], sample["peak"] = _peak() - baseline, _peak()
     connection.send({"sample": sample} | details | judged(contender, c, problem))

@@ -39,6 +39,9 @@ class Form:
     ----------
     dense, cloud : tuple of (n, samples, samples of the baselines)
     choice : tuple of (n, samples)
+    doors : tuple of (n, samples, samples of a fit by KernelRidge, of other fits, of brentq)
+    table : int
+        Points of the CSV file, 0 for none.
     sweep : tuple of (n, samples)
     products : tuple of (n, samples, samples of the lazy products)
     spline : tuple of (n, samples, samples of make_smoothing_spline, of csaps)
@@ -51,6 +54,8 @@ class Form:
     dense: tuple[tuple[int, int, int], ...]
     cloud: tuple[tuple[int, int, int], ...]
     choice: tuple[tuple[int, int], ...]
+    doors: tuple[tuple[int, int, int, int, int], ...]
+    table: int
     sweep: tuple[tuple[int, int], ...]
     products: tuple[tuple[int, int, int], ...]
     spline: tuple[tuple[int, int, int, int], ...]
@@ -71,6 +76,14 @@ class Form:
         for n, samples in self.choice:
             names = ("eigh points", "krylov lazy", "auto points")
             yield Group("choice", "cloud", n, dict.fromkeys(names, samples))
+        for n, samples, ridge, others, brentq in self.doors:
+            repeats = dict.fromkeys(("estimator", "auto points", "path"), samples)
+            repeats |= _some(ridge, "KernelRidge.fit")
+            repeats |= _some(others, "GaussianProcess.fit", "RidgeCV")
+            repeats |= _some(brentq, "kernel ridge points")
+            yield Group("doors", "people", n, repeats)
+        if self.table:
+            yield Group("doors", "people", self.table, {"table": 1}, child=True)
         for n, samples in self.sweep:
             yield Group("sweep", "sweep", n, dict.fromkeys(("bare eigh", "sweep"), samples))
         for n, samples, slow in self.products:

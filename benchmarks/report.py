@@ -55,11 +55,22 @@ def ratios(report: Report) -> list[dict[str, Any]]:
     pairs = {
         "dense": [
             *((name, "bare eigh") for name in ("eigh", "krylov", "auto")),
+            *(("auto", name) for name in ("eigh", "krylov")),
             *((slow, name) for slow in _SLOW for name in ("eigh", "krylov")),
         ],
         "choice": [
             ("krylov lazy", "eigh points"),
             *(("auto points", name) for name in ("eigh points", "krylov lazy")),
+        ],
+        "doors": [
+            ("path", "auto points"),
+            ("estimator", "auto points"),
+            *(
+                (ours, name)
+                for ours in ("estimator", "auto points")
+                for name in ("KernelRidge.fit", "GaussianProcess.fit", "RidgeCV")
+            ),
+            ("kernel ridge points", "estimator"),
         ],
         "sweep": [("sweep", "bare eigh")],
         "products": [("lazy products", "krylov lazy")],
@@ -93,6 +104,41 @@ def ratios(report: Report) -> list[dict[str, Any]]:
 
 
 _SLOW = ("kernel ridge", "cholesky")
+
+
+#: What "auto" chooses among, by suite.
+_CHOICES = {
+    "dense": ("auto", ("eigh", "krylov")),
+    "cloud": ("auto", ("eigh", "krylov")),
+    "choice": ("auto points", ("eigh points", "krylov lazy")),
+}
+
+
+def regrets(report: Report) -> list[dict[str, Any]]:
+    """Return, for each suite and size, the time of "auto" over that of the best solver."""
+    rows = []
+    for suite, (auto, others) in _CHOICES.items():
+        for record in find(report, suite, auto):
+            against = {
+                r["against"]: r["median"]
+                for r in report["ratios"]
+                if (r["suite"], r["contender"], r["n"]) == (suite, auto, record["n"])
+                and r["problem"] == record["problem"]
+                and r["against"] in others
+            }
+            if against:
+                best = max(against, key=lambda name: against[name])
+                rows.append(
+                    {
+                        "suite": suite,
+                        "problem": record["problem"],
+                        "n": record["n"],
+                        "chosen": record.get("solver"),
+                        "best": best,
+                        "regret": max(against.values()),
+                    }
+                )
+    return rows
 
 
 def exponent(n: Any, cost: Any) -> float | None:
@@ -153,6 +199,20 @@ def goals(report: Report) -> list[dict[str, Any]]:
                 return row["exponent"], row["sizes"][-1]
         return None, None
 
+    def regret(suite: str) -> Any:
+        found = [(r["regret"], r["n"]) for r in report["regrets"] if r["suite"] == suite]
+        return max(found, default=(None, None))
+
+    def at(contender: str, against: str, n: int) -> Any:
+        """Return the ratio at one size only."""
+        found = worst(contender, against, n, "<=", "doors")
+        return found if found[1] == n else (None, None)
+
+    def ridge_fit(n: int, limit: float) -> Any:
+        what = f"estimator, five rounds, in fits of KernelRidge at one alpha, n = {n}"
+        return f"estimator-{n}", what, at("estimator", "KernelRidge.fit", n), "<=", limit
+
+    table = value("doors", "table", 20_000, "peak")
     lazy = value("memory", "krylov lazy", 100_000, "products")
     if lazy[0] is None:
         lazy = value("products", "krylov lazy", 100_000, "products")
@@ -200,11 +260,51 @@ def goals(report: Report) -> list[dict[str, Any]]:
             1.1,
         ),
         (
+            "estimator",
+            "estimator, five rounds, in fits of KernelRidge at one alpha, n >= 500",
+            worst("estimator", "KernelRidge.fit", 500, "<=", "doors"),
+            "<=",
+            1.3,
+        ),
+        ridge_fit(4000, 0.3),
+        ridge_fit(10_000, 0.25),
+        (
+            "estimator-20000",
+            "estimator in chains by distill from points, n = 20000",
+            at("estimator", "auto points", 20_000),
+            "<=",
+            1.1,
+        ),
+        (
+            "path",
+            "50 tolerances in chains at the smallest of them, n >= 2000",
+            worst("path", "auto points", 2000, "<=", "doors"),
+            "<=",
+            2.0,
+        ),
+        *(
+            (
+                f"regret-{suite}",
+                f"automatic choice in times of the best solver, suite {suite}",
+                regret(suite),
+                "<=",
+                1.5,
+            )
+            for suite in _CHOICES
+        ),
+        (
+            "table",
+            "peak memory in GB of sdtheory fit from CSV, n = 20000",
+            (table[0] and table[0] / 1e9, table[1]),
+            "<=",
+            1.5,
+        ),
+        (
             "duration",
             f"minutes for this {report['form']} run",
             (report["seconds"] / 60 if not report["only"] else None, None),
             "<=",
-            {"full": 20.0, "short": 2.0}.get(report["form"]),
+            {"full": 10.0, "short": 2.0}.get(report["form"]),
         ),
     ]
     return [
@@ -233,6 +333,7 @@ def complete(report: Report) -> Report:
     for record in report["measurements"]:
         summarise(record)
     report["ratios"] = ratios(report)
+    report["regrets"] = regrets(report)
     report["exponents"] = exponents(report)
     report["goals"] = goals(report)
     return report

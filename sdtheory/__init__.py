@@ -34,7 +34,7 @@ Doors: `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``)
 
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
 from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.solvers import AccuracyError, Chain, KernelOperator, distill
+from sdtheory.solvers import AccuracyError, Chain, KernelOperator, distill, distill_path
 from sdtheory.solvers.chain import Outcome
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
@@ -54,6 +54,7 @@ __all__ = [
     "Spectrum",
     "Trajectory",
     "distill",
+    "distill_path",
     "gram",
     "trajectory",
 ]

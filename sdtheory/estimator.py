@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, cast
 
@@ -23,7 +23,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_memory,
+    validate_data,
+)
 
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
 from sdtheory.solvers import (
@@ -37,6 +42,7 @@ from sdtheory.solvers import (
     refuse_lost_digits,
 )
 from sdtheory.solvers.chain import ULP, Start
+from sdtheory.solvers.trace import lost_shares
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
@@ -66,12 +72,65 @@ _LARGEST = 1e100
 _LARGEST_CHAIN = 2**26
 #: Kernel values that `predict` holds at a time (32 MiB).
 _BATCH = 2**22
+#: Rounds that ``rounds="auto"`` tries.
+_MOST_TRIED = 1000
 #: Ridges tried for the noise level, relative to the largest eigenvalue.
 _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
 
 class _UnusableDataError(InvalidInputError, TypeError):
     """X or y cannot be used; also a TypeError, which scikit-learn's conventions ask for."""
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """Kernel values by name or callable, checked; a memory tells two of them apart."""
+
+    kernel: Any
+    parameters: dict[str, Any]
+
+    def __call__(self, X: Any, X_fit: Any) -> Array:
+        name = "X" if isinstance(self.kernel, str) and self.kernel == "precomputed" else "kernel"
+        expected = (X.shape[0], X_fit.shape[0])
+        with np.errstate(all="ignore"):  # what is not finite is reported below
+            values = as_real_array(
+                self.uncast(X, X_fit),
+                f"{name}: the matrix of kernel values",
+                ndim=(2,),
+                remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
+                f"kernel, its parameters and the scale of X.",
+            )
+        if values.shape != expected:
+            raise InvalidInputError(
+                f"{name} gives kernel values of shape {values.shape} instead of {expected}. "
+                + (
+                    "Pass the square matrix of the kernel between all training points."
+                    if name == "X"
+                    else "It must evaluate all pairs of its two arguments' rows."
+                )
+            )
+        return values
+
+    def uncast(self, X: Any, X_fit: Any) -> Any:
+        """Return the values as they come, in the precision in which they were computed."""
+        kernel = self.kernel
+        if not isinstance(kernel, str):
+            return kernel(X, X_fit)
+        if kernel in GREENS_FUNCTIONS:
+            return kernel_by_name(kernel)(X, X_fit)
+        if kernel == "precomputed":
+            return X
+        try:
+            if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
+                # scikit-learn expands ||x - x'||^2, which cancels far from the origin
+                gamma = self.parameters.get("gamma")
+                gamma = 1 / X.shape[1] if gamma is None else gamma
+                return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
+            # None is no value for chi2
+            given = {name: value for name, value in self.parameters.items() if value is not None}
+            return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **given)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"kernel {kernel!r} cannot be evaluated: {error}") from error
 
 
 class _KernelChain(BaseEstimator):
@@ -92,6 +151,7 @@ class _KernelChain(BaseEstimator):
         criterion: str = "gcv",
         fit_intercept: bool = False,
         solver: str = "auto",
+        memory: Any = None,
     ) -> None:
         self.kernel = kernel
         self.gamma = gamma
@@ -105,6 +165,7 @@ class _KernelChain(BaseEstimator):
         self.criterion = criterion
         self.fit_intercept = fit_intercept
         self.solver = solver
+        self.memory = memory
 
     def __sklearn_tags__(self) -> Any:
         """Declare that a precomputed kernel is indexed on both axes."""
@@ -149,13 +210,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Multipliers to use instead of a tolerance: one for every round, or one
         each.
     rounds : int, "auto" or None, default=1
-        Number of fits. "auto" takes the round of smallest `criterion`; None
-        the last one before the labels collapse to zero.
+        Number of fits. "auto" takes the round of smallest `criterion`, of the
+        first thousand; None the last one before the labels collapse to zero.
     criterion : {"gcv", "loo"}, default="gcv"
         Generalised cross-validation or leave-one-out, in closed form in the
         eigenbasis. "loo" is the error of the whole chain rerun without each
         point, with the multipliers held fixed. Either counts points, not
-        weights.
+        weights. Without eigenvectors "gcv" estimates traces from random probes,
+        with the error `criterion_error_`; "loo" needs eigenvectors.
     fit_intercept : bool, default=False
         Whether to fit the labels' distance to their (weighted) mean, and to add
         the mean to every prediction. `epsilon` and `criterion` then speak of
@@ -163,10 +225,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         labels lie.
     solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
         As in `sdtheory.distill`. "eigh" diagonalises the kernel matrix, as
-        weights, ``rounds="auto"``, `c` and every unit of epsilon but "absolute"
-        need. Where none of these is asked for, "auto" leaves the choice to
-        `sdtheory.distill` for more than 1500 points, which never stores the
-        matrix if products with it suffice; `solver_` is its choice.
+        weights, sparse inputs, a precomputed kernel, `c`, ``criterion="loo"``
+        with ``rounds="auto"`` and every unit of epsilon but "absolute" need.
+        Where none of these is asked for, "auto" leaves the choice to
+        `sdtheory.distill` from 200 points on, which stores at most 512 MiB of
+        kernel values; `solver_` is its choice.
+    memory : str or joblib.Memory, optional
+        Where to keep what fits on the same data share: eigendecompositions, and
+        products with the kernel matrix. As in `sklearn.pipeline.Pipeline`.
+        `GridSearchCV` over `epsilon`, `rounds` or `criterion` then computes each
+        of them once for each fold.
 
     Attributes
     ----------
@@ -184,10 +252,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     shrinkage_ : ndarray of shape (T, n)
         Diagonals of B_t; eigenvalues ascending.
     eigenvalues_ : ndarray of shape (n,)
-        Eigenvalues of G, ascending. This, `shrinkage_` and `criterion_` are
-        empty if `solver_` is not "eigh".
+        Eigenvalues of G, ascending. This and `shrinkage_` are empty if `solver_`
+        is not "eigh", and so is `criterion_` unless ``rounds="auto"``.
     solver_ : str
         The solver that made the chain.
+    fallbacks_ : tuple of str
+        What "auto" tried before, and why it did not do.
     dual_coef_ : ndarray of shape (n,) or (n, q)
         ``predict(X) = K(X, X_fit_) @ dual_coef_``.
     X_fit_ : ndarray of shape (n, p)
@@ -196,8 +266,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Tolerance on the mean squared residual; NaN where `c` is given.
     collapsed_ : bool
         Whether the fit is the zero function, or the next one would be.
-    criterion_ : ndarray of shape (rounds tried,)
-        Value of the criterion by round; longer than `multipliers_` where
+    criterion_, criterion_error_ : ndarray of shape (rounds tried,)
+        Value of the criterion by round, and its standard error, which is zero
+        where eigenvectors are known; longer than `multipliers_` where
         ``rounds="auto"`` left the chain early. Rounds whose multiplier rounding
         hides are not tried.
     tried_multipliers_, tried_loss_ : ndarray of shape (rounds tried,)
@@ -273,19 +344,24 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         scaled = (labels[used].T * root).T
 
         if self._needs_eigenbasis(inputs, weights, multipliers):
-            chain, shrinkage, eigenvalues = self._in_eigenbasis(
-                inputs, scaled, (used, root, total, ulp), multipliers
-            )
+            chain = self._in_eigenbasis(inputs, scaled, (used, root, total, ulp), multipliers)
         else:
-            chain, shrinkage, eigenvalues = self._by_distill(inputs, scaled)
+            chain = self._by_distill(inputs, scaled)
         if multipliers is None and chain.n_rounds:
             self._warn_of_the_mean(labels[used], weights)
         chosen = chain.n_rounds
         if self.rounds == "auto" and chosen:
             chosen = int(np.argmin(self.criterion_)) + 1
-        self.solver_ = chain.solver
+        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
+            if chosen == chain.n_rounds and not chain.collapsed:
+                warnings.warn(
+                    f"{self.criterion} is smallest after the last of the {chosen} rounds that "
+                    f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.',
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         # a chain that is left early has not collapsed
         self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
@@ -293,10 +369,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self._duals[t][used] = (chain.dual(t).T * root).T / total
 
         self.X_fit_ = inputs.copy()
-        self.eigenvalues_ = eigenvalues
+        known = chain.solver == "eigh"
+        self.eigenvalues_ = chain.spectrum.d if known else np.empty(0)
         self.multipliers_ = chain.c[:chosen]
         self.c_error_ = chain.c_error[:chosen]
-        self.shrinkage_ = shrinkage[:chosen]
+        self.shrinkage_ = chain.B[:chosen] if known else np.empty((chosen, 0))
         self.n_rounds_ = chosen
         self.training_loss_ = self.tried_loss_[:chosen]
         low, high = chain.n_rounds_range
@@ -309,7 +386,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             reason
             for reason, holds in (
                 ("c", multipliers is not None),
-                ('rounds="auto"', self.rounds == "auto"),
+                ('criterion="loo"', self.rounds == "auto" and self.criterion == "loo"),
                 (f'epsilon_unit="{self.epsilon_unit}"', self.epsilon_unit != "absolute"),
                 ("sample_weight", len(weights) < inputs.shape[0] or np.ptp(weights) > 0),
                 ('kernel="precomputed"', self._precomputed()),
@@ -322,32 +399,39 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"solver={self.solver!r} cannot be had with {reasons[0]}, which needs the "
                 f'eigenvectors of the kernel matrix. Pass solver="eigh", or leave it out.'
             )
-        few = self.solver == "auto" and inputs.shape[0] <= CROSSING
+        few = self.solver == "auto" and inputs.shape[0] < CROSSING
         return bool(reasons) or few or self.solver == "eigh"
 
-    def _by_distill(self, inputs: Array, labels: Array) -> tuple[Chain, Array, Array]:
-        """Return the chain of the solver asked for or chosen, and no eigenbasis."""
+    def _by_distill(self, inputs: Array, labels: Array) -> Chain:
+        """Return the chain of the solver asked for or chosen."""
         n = len(inputs)
-        kernel = self.kernel
-        if isinstance(kernel, str):
-            known = kernel in GREENS_FUNCTIONS
-            kernel = kernel_by_name(kernel) if known else self.kernel_matrix
-        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        known = isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS
+        kernel = kernel_by_name(self.kernel) if known else self._kernel
+        memory = None if self.memory is None else check_memory(self.memory)
+        operator = KernelOperator(kernel, inputs, memory=memory)
+        asked = self._asked(labels)
         self.epsilon_ = float(self.epsilon)
         self._check_length(1 if asked is None else asked, labels)
-        if not np.any(labels):
-            chain = distill(np.eye(n), labels, 1.0)
+        if np.any(labels):
+            solver = cast(Any, self.solver)
+            chain = distill(operator, labels, self.epsilon_, asked, solver=solver)
         else:
-            chain = distill(
-                KernelOperator(kernel, inputs), labels, self.epsilon_, asked,
-                solver=cast(Any, self.solver),
-            )  # fmt: skip
+            chain = distill(np.eye(n), labels, 1.0)
         self._check_length(chain.n_rounds, labels)
+        if chain.solver == "eigh":
+            self._judge(chain, n, chain.n_rounds)
+            return chain
         axes = tuple(range(1, chain.y.ndim))
-        square = (chain.y[1:] - chain.y[0]) ** 2
-        self.tried_loss_ = np.sum(square, axis=axes) / n
-        self.tried_multipliers_, self.criterion_ = chain.c, np.empty(0)
-        return chain, np.empty((chain.n_rounds, 0)), np.empty(0)
+        self.tried_loss_ = np.sum((chain.y[1:] - chain.y[0]) ** 2, axis=axes) / n
+        self.tried_multipliers_ = chain.c
+        self.criterion_ = self.criterion_error_ = np.empty(0)
+        if self.rounds == "auto":
+            shares, errors = lost_shares(operator, operator.precision, chain.c)
+            self.criterion_ = self.tried_loss_ / shares**2
+            moved = 0.0 if chain.y_error is None else chain.y_error[1:]
+            self.criterion_error_ = 2 * self.criterion_ * errors / shares
+            self.criterion_error_ += 2 * np.sqrt(self.tried_loss_ / n) * moved / shares**2
+        return chain
 
     def _in_eigenbasis(
         self,
@@ -355,8 +439,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         scaled: Array,
         weighting: tuple[Any, Array, float, float],
         multipliers: Array | None,
-    ) -> tuple[Chain, Array, Array]:
-        """Return the chain, the diagonals of B_t and the eigenvalues; judge every round."""
+    ) -> Chain:
+        """Return the chain from eigenvectors; judge every round."""
         n = inputs.shape[0]
         used, root, total, ulp = weighting
         try:
@@ -367,7 +451,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         except MemoryError as error:
             raise InvalidInputError(
                 f"X has {n} points: their kernel matrix and its eigenvectors need "
-                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset."
+                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset, or pass "
+                f'what needs no eigenvectors: epsilon_unit="absolute", no weights, no c.'
             ) from error
         if multipliers is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
@@ -379,6 +464,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         known = chain.n_rounds
         if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
             known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
+        self._judge(chain, total, known)
+        return chain
+
+    def _judge(self, chain: Chain, total: float, known: int) -> None:
+        """Set the criterion of the rounds whose multipliers are known, from eigenvectors."""
         lost = _lost(chain)
         loss = _loss(lost, chain.z[0], total)
         if self.criterion == "gcv":
@@ -386,8 +476,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         else:
             tried = _leave_one_out(chain, lost, total)
         self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
+        self.criterion_error_ = np.zeros(known)
         self.tried_multipliers_ = chain.c[:known]
-        return chain, chain.B, spectrum.d
 
     def _warn_of_the_mean(self, labels: Array, weights: Array) -> None:
         """Warn where the labels' mean, which takes no fit, is nearer to them."""
@@ -492,51 +582,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         InvalidInputError
             If they cannot be evaluated, or are not finite numbers.
         """
-        name = "X" if self._precomputed() else "kernel"
-        expected = (X.shape[0], X_fit.shape[0])
-        with np.errstate(all="ignore"):  # what is not finite is reported below
-            values = as_real_array(
-                self._kernel_values(X, X_fit),
-                f"{name}: the matrix of kernel values",
-                ndim=(2,),
-                remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
-                f"kernel, its parameters and the scale of X.",
-            )
-        if values.shape != expected:
-            raise InvalidInputError(
-                f"{name} gives kernel values of shape {values.shape} instead of {expected}. "
-                + (
-                    "Pass the square matrix of the kernel between all training points."
-                    if name == "X"
-                    else "It must evaluate all pairs of its two arguments' rows."
-                )
-            )
-        return values
+        return self._kernel(X, X_fit)
 
-    def _kernel_values(self, X: Any, X_fit: Any) -> Any:
-        kernel = self.kernel
-        if not isinstance(kernel, str):
-            return kernel(X, X_fit)
-        if kernel in GREENS_FUNCTIONS:
-            return kernel_by_name(kernel)(X, X_fit)
-        if kernel == "precomputed":
-            return X
+    @property
+    def _kernel(self) -> _Kernel:
         parameters = self.kernel_params or {
             "gamma": self.gamma,
             "degree": self.degree,
             "coef0": self.coef0,
         }
-        try:
-            if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
-                # scikit-learn expands ||x - x'||^2, which cancels far from the origin
-                gamma = parameters.get("gamma")
-                gamma = 1 / X.shape[1] if gamma is None else gamma
-                return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
-            # None is no value for chi2
-            given = {name: value for name, value in parameters.items() if value is not None}
-            return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **given)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"kernel {kernel!r} cannot be evaluated: {error}") from error
+        return _Kernel(self.kernel, parameters)
 
     def _precomputed(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel == "precomputed"
@@ -554,7 +609,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         try:
             matrix = as_gram(G)
             try:
-                return Spectrum.of(matrix, ulp), matrix
+                of = Spectrum.of
+                if self.memory is not None:
+                    of = check_memory(self.memory).cache(_diagonalise)
+                return of(matrix, ulp), matrix
             except InvalidInputError:
                 # eigenvalues below zero show that the kernel itself has lost digits
                 inexact = _KERNEL_ULPS * len(G) * ulp
@@ -641,6 +699,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"kernel_params must be a dictionary or None, but is {self.kernel_params!r}."
             )
 
+    def _asked(self, labels: Array) -> int | None:
+        """Return the rounds to run at most, None for all until the collapse."""
+        if self.rounds == "auto":
+            return min(_MOST_TRIED, _most_rounds(labels))
+        return int(cast(int, self.rounds)) if self.rounds is not None else None
+
     def _check_length(self, rounds: int, scaled: Array) -> None:
         """Refuse a chain whose fits cannot be held."""
         if rounds > _most_rounds(scaled):
@@ -677,7 +741,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"underflows. Choose a larger one."
             )
         most = _most_rounds(scaled)
-        asked = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        asked = self._asked(scaled)
         if asked is None or asked > most:
             # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
             size = float(np.linalg.norm(scaled) / np.sqrt(spectrum.n))
@@ -695,6 +759,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
         return chain
+
+
+def _diagonalise(matrix: Array, ulp: float) -> Spectrum:
+    """Return `Spectrum.of`, under a name that a memory keeps."""
+    return Spectrum.of(matrix, ulp)
 
 
 def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
@@ -891,7 +960,7 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         -------
         SelfDistilledKernelRidgeClassifier
         """
-        given = X
+        given: Any = X
         X, classes = _validated(self, X, y)
         if machine_epsilon(given) > ULP:  # what the regressor has to know
             X = X.astype(getattr(given, "dtype", None) or np.asarray(given).dtype)

@@ -38,6 +38,7 @@ _ARRAYS = {
     "X_fit_": ("n", "p"),
     "_duals": ("T", "n", "q"),
     "criterion_": ("judged",),
+    "criterion_error_": ("judged",),
     "dual_coef_": ("n", "q"),
     "eigenvalues_": ("rank",),
     "c_error_": ("T",),
@@ -48,8 +49,10 @@ _ARRAYS = {
     "tried_loss_": ("tried",),
     "tried_multipliers_": ("tried",),
 }
-_NUMBERS = {"collapsed_": bool, "epsilon_": float, "n_features_in_": int, "n_rounds_": int,
-            "solver_": str}  # fmt: skip
+_NUMBERS = {"collapsed_": bool, "epsilon_": float, "fallbacks_": list, "n_features_in_": int,
+            "n_rounds_": int, "solver_": str}  # fmt: skip
+#: Parameters that are of the machine, not of the model.
+_LOCAL = ("memory",)
 _OWN = {"shift": ("p",), "scale": ("p",)}
 _AXES = _ARRAYS | _OWN
 _WORDS = ("format", "version", "parameters", "fitted", "inputs", "targets")
@@ -148,7 +151,7 @@ def save(model: Model, path: Path) -> None:
     manifest = {
         "format": FORMAT,
         "version": VERSION,
-        "parameters": {k: _plain(k, v) for k, v in estimator.get_params(deep=False).items()},
+        "parameters": {k: _plain(k, v) for k, v in _parameters(estimator).items()},
         "fitted": {name: _plain(name, getattr(estimator, name)) for name in _NUMBERS},
         "inputs": list(model.inputs),
         "targets": list(model.targets),
@@ -241,7 +244,7 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
     """Put the parts together, if they fit together."""
     words, numbers = manifest["parameters"], manifest["fitted"]
     estimator = SelfDistilledKernelRidge()
-    if set(manifest) != set(_WORDS) or set(words) != set(estimator.get_params(deep=False)):
+    if set(manifest) != set(_WORDS) or set(words) != set(_parameters(estimator)):
         raise InvalidInputError("its manifest has other keys than a model's")
     estimator.set_params(**{name: _parameter(name, value) for name, value in words.items()})
     estimator.check_parameters()
@@ -252,6 +255,7 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
         value = numbers[name]
         if type(value) is not kind and not (kind is float and value is None):
             raise InvalidInputError(f"{name} is {value!r}")
+        value = tuple(map(str, value)) if kind is list else value
         setattr(estimator, name, float("nan") if value is None else value)
     for name in ("inputs", "targets"):
         if not all(isinstance(word, str) for word in manifest[name]):
@@ -285,6 +289,11 @@ def _digest(arrays: dict[str, Any], manifest: dict[str, Any]) -> Any:
     return np.frombuffer(state.digest(), np.uint8)
 
 
+def _parameters(estimator: SelfDistilledKernelRidge) -> dict[str, Any]:
+    given = estimator.get_params(deep=False)
+    return {name: value for name, value in given.items() if name not in _LOCAL}
+
+
 def _plain(name: str, value: Any) -> Any:
     """Return a parameter in terms of JSON."""
     if isinstance(value, GreensFunction):
@@ -293,6 +302,8 @@ def _plain(name: str, value: Any) -> Any:
                 return {"green": known, **{k: _plain(k, v) for k, v in asdict(value).items()}}
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
+    if isinstance(value, tuple):
+        value = list(value)
     if isinstance(value, dict):
         value = {k: _plain(f"{name}[{k!r}]", v) for k, v in value.items()}
     if isinstance(value, float) and np.isnan(value):

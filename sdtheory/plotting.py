@@ -3,22 +3,23 @@
 Each function draws into given axes and returns nothing; what cannot be drawn as
 it is meant, it refuses. Rounds have the same
 colour and line style in every plot, from a colour-blind-safe sequence that
-stays ordered in grey print.
+stays ordered in grey print. Bounds are `BOUND`, and what the parameters of a page choose
+is `CHOSEN`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array, as_rounds
 
@@ -28,8 +29,12 @@ _MARKERS = "osD^vP"
 _LIGHTEST = 0.6
 #: Points at which a curve is evaluated.
 _GRID = 300
-#: Colour of data and of reference lines.
+#: Colour of data, of reference lines and, dotted, of the true function.
 INK = "0.25"
+#: Colour of bounds and guarantees.
+BOUND = "tab:orange"
+#: Colour of what a page's parameters choose: its tolerance, and its chain among other filters.
+CHOSEN = "tab:red"
 
 
 def canvas(
@@ -125,6 +130,35 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
     panels[0].set_ylabel("diagonal entry of $B_t$")
 
 
+def draw_tolerance(axes: Axes, epsilon: float, *, along: str = "y", label: str = "") -> None:
+    """Draw the line of a tolerance, or of what plays its part.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    epsilon : float
+    along : {"y", "x"}
+        The axis on which it is read.
+    label : str
+        Written on the line: near the left end, or near the foot.
+    """
+    at = as_number(epsilon, "epsilon")
+    if along not in ("x", "y"):
+        raise InvalidInputError(f"along must be 'x' or 'y', but is {along!r}.")
+    line = axes.axhline if along == "y" else axes.axvline
+    line(at, color=CHOSEN, linestyle="-.", linewidth=1.3)
+    axes.annotate(
+        label,
+        (0.01, at) if along == "y" else (at, 0.02),
+        xycoords=axes.get_yaxis_transform() if along == "y" else axes.get_xaxis_transform(),
+        xytext=(3, 3),
+        textcoords="offset points",
+        color=CHOSEN,
+        va="bottom",
+        fontsize="small",
+    )
+
+
 def draw_by_round(
     axes: Axes, values: ArrayLike, label: str, *, series: int = 0, of: int = 1
 ) -> None:
@@ -155,6 +189,46 @@ def draw_by_round(
     axes.set_xticks(t)
 
 
+def draw_series(
+    axes: Axes,
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    line: bool = True,
+    marks: bool = True,
+) -> None:
+    """Draw named curves, each in the style of its place.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    series : mapping of str to pair of array_like of shape (m,)
+        Name in the legend, and the two coordinates; NaN where there is no value.
+    line, marks : bool
+        Whether to join the points, and whether to mark them.
+    """
+    if not (line or marks):
+        raise InvalidInputError("line and marks are both False. Pass True for one of them.")
+    for k, (name, (x, y)) in enumerate(series.items()):
+        style: dict[str, Any] = round_style(k, len(series))
+        style |= {} if line else {"linestyle": ""}
+        style |= {} if marks else {"marker": ""}
+        at = _values(x, f"x of {name}")
+        heights = _values(y, f"y of {name}", like=at, gaps=True)
+        axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
+
+
+def legend_beside(axes: Axes, **options: Any) -> None:
+    """Put the legend to the right of the axes, where no curve runs.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    **options
+        Passed to `matplotlib.axes.Axes.legend`.
+    """
+    axes.legend(frameon=False, bbox_to_anchor=(1.02, 1.0), loc="upper left", **options)
+
+
 def draw_band(
     axes: Axes,
     x: ArrayLike,
@@ -164,6 +238,7 @@ def draw_band(
     series: int = 0,
     of: int = 1,
     level: float = 0.9,
+    color: str = "",
 ) -> None:
     """Draw the mean over repetitions, in a band that holds most of them.
 
@@ -179,11 +254,13 @@ def draw_band(
     level : float
         Share of the repetitions inside the band, which runs between
         quantiles; the rest lies half above and half below.
+    color : str
+        In place of the series' own, such as `BOUND`.
     """
     at, values = _samples(x, samples, level, gaps=True)
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
-    style = round_style(series, of)
+    style = round_style(series, of) | ({"color": color} if color else {})
     axes.fill_between(at, low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
     axes.plot(at, np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
 
@@ -214,7 +291,8 @@ def draw_mean(
     at, values = _samples(x, samples, level)
     half = np.zeros(values.shape[1])
     if len(values) > 1:
-        half = stats.sem(values, axis=0) * stats.t.ppf((1 + level) / 2, len(values) - 1)
+        quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
+        half = quantile * scipy.stats.sem(values, axis=0)
     style: dict[str, Any] = round_style(series, of)
     axes.errorbar(at, values.mean(axis=0), yerr=half, label=label, capsize=2, markersize=4, **style)
 

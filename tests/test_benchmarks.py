@@ -26,6 +26,8 @@ TINY = Form(
     dense=((40, 2, 1), (80, 1, 0)),
     cloud=((40, 1, 1),),
     choice=((40, 1),),
+    doors=((60, 1, 1, 1, 1),),
+    table=80,
     sweep=((40, 1),),
     products=((40, 1, 0), (300, 1, 0)),
     spline=((40, 1, 1, 1), (300, 1, 0, 0)),
@@ -118,12 +120,13 @@ def test_every_contender_that_starts_from_the_matrix_says_so(monkeypatch):
         raise ArithmeticError
 
     monkeypatch.setattr(Problem, "gram", property(gram))
+    where = {name: g.problem for g in FULL.groups() for name in g.repeats}
     for name, contender in CONTENDERS.items():
         if contender.missing or name == "bare eigh at 2000":  # which has a matrix of its own
             continue
         used = []
         with suppress(ArithmeticError):
-            contender.run(PROBLEMS["bridge"](20))
+            contender.run(PROBLEMS["people" if where[name] == "people" else "bridge"](20))
         assert bool(used) == contender.matrix, name
 
 
@@ -276,6 +279,21 @@ def test_goals_are_computed_from_the_samples(made):
     assert (goal["measured"], goal["n"], goal["met"]) == (20.0, 2000, False)
     (goal,) = [g for g in made["goals"] if g["name"] == "krylov-ridge"]
     assert (goal["measured"], goal["met"]) == (None, None)
+
+
+def test_the_regret_is_against_the_best_solver(made):
+    changed = json.loads(json.dumps(made))
+    walls = {"eigh points": 2.0, "krylov lazy": 1.0, "auto points": 1.4}
+    for record in changed["measurements"]:
+        if record["suite"] == "choice":
+            wall = walls[record["contender"]]
+            record["samples"] = [{"start": 0.0, "wall": wall, "cpu": wall}]
+    report.complete(changed)
+    (row,) = [row for row in changed["regrets"] if row["suite"] == "choice"]
+    assert (row["best"], row["regret"], row["chosen"]) == ("krylov lazy", 1.4, "eigh")
+    (goal,) = [g for g in changed["goals"] if g["name"] == "regret-choice"]
+    assert (goal["measured"], goal["met"]) == (1.4, True)
+    assert {row["suite"] for row in made["regrets"]} == {"dense", "cloud", "choice"}
 
 
 def test_memory_is_measured_in_a_process_of_its_own(made):

@@ -39,7 +39,10 @@ RESERVED = {
     "optax": {"experiments"},
 }
 #: What a module imports in a function, because loading it takes long and few calls need it.
-POSTPONED = {("evidence/tasks.py", "sdtheory.evidence.proved")}
+POSTPONED = {
+    ("evidence/tasks.py", "sdtheory.evidence.proved"),
+    ("book/cache.py", "sdtheory.book.ledger"),
+}
 
 
 def imports(source):

@@ -120,6 +120,17 @@ globalThis.sd = globalThis.sd || (() => {
     return [total(n, k => (1 - phi[k]) ** 2 * theta2[k]) / n, total(n, k => phi[k] ** 2 * sigma2) / n];
   };
 
+  // sdtheory.formulas.mixing
+  const keptLabels = (d, c, a, t) => {
+    const limit = tikhonov(d, c / a);
+    return limit + ((1 - a) * tikhonov(d, c)) ** t * (1 - limit);
+  };
+  /** Slope and curvature, in xi, of the risk of the filter (1 - xi) s + xi s^2. */
+  const mixingParts = (d, c, theta2, sigma2) => {
+    const n = d.length, s = d.map(v => tikhonov(v, c)), rest = d.map(v => c / (c + v));
+    return [2 * total(n, k => s[k] * rest[k] * (rest[k] * theta2[k] - s[k] * sigma2)) / n, total(n, k => (s[k] * rest[k]) ** 2 * (theta2[k] + sigma2)) / n];
+  };
+
   return {total, dot, multiplier, trajectory, predict, multiplierBounds, oneRoundBound, guaranteedRounds, tikhonov,
-    selfDistillation, iteratedTikhonov, gradientFlow, meeting, solve, match, pathLength, risk};
+    selfDistillation, iteratedTikhonov, gradientFlow, meeting, solve, match, pathLength, risk, keptLabels, mixingParts};
 })();

@@ -37,9 +37,10 @@ from tqdm import tqdm
 
 from sdtheory.book import manifest
 from sdtheory.book.cache import Cache, Surroundings, cells, installed
-from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA
+from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA, offered
 from sdtheory.book.formal import annotate, notes
 from sdtheory.book.kernel import clean
+from sdtheory.book.metadata import describe
 from sdtheory.book.notebooks import (
     Chapter,
     ChapterFailedError,
@@ -206,17 +207,19 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
         if "injected-parameters" in cell.metadata.get("tags", []):
             problems.append(f"{where} replaces the parameters. The book shows their defaults.")
         figures = []
+        files = {id(output): file for output, file, _ in offered(cell, name)}
         for output in cell.outputs:
+            file = files.get(id(output), "")
             claim = output.get("metadata", {}).pop(CLAIM_METADATA, {})
             if claim.get("kind") == "table":
-                made = f" {_made_by(cell.execution_count, given)}</caption>"
+                made = f" {_made_by(cell.execution_count, given, file)}</caption>"
                 output.data["text/html"] = output.data["text/html"].replace("</caption>", made, 1)
             if output.output_type == "stream" and output.name == "stderr":
                 problems.append(f"{where} wrote to stderr: {output.text.strip()}")
             if not any(mime.startswith("image/") for mime in output.get("data", {})):
                 continue
             if FIGURE_METADATA in output.metadata:
-                figures.append(output.metadata.pop(FIGURE_METADATA))
+                figures.append(output.metadata.pop(FIGURE_METADATA) | {"file": file})
             else:
                 problems.append(
                     f"{where} shows an image without alt text. "
@@ -228,7 +231,10 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             cell.metadata["mystnb"] = {
                 "figure": {
                     "name": figure["label"],
-                    "caption": f"{figure['caption']} {_made_by(cell.execution_count, given)}",
+                    "caption": (
+                        f"{figure['caption']} "
+                        f"{_made_by(cell.execution_count, given, figure['file'])}"
+                    ),
                 },
                 "image": {"alt": figure["alt"]},
             }
@@ -239,9 +245,25 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
 _ASSIGNED = re.compile(r"^(\w+ = (?:\"[^\"]*\"|[^#\n]*[^#\s]))", re.MULTILINE)
 
 
-def _made_by(cell: int, parameters: str) -> str:
+#: Where the site keeps the data of figures and tables.
+DATA = "data"
+
+
+def _made_by(cell: int, parameters: str, file: str) -> str:
     words = f"Made by code cell {cell}" + (f" with {parameters}" if parameters else "")
-    return f'<small class="made-by">{html.escape(words)}.</small>'
+    link = f' <a href="../{DATA}/{file}" download>Data</a>'
+    return f'<small class="made-by">{html.escape(words)}.{link}</small>'
+
+
+def offer_data(chapters: list[Chapter], run: Run, folder: Path) -> None:
+    """Write the data of all figures and tables into a folder, one file each."""
+    folder.mkdir(exist_ok=True)
+    for chapter in chapters:
+        notebook = run.cache.notebook(chapter)
+        for cell in notebook.cells if notebook is not None else ():
+            if cell.cell_type == "code":
+                for _, name, text in offered(cell, chapter.name):
+                    (folder / name).write_text(text, encoding="utf-8", newline="")
 
 
 class _Images(HTMLParser):
@@ -507,6 +529,8 @@ def build(
     partial = output / ".html.partial"
     remove(partial)
     shutil.copytree(pages, partial)
+    offer_data(running, run, partial / DATA)
+    describe(partial, root)
     text = json.dumps(manifest.make(root, running, run.cache), allow_nan=False)
     (partial / claims.name).write_text(text, encoding="utf-8")
     with replacing(claims) as written:

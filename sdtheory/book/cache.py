@@ -18,7 +18,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from functools import cached_property
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ import nbformat
 from nbformat import NotebookNode
 
 from sdtheory.book import kernel
-from sdtheory.book.ledger import labels
 from sdtheory.book.notebooks import Chapter
 from sdtheory.evidence import fingerprint
 from sdtheory.evidence.fingerprint import digest
@@ -92,7 +91,9 @@ class Surroundings:
 
     @cached_property
     def _labels(self) -> str:
-        return digest(json.dumps(labels(self.root)))
+        # the ledger loads all evidence, and few builds need it
+        ledger = import_module("sdtheory.book.ledger")
+        return digest(json.dumps(ledger.labels(self.root)))
 
     def _version(self, package: str) -> str:
         return ", ".join(

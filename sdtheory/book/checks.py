@@ -222,6 +222,7 @@ class Checks:
             rows=[row.cells() for row in self.rows],
             caption="Checks of this chapter, computed at the parameters above",
             checks=[row.claim() for row in self.rows],
+            folds=True,
         )
         failed = [row for row in self.rows if not row.verdict.good]
         if failed:

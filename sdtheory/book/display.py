@@ -6,17 +6,22 @@ numbered figures. In JupyterLab the same outputs show without it.
 
 from __future__ import annotations
 
+import csv
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from itertools import count, zip_longest
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
-from matplotlib.figure import Figure
 
 from sdtheory.validation import InvalidInputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from nbformat import NotebookNode
 
 #: Key of an output's metadata under which a figure's label, caption and alt text stand.
 FIGURE_METADATA = "sdtheory_figure"
@@ -71,6 +76,7 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str, varies: str = "")
         "varies": varies,
     }
     target = io.StringIO()
+    plt = import_module("matplotlib.pyplot")  # the driver, which draws nothing, waits for none
     with plt.rc_context({"svg.hashsalt": label, "svg.fonttype": "path"}):
         fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(fig)
@@ -112,6 +118,39 @@ def drawn(fig: Figure) -> dict[str, list[float | None]]:
         if values is not None
         and (flat := np.ma.asarray(np.ma.masked_invalid(np.asarray(values, float))).ravel()).size
     }
+
+
+def offered(cell: NotebookNode, chapter: str) -> Iterator[tuple[NotebookNode, str, str]]:
+    """Yield the figures and tables that a cell shows, each with a file of its data.
+
+    Parameters
+    ----------
+    cell : NotebookNode
+        An executed code cell.
+    chapter : str
+        Its chapter, for the names of the files.
+
+    Yields
+    ------
+    output, name, text : NotebookNode, str, str
+        The output, and name and content of its file of comma-separated values. A
+        figure's columns are its series, a table's are its own.
+    """
+    numbers = count(1)
+    for output in cell.outputs:
+        claim = output.get("metadata", {}).get(CLAIM_METADATA, {})
+        text = io.StringIO()
+        if claim.get("kind") == "figure":
+            name = claim["name"]
+            series = claim["series"]
+            csv.writer(text).writerows([list(series), *zip_longest(*series.values())])
+        elif claim.get("kind") == "table":
+            name = f"{chapter}-cell-{cell.execution_count}-{next(numbers)}"
+            rows = output.data["text/plain"].splitlines()[1:]
+            csv.writer(text).writerows(row.split("\t") for row in rows)
+        else:
+            continue
+        yield output, f"{name}.csv", text.getvalue()
 
 
 #: Outputs of this kind are pasted and not shown.
@@ -160,6 +199,7 @@ def html_table(
     caption: str,
     *,
     words: Sequence[bool] | None = None,
+    folds: bool = False,
 ) -> str:
     """Return a table that scrolls by itself, as HTML.
 
@@ -173,6 +213,8 @@ def html_table(
         In plain text.
     words : sequence of bool, optional
         Which columns hold running text, whose width is theirs to claim.
+    folds : bool, default=False
+        Whether the cells of a row stand below each other, each after its header.
 
     Returns
     -------
@@ -186,11 +228,16 @@ def html_table(
     body = []
     for row in rows:
         (first, mark), *others = zip(row, marks, strict=True)
-        cells = "".join(f"<td{mark}>{cell}</td>" for cell, mark in others)
+        cells = "".join(
+            f'<td{mark} data-header="{html.escape(header, quote=True)}">{cell}</td>'
+            if folds
+            else f"<td{mark}>{cell}</td>"
+            for (cell, mark), header in zip(others, headers[1:], strict=True)
+        )
         start = f'<th scope="row"{mark}>{first}</th>' if first else f"<td{mark}></td>"
         body.append(f"<tr>{start}{cells}</tr>")
     return (
-        '<div class="table-scroll mathjax_process" tabindex="0" role="region" '
+        f'<div class="table-scroll{" folds" * folds} mathjax_process" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption, quote=True)}"><table>'
         f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
@@ -204,6 +251,7 @@ def table(
     *,
     varies: str = "",
     checks: Sequence[Mapping[str, Any]] = (),
+    folds: bool = False,
 ) -> None:
     r"""Show a table.
 
@@ -221,6 +269,8 @@ def table(
         Why its cells differ between runs by nature, such as dates.
     checks : sequence of mapping, optional
         The rows as claims of their own, each with a name and an accuracy.
+    folds : bool, default=False
+        Whether the cells of a row stand below each other, each after its header.
 
     Raises
     ------
@@ -246,7 +296,7 @@ def table(
                 )
     long = [any(len(row[k]) > _WORDS for row in body) for k in range(len(headers))]
     escaped = [[html.escape(cell) for cell in row] for row in body]
-    layout = html_table(headers, escaped, caption, words=long)
+    layout = html_table(headers, escaped, caption, words=long, folds=folds)
     plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])
     claim = {"kind": "table", "name": caption, "varies": varies}
     claim |= {"checks": list(checks)} if checks else {"text": plain}

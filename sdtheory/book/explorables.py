@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from IPython.display import display
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import InvalidInputError, as_epsilon, as_labels, as_real_array, as_rounds
 
 #: Elements, each defined by the script of its name in ``book/explorables``.
-ELEMENTS = ("sd-chain", "sd-walk", "sd-filters", "sd-risk")
+ELEMENTS = ("sd-chain", "sd-walk", "sd-filters", "sd-risk", "sd-kept")
 #: Loaded before the element's own script.
 SHARED = ("sd-core", "sd-plot")
 #: Slider ends: r_0 up to this, and this share above the smallest feasible tolerance.
@@ -177,18 +177,78 @@ def risk(d: ArrayLike, beta: float, snr: float, share: float, rounds: int) -> di
     InvalidInputError
         If d does not hold two or more positive eigenvalues, ascending.
     """
-    eigenvalues = as_real_array(d, "d", ndim=(1,))
-    if len(eigenvalues) < 2 or eigenvalues[0] <= 0 or np.any(np.diff(eigenvalues) < 0):
-        raise InvalidInputError(
-            "d must hold at least two positive eigenvalues, ascending. The risk is drawn over them."
-        )
     return {
-        "d": eigenvalues.tolist(),
+        "d": _ascending(d).tolist(),
         "beta": float(beta),
         "snr": float(snr),
         "share": float(share),
         "rounds": as_rounds(rounds),
     }
+
+
+def kept(
+    d: ArrayLike, theta2: ArrayLike, *, c: float, a: float, xi: float, snr: float, rounds: int
+) -> dict[str, Any]:
+    """Return the data of ``sd-kept``: labels kept in the loop, and a student mixed in.
+
+    Parameters
+    ----------
+    d : array_like of shape (n,)
+        Positive eigenvalues, ascending, not all equal.
+    theta2 : array_like of shape (n,)
+        Energies of the truth in the eigenbasis; scaled to mean 1.
+    c : float
+        Multiplier of every fit, to start with.
+    a : float
+        Share of the labels in the loop, to start with, from 0.01 to 1.
+    xi : float
+        Share of the student in the mixture, to start with.
+    snr : float
+        One over the variance of the noise, to start with.
+    rounds : int
+        Rounds that are drawn.
+
+    Raises
+    ------
+    InvalidInputError
+        If the eigenvalues are not as described, an energy is negative, or a
+        start is out of its range.
+    """
+    eigenvalues = _ascending(d)
+    energies = as_real_array(theta2, "theta2", ndim=(1,))
+    if eigenvalues[0] == eigenvalues[-1]:
+        raise InvalidInputError(
+            "d holds equal eigenvalues only. The ratio of two shares needs two."
+        )
+    if energies.shape != eigenvalues.shape or np.any(energies < 0) or not np.any(energies > 0):
+        raise InvalidInputError(
+            f"theta2 must hold {len(eigenvalues)} energies, one for each eigenvalue, none negative "
+            f"and one positive."
+        )
+    if not (0.01 <= a <= 1 and c > 0 and snr > 0):
+        raise InvalidInputError(
+            f"a is {a!r}, c is {c!r} and snr is {snr!r}. Pass a from 0.01 to 1, and c and snr "
+            f"above 0."
+        )
+    return {
+        "d": eigenvalues.tolist(),
+        "theta2": (energies / np.mean(energies)).tolist(),
+        "c": float(c),
+        "a": float(a),
+        "xi": float(xi),
+        "snr": float(snr),
+        "rounds": as_rounds(rounds),
+    }
+
+
+def _ascending(d: ArrayLike) -> NDArray[np.float64]:
+    """Return eigenvalues, if there are two or more, all positive and ascending."""
+    eigenvalues = as_real_array(d, "d", ndim=(1,))
+    if len(eigenvalues) < 2 or eigenvalues[0] <= 0 or np.any(np.diff(eigenvalues) < 0):
+        raise InvalidInputError(
+            "d must hold at least two positive eigenvalues, ascending. The risk is drawn over them."
+        )
+    return eigenvalues
 
 
 def _labels(spectrum: Spectrum, y: ArrayLike, epsilon: float) -> dict[str, Any]:

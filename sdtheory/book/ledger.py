@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,16 +158,35 @@ def overview(ledger: list[Entry]) -> str:
         link = _link(entry.id, entry.chapter)
         return [link, _badge(entry), *(html.escape(cell) or "\u2013" for cell in row[2:])]
 
-    # all but the id and the verdict are words, which wrap
-    words = [False, False, *[True] * (len(HEADERS) - 2)]
+    words = [header in ("sampled", "controls") for header in HEADERS]
     title = "Every statement, and what speaks for it"
-    return html_table(HEADERS, map(cells, ledger), title, words=words)
+    return html_table(HEADERS, map(cells, ledger), title, words=words, folds=True)
 
 
 def _inline(text: str) -> str:
     """Escape words in which TeX stands between dollars, for MathJax."""
     parts = html.escape(text).split("$")
     return "".join(p if k % 2 == 0 else rf"\({p}\)" for k, p in enumerate(parts))
+
+
+#: Where a formula that holds several breaks into lines: before a wide space, outside braces.
+_BREAK = re.compile(r"\\q?quad|\\implies")
+
+
+def _display(tex: str) -> str:
+    r"""Return a formula on lines of its own, one for each of its parts, for MathJax."""
+    lines, start = [], 0
+    for match in _BREAK.finditer(tex):
+        before = tex[: match.start()]
+        inside = before.count("{") > before.count("}") or before.count(r"\left") > before.count(
+            r"\right"
+        )
+        if not inside and match.start() > start:
+            lines.append(tex[start : match.start()])
+            start = match.start() if match[0] == r"\implies" else match.end()
+    lines.append(tex[start:])
+    rows = r" \\ ".join(f"&{line.strip()}" for line in lines)
+    return html.escape(rf"\[\begin{{aligned}}{rows}\end{{aligned}}\]", quote=False)
 
 
 def cards(ledger: list[Entry], trusted: Mapping[str, tuple[str, ...]]) -> str:
@@ -305,6 +325,7 @@ def formal_table(ledger: list[Entry]) -> str:
         rows,
         "Theorems checked by Coq",
         words=[False, False, True, False],
+        folds=True,
     )
 
 
@@ -446,7 +467,7 @@ def errata(ledger: list[Entry]) -> str:
             continue
         x, judged = statement.counterexample, row.evidence.refuted
         survivors = "".join(
-            f"<li>{_link(s.id, s.chapter)}: {html.escape(s.slogan)} \\[{html.escape(s.tex)}\\]</li>"
+            f"<li>{_link(s.id, s.chapter)}: {html.escape(s.slogan)} {_display(s.tex)}</li>"
             for s in (STATEMENTS[i] for i in statement.repaired_by)
         )
         readings = f"<dt>Another reading</dt><dd>{_inline(x.also_read)}.</dd>" * bool(x.also_read)
@@ -460,7 +481,7 @@ def errata(ledger: list[Entry]) -> str:
             f"<h3>{html.escape(statement.slogan)}</h3><dl>"
             f"<dt>Source</dt><dd>{html.escape(statement.source)}. In this book: "
             f"{_link(entry.id, entry.chapter)}.</dd>"
-            rf"<dt>Claim</dt><dd>\[{html.escape(statement.tex)}\]</dd>"
+            f"<dt>Claim</dt><dd>{_display(statement.tex)}</dd>"
             f"<dt>Counterexample, exact</dt><dd>Eigenvalues {', '.join(map(str, x.d))}; rotated "
             f"labels {', '.join(map(str, x.z))}; tolerance {x.epsilon}: {_inline(x.words)}.</dd>"
             f"<dt>Certified</dt><dd>{html.escape(certified)}. "
@@ -519,6 +540,7 @@ def experiments(folder: Path) -> str:
         rows,
         "Experiments: evidence about these runs only",
         words=[False, False, True, False, True, True],
+        folds=True,
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sdtheory.book.icons import lighten
+from sdtheory.book.places import connect
+
 #: What is wrong, how to find it, and what takes its place.
 MENDS = (
     # the icons come as a font too, at a tenth of the weight
@@ -37,9 +40,20 @@ def mend(text: str) -> str:
     return text
 
 
+#: Scripts that only the search needs, and that the theme puts on every page.
+_SEARCH = re.compile(
+    r'\s*<script src="[^"]*(?:_static/searchtools|_static/language_data|searchindex)\.js"></script>'
+)
+
+
 def mend_site(html: Path) -> None:
-    """Mend every page of a built site, and remove what its pages no longer use."""
+    """Mend every page of a built site, connect the pages, and remove what they do not use."""
     for page in html.rglob("*.html"):
-        page.write_text(mend(page.read_text(encoding="utf-8")), encoding="utf-8")
+        text = mend(page.read_text(encoding="utf-8"))
+        if page.name != "search.html":
+            text = _SEARCH.sub("", text)
+        page.write_text(text, encoding="utf-8")
+    connect(html)
+    lighten(html)
     for name in UNUSED:
         (html / "_static" / "scripts" / name).unlink(missing_ok=True)

@@ -55,8 +55,8 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = training.settings(arguments)
     matrix = (
         settings["epsilon_unit"] != "absolute"
-        or settings["rounds"] == "auto"
         or settings["solver"] == "eigh"
+        or (settings["rounds"] == "auto" and settings["criterion"] == "loo")
     )
     data = training.load(arguments, training.MOST_ROWS if matrix else training.MOST_PRODUCTS)
     model = training.estimator(settings)
@@ -78,10 +78,22 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[str]) -> Any:
-    tried = zip_longest(model.tried_multipliers_, model.tried_loss_, model.criterion_.tolist())
+    how = arguments.criterion
+    tried = zip_longest(
+        model.tried_multipliers_,
+        model.tried_loss_,
+        model.criterion_.tolist(),
+        model.criterion_error_.tolist(),
+    )
     rounds = [
-        {"round": t, "multiplier": float(c), "loss": float(loss), arguments.criterion: value}
-        for t, (c, loss, value) in enumerate(tried)
+        {
+            "round": t,
+            "multiplier": float(c),
+            "loss": float(loss),
+            how: value,
+            f"error of {how}": error,
+        }
+        for t, (c, loss, value, error) in enumerate(tried)
     ]
     for row, B, error in zip(rounds, model.shrinkage_, model.c_error_, strict=False):
         row |= {"trace": float(np.sum(B)) if B.size else None, "error of multiplier": float(error)}
@@ -92,6 +104,7 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
         "targets": data.targets,
         "kernel": arguments.kernel,
         "solver": model.solver_,
+        "fallbacks": model.fallbacks_,
         "rank": int(np.count_nonzero(model.eigenvalues_)) if model.solver_ == "eigh" else None,
         "epsilon": model.epsilon_,
         "rounds asked for": arguments.rounds,
@@ -118,6 +131,7 @@ def _words(numbers: Any) -> str:
         )
         + f"; epsilon = {numbers['epsilon']:.6g}",
     ]
+    lines += [f"tried before: {words}" for words in numbers["fallbacks"]]
     if numbers["rescaled"] != "none":
         onto = {"unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}[numbers["rescaled"]]
         lines.append(f"inputs rescaled {onto} (--rescale none keeps them)")
@@ -143,6 +157,11 @@ def _words(numbers: Any) -> str:
         )
     else:
         lines.append(f"{kept} round(s) fitted.")
+    doubt = max((row[f"error of {how}"] or 0.0 for row in numbers["rounds"]), default=0.0)
+    if doubt:
+        lines.append(
+            f"{how} is estimated from random probes, with a standard error of {doubt:.1g}."
+        )
     error = max((row.get("error of multiplier", 0.0) for row in numbers["rounds"]), default=0.0)
     if error > 1e-6:
         lines.append(f"Rounding leaves multipliers a relative error of up to {error:.1g}.")

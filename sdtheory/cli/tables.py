@@ -130,7 +130,8 @@ def _check_count(path: Path, rows: int, most_rows: int | None) -> None:
     if most_rows is not None and rows > most_rows:
         raise InvalidInputError(
             f"{path} has more than {most_rows} rows: their kernel matrix would have more than "
-            f"{most_rows**2:.0e} entries. Pass --sample N to use N rows drawn at random."
+            f"{most_rows**2:.0e} entries. Pass --sample N to use N rows drawn at random; `sdtheory "
+            f"fit` takes all rows, without that matrix, if --epsilon is a number."
         )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--solver",
         default="auto",
         metavar="NAME",
-        help="eigh, krylov or spline; auto chooses. With a number for --epsilon, and a "
-        "number or all for --rounds, many rows need no matrix (default: auto)",
+        help="eigh, krylov or spline; auto chooses. With a number for --epsilon many rows need "
+        "no matrix (default: auto)",
     )
 
 
@@ -121,6 +123,8 @@ class Training:
         Rescaled.
     y : ndarray of shape (n,) or (n, q)
     shift, scale : ndarray of shape (p,)
+    rows : int
+        Rows in the file, of which n may be a sample.
     rescaled : {"none", "unit", "standard"}
     """
 
@@ -130,6 +134,7 @@ class Training:
     y: Array
     shift: Array
     scale: Array
+    rows: int
     rescaled: str
 
 
@@ -195,6 +200,7 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
         most_rows=None if arguments.sample else most_rows,
     )
     x, y = table[inputs], table[targets]
+    rows_given = len(x)
     if arguments.sample is not None and arguments.sample < len(x):
         rows = np.random.default_rng(arguments.seed).choice(len(x), arguments.sample, replace=False)
         x, y = x[np.sort(rows)], y[np.sort(rows)]
@@ -221,6 +227,7 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
         y[:, 0] if y.shape[1] == 1 else y,
         shift,
         scale,
+        rows_given,
         rescaled,
     )
 
@@ -238,10 +245,7 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     InvalidInputError
         If the mean of the labels, which takes no fit, meets the tolerance.
     """
-    n = len(training.x)
-    if n > 2000 and sys.stderr.isatty():
-        print(f"fitting {n} points ...", file=sys.stderr)
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, _progress(len(training.x)):
         warnings.simplefilter("always")
         chain = model._fit(training.x, training.y)
     variance = float(np.sum(np.var(training.y, axis=0)))
@@ -251,6 +255,28 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
             f"labels, {variance:.6g}, so that their mean alone meets it. Pass a smaller one."
         )
     return chain, [str(warning.message) for warning in caught]
+
+
+@contextmanager
+def _progress(n: int) -> Iterator[None]:
+    """Count the products with the kernel matrix, on a terminal."""
+    from tqdm import tqdm
+
+    logger = logging.getLogger("sdtheory")
+    with tqdm(unit=" products", desc=f"fit, {n} rows", disable=None, delay=1, leave=False) as bar:
+
+        class Count(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                bar.update()
+
+        handler, level = Count(), logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
 
 
 def check_outputs(arguments: argparse.Namespace, *names: str) -> None:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -75,10 +76,17 @@ def _as_arb(value: Any) -> Any:
     return arb(float(value)) if isinstance(value, (float, np.floating)) else NotImplemented
 
 
+def _ball(value: arb) -> Ball:
+    """Return a ball of what is an arb already."""
+    made = object.__new__(Ball)
+    made.value = value
+    return made
+
+
 def _operator(operation: Callable[[arb, arb], arb]) -> Callable[[Ball, Any], Ball]:
     def method(self: Ball, other: Any) -> Ball:
-        operand = _as_arb(other)
-        return operand if operand is NotImplemented else Ball(operation(self.value, operand))
+        operand = other.value if type(other) is Ball else _as_arb(other)
+        return operand if operand is NotImplemented else _ball(operation(self.value, operand))
 
     return method
 
@@ -87,7 +95,7 @@ def _comparison(
     holds: Callable[[arb, arb], bool], fails: Callable[[arb, arb], bool], sign: str
 ) -> Callable[[Ball, Any], bool]:
     def method(self: Ball, other: Any) -> bool:
-        operand = _as_arb(other)
+        operand = other.value if type(other) is Ball else _as_arb(other)
         if operand is NotImplemented:
             return operand
         if holds(self.value, operand):
@@ -150,33 +158,33 @@ class Ball:
     __hash__ = None  # type: ignore[assignment]
 
     def __neg__(self) -> Ball:
-        return Ball(-self.value)
+        return _ball(-self.value)
 
     def __pos__(self) -> Ball:
         return self
 
     def __abs__(self) -> Ball:
-        return Ball(abs(self.value))
+        return _ball(abs(self.value))
 
     def sqrt(self) -> Ball:
         """Return the square root."""
-        return Ball(self.value.sqrt())
+        return _ball(self.value.sqrt())
 
     def exp(self) -> Ball:
         """Return the exponential."""
-        return Ball(self.value.exp())
+        return _ball(self.value.exp())
 
     def expm1(self) -> Ball:
         """Return exp(x) - 1."""
-        return Ball(self.value.expm1())
+        return _ball(self.value.expm1())
 
     def log(self) -> Ball:
         """Return the natural logarithm."""
-        return Ball(self.value.log())
+        return _ball(self.value.log())
 
     def log1p(self) -> Ball:
         """Return log(1 + x)."""
-        return Ball(self.value.log1p())
+        return _ball(self.value.log1p())
 
     @staticmethod
     def path_length(d: Iterable[Any], energy: Iterable[Any]) -> Ball:
@@ -302,6 +310,50 @@ def enclose(
             sensitivity=batch(condition),
         )
     )
+
+
+def enclosed(
+    d: ExactArray, z: ExactArray, epsilon: object, rounds: int, *, outputs: bool = False
+) -> Instance:
+    """Return `enclose` of the same arguments, kept for the next who asks.
+
+    Statements without a hypothesis, and mutants, are judged at the same
+    instances over and over. What is computed from an instance is kept with it.
+
+    Parameters
+    ----------
+    d, z, epsilon, rounds, outputs
+        As for `enclose`.
+
+    Returns
+    -------
+    Instance
+        Shared: not to be changed.
+
+    Raises
+    ------
+    InvalidInputError, InfeasibleToleranceError, UndecidedError
+        As `enclose`.
+    """
+    eigenvalues, labels = (np.asarray(values, dtype=object) for values in (d, z))
+    rows = map(tuple, labels.tolist()) if labels.ndim == 2 else labels.tolist()
+    arguments = tuple(eigenvalues.tolist()), tuple(rows), epsilon, rounds, outputs
+    found = _kept(*arguments, bits=ctx.prec)
+    if isinstance(found, UndecidedError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _kept(
+    d: ExactArray, z: ExactArray, epsilon: object, rounds: int, outputs: bool, *, bits: int
+) -> Instance | UndecidedError:
+    """Return what `enclose` returns at a precision, or what it raises for want of more."""
+    with ctx.workprec(bits):
+        try:
+            return enclose(d, z, epsilon, rounds, outputs=outputs)
+        except UndecidedError as error:
+            return error
 
 
 def _exact(

@@ -18,7 +18,7 @@ from sdtheory.evidence.balls import (
     Ball,
     ExactArray,
     UndecidedError,
-    enclose,
+    enclosed,
     rising_precision,
 )
 from sdtheory.evidence.verdict import Verdict
@@ -110,7 +110,7 @@ def certify(
     def attempt() -> Certificate:
         # constants in a formula are floats, and may divide by zero where it does not apply
         with np.errstate(all="ignore"):
-            return judge(statement, enclose(d, z, epsilon, rounds, outputs=outputs))
+            return judge(statement, enclosed(d, z, epsilon, rounds, outputs=outputs))
 
     try:
         return rising_precision(attempt, limit=limit)[0]

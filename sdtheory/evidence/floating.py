@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +57,12 @@ class Measured:
         """Whether each instance has a case to which the statement applies, shape (m,)."""
         return np.any(self.applies, axis=1)
 
-    @property
+    @cached_property
     def undefined(self) -> NDArray[np.bool_]:
         """Whether each instance has an applicable case whose margin is not a finite number."""
         return np.any(self.applies & ~np.isfinite(self.margin), axis=1)
 
-    @property
+    @cached_property
     def worst(self) -> Array:
         """Smallest applicable margin of each instance, infinite where there is none, (m,)."""
         usable = np.where(self.applies & ~np.isnan(self.margin), self.margin, np.inf)
@@ -73,7 +74,7 @@ class Measured:
         values = np.abs(self.margin[self.applies])
         return float(np.nanmin(values, initial=np.inf)) if values.size else float("inf")
 
-    @property
+    @cached_property
     def suspects(self) -> NDArray[np.int_]:
         """Indices of instances with a margin below -threshold, worst first."""
         worst = self.worst

@@ -54,10 +54,10 @@ def enclose_length(d: Iterable[arb], energy: Iterable[arb]) -> arb:
 
 
 def _integral(parts: list[tuple[arb, arb]]) -> arb:
-    rates = [(1 / k, e / k**2) for k, e in parts]
+    rates = [(-2 / k, e / k**2) for k, e in parts]
 
     def speed(s: acb, analytic: Any) -> acb:
-        return sum((w * (-2 * b * s).exp() for b, w in rates), acb(0)).sqrt(analytic=analytic)
+        return sum((w * (b * s).exp() for b, w in rates), acb(0)).sqrt(analytic=analytic)
 
     accuracy = arb(2) ** (-ctx.prec // _SHARE)
     smallest = min((k for k, _ in parts), key=lambda k: k.mid())

@@ -9,44 +9,66 @@ rounds, limits. "Proved" is said of the cores, never of more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import perf_counter
 
-from sdtheory.evidence.proofs import PROOFS, Extent, Proof, ProofFailedError, extent
+from sdtheory.evidence.proofs import (
+    Extent,
+    ProofResult,
+    early_stopping,
+    exact_rounds,
+    example,
+    extent,
+    filters,
+    fixed_multiplier,
+    fresh_labels,
+    generalisation,
+    kkt,
+    labels_kept,
+    lost_rounds,
+    multiplier,
+    near_interpolation,
+    outputs,
+    problem,
+    recursion,
+    risk,
+    rounds,
+    sharper,
+    sparsification,
+    when_a_round_helps,
+)
+from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
 from sdtheory.validation import InvalidInputError
 
 __all__ = ["PROOFS", "Extent", "Proof", "ProofFailedError", "ProofResult", "prove"]
 
-
-@dataclass(frozen=True)
-class ProofResult:
-    """Outcome of all cores of a statement.
-
-    Attributes
-    ----------
-    statement : str
-        Id of the statement.
-    proved : bool
-        Whether every core is proved and every control of every core caught.
-    cores : int
-        Number of cores.
-    controls : int
-        Number of controls: changed cores that had to fail.
-    seconds : float
-        Time taken.
-    reason : str
-        One sentence for a reader; names the first core that fails.
-    extent : Extent
-        How much of the claim the cores cover.
-    """
-
-    statement: str
-    proved: bool
-    cores: int
-    controls: int
-    seconds: float
-    reason: str
-    extent: Extent = Extent.STEP
+#: The cores of every statement that has one, by the statement's id.
+PROOFS: dict[str, tuple[Proof, ...]] = {}
+for _module in (
+    problem,
+    kkt,
+    multiplier,
+    recursion,
+    rounds,
+    sparsification,
+    near_interpolation,
+    early_stopping,
+    sharper,
+    exact_rounds,
+    lost_rounds,
+    filters,
+    risk,
+    when_a_round_helps,
+    fixed_multiplier,
+    labels_kept,
+    fresh_labels,
+    outputs,
+    generalisation,
+    example,
+):
+    for _statement, _proofs in _module.PROOFS.items():
+        if _statement in PROOFS:
+            raise ValueError(f"statement {_statement!r} has its cores declared twice")
+        PROOFS[_statement] = _proofs
 
 
 def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> ProofResult:

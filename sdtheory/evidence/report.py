@@ -31,7 +31,7 @@ from sdtheory.validation import InvalidInputError
 
 if TYPE_CHECKING:
     from sdtheory.evidence.formal import Formal
-    from sdtheory.evidence.proved import ProofResult
+    from sdtheory.evidence.proofs import ProofResult
 
 FORMAT = 2
 

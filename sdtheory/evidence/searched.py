@@ -176,7 +176,7 @@ class _Objective:
         return np.max(apart[:, self.sites], axis=1)
 
     def _margins(self, instance: Instance, measured: Measured) -> Array:
-        worst = measured.worst
+        worst = measured.worst.copy()
         self.evaluations += len(worst)
         for index in measured.suspects:
             self._judge(instance, int(index), worst)

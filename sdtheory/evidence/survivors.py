@@ -138,19 +138,19 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         _OTHER_ROTATION: ("_norms: left of -, 1",),
     },
     "prop-length-bounds": {
-        _GUARD: ("_finite_kappa: name exchanged, 1",),
+        _GUARD: ("finite_kappa: name exchanged, 1",),
     },
     "prop-length-falls-at-most": {
-        _GUARD: ("_finite_kappa: name exchanged, 1",),
+        _GUARD: ("finite_kappa: name exchanged, 1",),
     },
     "prop-length-falls-slowly": {
-        _GUARD: ("_finite_kappa: name exchanged, 1",),
+        _GUARD: ("finite_kappa: name exchanged, 1",),
     },
     "thm-rounds-limit": {
-        _GUARD: ("_finite_kappa: name exchanged, 1",),
+        _GUARD: ("finite_kappa: name exchanged, 1",),
     },
     "thm-bounded-loss": {
-        _GUARD: ("_finite_kappa: name exchanged, 1",),
+        _GUARD: ("finite_kappa: name exchanged, 1",),
     },
     "prop-quarter": {
         "a larger mean claims less in the first case, and is a mean of numbers up to "
@@ -158,7 +158,7 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "prop-longest-path": {
         "the factor is one": ("_longest_path: left of *, 4",),
-        _GUARD: ("_finite_kappa: name exchanged, 1",),
+        _GUARD: ("finite_kappa: name exchanged, 1",),
     },
     "prop-multiplier-lower": {
         _SCALE: ("_multiplier_lower: name exchanged, 1",),

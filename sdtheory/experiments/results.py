@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from sdtheory.validation import InvalidInputError
 
@@ -129,7 +129,9 @@ def interval(values: np.ndarray, shared: float = 0.0, level: float = 0.95) -> tu
     n = len(values)
     if n < 2:
         return float(np.mean(values)), float("inf")
-    half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt((1 / n + shared) * np.var(values, ddof=1))
+    half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(
+        (1 / n + shared) * np.var(values, ddof=1)
+    )
     return float(np.mean(values)), float(half)
 
 

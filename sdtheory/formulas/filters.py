@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
@@ -148,5 +148,5 @@ def match(family: Family, d: ArrayLike, measure: Callable[[Array], float], targe
             f"target is {wanted:.6g}, but this family's measure lies between {low:.6g} and "
             f"{high:.6g} on these eigenvalues. Choose a target between."
         )
-    log_c = brentq(gap, weakest, strongest, xtol=1e-14, rtol=1e-14)  # pyright: ignore[reportArgumentType]
+    log_c = scipy.optimize.brentq(gap, weakest, strongest, xtol=1e-14, rtol=1e-14)  # pyright: ignore[reportArgumentType]
     return float(np.exp(float(log_c)))  # pyright: ignore[reportArgumentType]

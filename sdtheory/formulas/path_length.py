@@ -6,10 +6,16 @@ r"""The length L(y) of the path on which self-distillation flows to zero.
 
 with e_k the energy of y in eigendirection k. The second form has one bump of
 unit area per eigenvalue, at u = log d_k, however widely the eigenvalues are
-spread, and decays exponentially at both ends: the trapezoidal rule converges
-geometrically.
+spread. Below the smallest eigenvalue it decays like exp(u) only; with
+u = v - exp(-v) it decays double exponentially there too, and the trapezoidal
+rule in v converges geometrically with few nodes.
 
 And what its bend costs, in rounds, as the steps become short (eq-lost-rounds).
+
+References
+----------
+H. Takahasi and M. Mori, "Double exponential formulas for numerical
+integration", Publ. RIMS 9 (1974) 721-741.
 """
 
 from __future__ import annotations
@@ -17,13 +23,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.special import softmax
+import scipy
 
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
-#: The left end loses exp(-_LEFT) of the length, the right end x exp(-x) at x = exp(_RIGHT).
-_LEFT, _RIGHT = 38.0, 3.8
+#: Ends of the rule beside the eigenvalues: both lose about exp(-exp(3.7)) of the length.
+_LEFT, _RIGHT = 3.7, 3.8
 #: Spacing of the rule: halved until two agree, or the finest is reached.
 _COARSEST, _FINEST = 1 / 4, 1 / 256
 _AGREEMENT = 1e-13
@@ -32,8 +37,10 @@ _AGREEMENT = 1e-13
 _EARLIEST, _STRAIGHT = 1e-9, 20.0
 #: Steps of the grid on which the bend is bounded, and its end, in units of the largest eigenvalue.
 _TIMES, _LATEST = 120, 50
-#: Nodes times eigenvalues that are evaluated at once.
-_BLOCK = 1 << 20
+#: Rows times coarsest nodes times eigenvalues that are evaluated at once: they stay in the cache.
+_BLOCK = 1 << 14
+#: The same of any nodes: what a large matrix needs must fit into memory.
+_MOST = 1 << 20
 
 
 def path_length(d: Any, energy: Any) -> Any:
@@ -65,10 +72,7 @@ def path_length(d: Any, energy: Any) -> Any:
         pairs = zip(*rows, strict=True)
         lengths = np.array([type(e[0]).path_length(k, e) for k, e in pairs], dtype=object)
         return lengths.reshape(batch)
-    lengths = np.zeros(len(rows[0]))
-    for index, (eigenvalues, energies) in enumerate(zip(*rows, strict=True)):
-        lengths[index] = _length(eigenvalues, energies)
-    return lengths.reshape(batch)
+    return _lengths(*rows).reshape(batch)
 
 
 def _as_spectrum(d: Any, energy: Any) -> tuple[Any, Any]:
@@ -94,31 +98,48 @@ def _as_spectrum(d: Any, energy: Any) -> tuple[Any, Any]:
     return shaped[0], shaped[1]
 
 
-def _length(d: Array, energy: Array) -> float:
+def _lengths(d: Array, energy: Array) -> Array:
+    """Return the length of each row of (m, n); rows of similar spread share their nodes."""
     used = energy > 0
-    if not used.any():
-        return 0.0
-    if np.any(d[used] == 0):
-        return float("inf")
-    # equal eigenvalues are one direction
-    scales, index = np.unique(np.log(d[used]), return_inverse=True)
-    energies = np.bincount(index, energy[used])
-    size = float(energies.max())
-    low, high = scales[0] - _LEFT, scales[-1] + _RIGHT
-    weights, rates = energies / size, np.exp(-scales)
-    total, length, spacing, start = 0.0, np.inf, _COARSEST, low
+    lengths = np.where(np.any(used & (d == 0), axis=1), np.inf, 0.0)
+    rows = np.flatnonzero(np.any(used, axis=1) & (lengths == 0))
+    d, energy, used = d[rows], energy[rows], used[rows]
+    smallest = np.min(np.where(used, d, np.inf), axis=1, keepdims=True)
+    # relative to the fastest direction; a direction without energy stands still
+    rates = np.where(used, smallest / np.where(used, d, 1.0), 0.0)
+    spread = -np.log(np.min(np.where(used, rates, 1.0), axis=1))
+    size = np.max(energy, axis=1)
+    weights = energy / size[:, None]
+    order, start = np.argsort(spread, kind="stable"), 0
+    while start < len(order):
+        nodes = (spread[order[start]] + _LEFT + _RIGHT) / _COARSEST
+        part = order[start : start + max(int(_BLOCK / (nodes * d.shape[1])), 1)]
+        end = float(spread[part[-1]]) + _RIGHT
+        lengths[rows[part]] = _trapezoidal(rates[part], weights[part], end)
+        start += len(part)
+    lengths[rows] *= np.sqrt(size)
+    return lengths
+
+
+def _trapezoidal(rates: Array, weights: Array, end: float) -> Array:
+    """Integrate the speeds of some rows, each until two spacings agree."""
+    totals, lengths, left = np.zeros(len(rates)), np.full(len(rates), np.inf), np.arange(len(rates))
+    spacing, start = _COARSEST, -_LEFT
     while True:
         # the points of the finer rule that the coarser one has not
-        nodes = np.exp(np.arange(start, high + spacing, spacing))
-        for part in np.array_split(nodes, -(-nodes.size * scales.size // _BLOCK)):
-            x = part[:, None] * rates
-            total += float(np.sum(np.sqrt((x * np.exp(-x)) ** 2 @ weights)))
-        finest = spacing if start == low else spacing / 2
-        before, length = length, finest * total
-        if abs(length - before) <= _AGREEMENT * length or finest <= _FINEST:
-            break
-        start, spacing = low + finest / 2, finest
-    return length * float(np.sqrt(size))
+        nodes = np.arange(start, end + spacing, spacing)
+        for v in np.array_split(nodes, -(-nodes.size * left.size * rates.shape[1] // _MOST)):
+            bend = np.exp(-v)
+            x = np.exp(v - bend)[:, None] * rates[left, None]
+            squares = np.einsum("mkn,mn->mk", (x * np.exp(-x)) ** 2, weights[left])
+            totals[left] += np.sqrt(squares) @ (1 + bend)
+        finest = spacing if start == -_LEFT else spacing / 2
+        before = lengths[left]
+        lengths[left] = finest * totals[left]
+        left = left[np.abs(lengths[left] - before) > _AGREEMENT * lengths[left]]
+        if not left.size or finest <= _FINEST:
+            return lengths
+        start, spacing = finest / 2 - _LEFT, finest
 
 
 def lost_rounds(d: Any, energy: Any) -> float:
@@ -169,13 +190,13 @@ def lost_rounds(d: Any, energy: Any) -> float:
 
     def slope(log_time: float, state: Array) -> list[float]:
         time, delay = np.exp(log_time), state[0]
-        share = softmax(log_weights - 2 * time * (rates - 1))
+        share = scipy.special.softmax(log_weights - 2 * time * (rates - 1))
         mean = share @ rates
         spread = share @ (rates - mean) ** 2
         return [time * (1 - mean * delay), time * spread * delay / 2]
 
     first, last = _EARLIEST / rates[0], (lead / 2 + _STRAIGHT) / (rates[-2] - 1)
-    solved = solve_ivp(
+    solved = scipy.integrate.solve_ivp(
         slope,
         np.log([first, last]),
         [first, 0.0],

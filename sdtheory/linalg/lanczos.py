@@ -94,6 +94,12 @@ class Lanczos:
         self.blocks = 0
         self.skew = 0.0
         self.dropped = 0.0
+        self._rule: Quadrature | None = None
+
+    @property
+    def bases(self) -> tuple[Array, ...]:
+        """Q of each output, shape (n, k)."""
+        return tuple(column.basis for column in self._columns)
 
     @property
     def exhausted(self) -> bool:
@@ -108,6 +114,7 @@ class Lanczos:
         InvalidInputError
             If the product is not finite or shows that G is not symmetric.
         """
+        self._rule = None
         active = [column for column in self._columns if not column.exhausted]
         given = np.stack([column.following for column in active], axis=1)
         if self.blocks == 0:  # a few random vectors go through the first product
@@ -137,13 +144,18 @@ class Lanczos:
             self.skew, self.dropped = max(self.skew, skew), max(self.dropped, lost)
 
     def quadrature(self) -> Quadrature:
-        """Return both rules.
+        """Return both rules, computed once after a product.
 
         Raises
         ------
         InvalidInputError
             If G is indefinite beyond rounding.
         """
+        if self._rule is None:
+            self._rule = self._rules()
+        return self._rule
+
+    def _rules(self) -> Quadrature:
         own = [_eigh(column.T) for column in self._columns]
         largest = max(float(np.max(np.abs(theta), initial=0.0)) for theta, _ in own)
         lowest = min(float(np.min(theta, initial=0.0)) for theta, _ in own)
@@ -174,11 +186,6 @@ class Lanczos:
             radau_roots=blocks([row for _, row in radau]).T,
             vectors=tuple(U for _, U in own),
         )
-
-    def ritz_vectors(self, rule: Quadrature) -> Array:
-        """Return what belongs to the nodes of a rule of this run, shape (n, k)."""
-        pairs = zip(self._columns, rule.vectors, strict=True)
-        return np.concatenate([times(column.basis, U) for column, U in pairs], axis=1)
 
 
 class _Column:

@@ -1,5 +1,7 @@
 """Every way to the same chain of self-distillation, and `distill`, which chooses among them.
 
+`distill_path` runs chains at many tolerances, which share what does not depend on it.
+
 ======== ============================= ============================== =====================
 solver   needs                         costs                          knows c
 ======== ============================= ============================== =====================
@@ -11,6 +13,9 @@ solver   needs                         costs                          knows c
          bridge or the beam
 ======== ============================= ============================== =====================
 
+`Chain.c_error` is a bound by "krylov", for exact products; their rounding is estimated. By "eigh"
+and "spline" it is an estimate. The fuzzer of the tests has found no larger error.
+
 `eigh`, `krylov` and `spline` hold one solver each; `chain` what all of them start
 from and return; `operator` products with G that never store it.
 """
@@ -18,6 +23,7 @@ from and return; `operator` products with G that never store it.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +33,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.kernels import gram as gram_matrix
+from sdtheory.linalg.lanczos import Lanczos
 from sdtheory.solvers import eigh, krylov, spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
 from sdtheory.solvers.operator import KernelOperator
@@ -36,24 +43,23 @@ from sdtheory.validation import (
     InvalidInputError,
     as_gram,
     as_number,
+    as_real_array,
     as_rounds,
     machine_epsilon,
 )
 
 Solver = Literal["auto", "eigh", "krylov", "spline"]
 SOLVERS: tuple[Solver, ...] = ("auto", "eigh", "krylov", "spline")
-#: Points up to which the matrix is stored at once; above, products, with the kernel evaluated anew
-#: in each, are tried before. Suite "choice" of the benchmarks measures both from n = 250 on.
-CROSSING = 1500
+#: Points from which "auto" tries products with a kernel first. From about here on they cost less
+#: (suite "choice" of the benchmarks), but only eigenvectors give A, B and z.
+CROSSING = 200
+#: The same for a stored matrix, which most often is given for the sake of A, B and z.
+_REDUCED = 400
 #: Points up to which the matrix is stored where products do not settle the multipliers;
 #: an eigendecomposition holds three matrices of this size, 600 MB.
 _STORED = 5000
-#: Points from which "auto" tries products with a stored matrix first. They cost less from smaller n
-#: on (suite "dense" of the benchmarks), but only eigenvectors give A, B and z.
-_REDUCED = 1000
-#: Products that "auto" tries, with the kernel evaluated anew and with a stored matrix; so many cost
-#: up to about one eigendecomposition.
-_TRIED, _TRIED_STORED = 50, 200
+#: Products that "auto" tries before; so many cost less than an eigendecomposition.
+_TRIED = 200
 #: Largest ||y_t - its exact value|| / ||y|| of the chain of a stored matrix, rounding aside.
 _LABELS = 1e-8
 #: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
@@ -75,19 +81,20 @@ def distill(
 
     What is passed as `gram` says which solvers there are:
 
-    * a matrix: "eigh"; from n = 1000 on "krylov" before, until multipliers and
+    * a matrix: "eigh"; from n = 400 on "krylov" before, until multipliers and
       labels are known (labels to 1e-8), if that takes at most 200 products;
     * a `Spectrum`: "eigh", which it shares between calls; one made from
       eigenvalues and eigenvectors is taken as exact data;
     * a sparse matrix or LinearOperator: "krylov", the default; a sparse matrix
       may also take "eigh", which stores all of it;
     * ``KernelOperator(kernel, x)``: "spline" for `BrownianBridge` and
-      `SimplySupportedBeam`; for other kernels as for a matrix up to n = 1500,
-      then "krylov", and up to n = 5000 as for a matrix where that does not reach
-      the tolerance. Each of these may be asked for.
+      `SimplySupportedBeam`; for other kernels "eigh" up to n = 200, then
+      "krylov", and up to n = 5000 as for a matrix where that does not reach
+      the tolerance in 200 products. Each of these may be asked for.
 
     Where "krylov" is asked for, or nothing else is possible, it stops when it
     knows c to the tolerance; it then knows labels to its square root.
+    `Chain.fallbacks` holds what was tried before, and why it did not do.
 
     Parameters
     ----------
@@ -131,45 +138,105 @@ def distill(
     >>> chain.n_rounds, chain.solver
     (3, 'eigh')
     """
-    *cheaper, last = _chosen(gram, solver)
-    if tolerance is None:
-        reached, known = _REACHED, KNOWN
-    else:
-        reached = known = _as_tolerance(tolerance, last)
-    max_products = as_rounds(max_products, "max_products")
-    given = _Given.checked(gram)
-    start = Start.checked(y, given.n, epsilon, rounds)
+    run = _Run(gram, y, solver, tolerance, max_products)
+    return run.chain(epsilon, rounds)
 
-    def run(name: str, max_products: int) -> Chain:
-        if name == "spline":
-            return spline.solve(gram.kernel, gram.x, start, tolerance=reached)
-        if name == "krylov":
-            return krylov.solve(
-                given.gram, start, ulp=given.ulp, tolerance=reached, max_products=max_products
-            )
-        if name == "stored":
-            return krylov.solve(
-                given.matrix(),
-                start,
-                ulp=given.ulp,
-                tolerance=known,
-                max_products=_TRIED_STORED,
-                labels=_LABELS,
-            )
-        if isinstance(gram, Spectrum):
-            chain = eigh.solve(gram, start)
+
+def distill_path(
+    gram: Any,
+    y: ArrayLike,
+    epsilons: ArrayLike,
+    rounds: int | None = None,
+    *,
+    solver: Solver = "auto",
+    tolerance: float | None = None,
+    max_products: int = krylov.MAX_PRODUCTS,
+) -> list[Chain]:
+    """Run self-distillation at many tolerances, from one Krylov basis or eigendecomposition.
+
+    Parameters
+    ----------
+    gram, y, rounds, solver, tolerance, max_products
+        As in `distill`.
+    epsilons : array_like of shape (m,)
+        Tolerances on the mean squared residual, in any order.
+
+    Returns
+    -------
+    list of Chain
+        One for each tolerance, in the given order. Chains by solver "krylov"
+        share the n numbers that each product stores.
+
+    Raises
+    ------
+    InvalidInputError, InfeasibleToleranceError, AccuracyError
+        As `distill` at the first tolerance, from the largest on, that it
+        refuses.
+
+    Examples
+    --------
+    >>> from sdtheory import distill_path
+    >>> chains = distill_path([[2.0, 1.0], [1.0, 2.0]], [3.0, 1.0], [0.5, 2.0])
+    >>> [chain.n_rounds for chain in chains]
+    [3, 1]
+    """
+    wanted = as_real_array(epsilons, "epsilons", ndim=(1,))
+    run = _Run(gram, y, solver, tolerance, max_products)
+    # a basis that grows is short while it can be
+    found = {at: run.chain(wanted[at], rounds) for at in np.argsort(-wanted, kind="stable")}
+    return [found[at] for at in range(len(wanted))]
+
+
+class _Run:
+    """What chains at several tolerances share: gram and labels, checked, and what solvers make."""
+
+    def __init__(
+        self, gram: Any, y: ArrayLike, solver: str, tolerance: float | None, max_products: int
+    ) -> None:
+        *self._cheaper, self._last = _chosen(gram, solver)
+        if tolerance is None:
+            self._reached, self._known = _REACHED, KNOWN
         else:
-            matrix = given.matrix()
-            chain = eigh.solve(Spectrum.of(matrix, given.ulp), start, matrix, given.ulp)
-        refuse_lost_digits(chain, known)
-        return chain
+            self._reached = self._known = _as_tolerance(tolerance, self._last)
+        self._max_products = as_rounds(max_products, "max_products")
+        self._operator, self._given = gram, _Given.checked(gram)
+        self._y = y
+        self._spectrum: Spectrum | None = None
+        self._lanczos: Lanczos | None = None
 
-    for name in cheaper if known < math.inf else ():
-        try:
-            return run(name, _TRIED)
-        except AccuracyError:
-            continue
-    return run(last, max_products)
+    def chain(self, epsilon: Any, rounds: int | None) -> Chain:
+        """Return the chain by the first solver that knows it."""
+        start = Start.checked(self._y, self._given.n, epsilon, rounds)
+        fallbacks = []
+        for name in self._cheaper if self._known < math.inf else ():
+            try:
+                found = self._by(name, start, _TRIED)
+            except AccuracyError as error:
+                fallbacks.append(f"krylov: {error}")
+            else:
+                return found
+        found = self._by(self._last, start, self._max_products)
+        return replace(found, fallbacks=tuple(fallbacks))
+
+    def _by(self, name: str, start: Start, max_products: int) -> Chain:
+        given = self._given
+        if name == "spline":
+            gram = self._operator
+            return spline.solve(gram.kernel, gram.x, start, tolerance=self._reached)
+        if name in ("krylov", "stored"):
+            if start.outcome is not None:
+                return start.ended("krylov")
+            if self._lanczos is None:
+                self._lanczos = krylov.lanczos(given.gram, start.labels, given.ulp)
+            exactly = {"tolerance": self._known, "labels": _LABELS}
+            wanted = exactly if name == "stored" else {"tolerance": self._reached}
+            return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
+        matrix = None if isinstance(given.gram, Spectrum) else given.matrix()
+        if self._spectrum is None:
+            self._spectrum = given.gram if matrix is None else Spectrum.of(matrix, given.ulp)
+        chain = eigh.solve(self._spectrum, start, matrix, given.ulp)
+        refuse_lost_digits(chain, self._known)
+        return chain
 
 
 class _Given:
@@ -248,7 +315,7 @@ def _chosen(gram: Any, solver: str) -> list[str]:
 def _possible(gram: Any) -> tuple[list[str], list[str], str]:
     """Return the solvers to try by default, the other possible ones, and what gram is.
 
-    "stored" is "krylov" with all of G, for labels too.
+    "stored" is "krylov" for labels too, and for as many digits of c as "eigh" asks for.
     """
     if isinstance(gram, Spectrum):
         return ["eigh"], [], "a Spectrum"
@@ -256,8 +323,9 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
         kind, n = f"a KernelOperator of {gram.kernel!r}", len(gram.x)
         if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
             return ["spline"], ["eigh", "krylov"], kind
-        if n <= CROSSING:
-            return _of_matrix(n), ["krylov"], kind
+        if n < CROSSING:
+            return ["eigh"], ["krylov"], kind
+        # the second goes on with the products of the first, to fewer digits of c
         return ["krylov", "stored", "eigh"] if n <= _STORED else ["krylov"], ["eigh"], kind
     if scipy.sparse.issparse(gram):
         return ["krylov"], ["eigh"], "a sparse matrix"

@@ -105,6 +105,8 @@ class Chain:
     y_error : ndarray of shape (T+1,) or None
         Bound on ||y_t - its exact value||, by solver "krylov" only. Labels
         converge with the square root of what c does.
+    fallbacks : tuple of str
+        What was tried before `solver`, and why it did not do.
     """
 
     solver: str
@@ -122,6 +124,7 @@ class Chain:
     _curve: Callable[[ArrayLike, int], Array] | None = field(default=None, repr=False)
     products: int | None = None
     y_error: Array | None = None
+    fallbacks: tuple[str, ...] = ()
 
     @cached_property
     def y(self) -> Array:
@@ -141,7 +144,11 @@ class Chain:
 
     @property
     def c_interval(self) -> Array:
-        """The interval c (1 -+ c_error), shape (T, 2); c lies there as far as `c_error` holds."""
+        """The interval c (1 -+ c_error), shape (T, 2).
+
+        No solver proves that the exact c lies there. By "krylov" it does for exact products, and
+        the rounding of products is estimated. By "eigh" and "spline" all of it is an estimate.
+        """
         return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
 
     @property

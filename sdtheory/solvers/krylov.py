@@ -23,33 +23,60 @@ _LOST = 0.1
 
 @dataclass(frozen=True)
 class _Fits:
-    """Fits in the basis of the Ritz vectors."""
+    """Fits in the bases of the Ritz vectors, ``bases[j] @ vectors[j]`` for output j."""
 
-    basis: Array  # (n, k)
-    d: Array  # (k,)
-    z: Array  # (T+1, k, q)
+    bases: tuple[Array, ...]  # (n, k_j), shared by all chains of one run
+    vectors: tuple[Array, ...]  # (k_j, k_j)
+    d: Array  # (k,), one output after the other
+    z: Array  # (T+1, k, q), of which output j has its own rows
     c: Array
 
     def labels(self) -> Array:
-        return np.array([times(self.basis, z) for z in self.z[1:]])
+        return np.array([self._back(z) for z in self.z[1:]])
 
     def dual(self, t: int) -> Array:
         d = self.d[:, None]
-        return times(self.basis, np.where(d > 0, self.z[t] / (self.c[t] + d), 0.0))
+        return self._back(np.where(d > 0, self.z[t] / (self.c[t] + d), 0.0))
+
+    def _back(self, z: Array) -> Array:
+        rows = np.split(z, np.cumsum([len(U) for U in self.vectors])[:-1])
+        outputs = zip(self.bases, self.vectors, rows, strict=True)
+        found = [times(Q, times(U, own[:, [j]])) for j, (Q, U, own) in enumerate(outputs)]
+        return np.concatenate(found, axis=1)
+
+
+def lanczos(gram: Any, labels: Array, ulp: float) -> Lanczos:
+    """Return a run that has taken no product yet.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n, n), sparse matrix or LinearOperator
+        A matrix as `sdtheory.validation.as_gram` returns it.
+    labels : ndarray of shape (n, q)
+        Not all zero.
+    ulp : float
+        Machine epsilon of the entries of G.
+    """
+    product = (
+        functools.partial(symmetric_times, gram)
+        if isinstance(gram, np.ndarray)
+        else aslinearoperator(gram).matmat
+    )
+    return Lanczos(product, labels, ulp)
 
 
 def solve(
-    gram: Any,
+    run: Lanczos,
     start: Start,
     *,
-    ulp: float,
     tolerance: float,
     max_products: int = MAX_PRODUCTS,
     labels: float = math.inf,
 ) -> Chain:
     """Run self-distillation from products with G.
 
-    One run of Lanczos' method from the labels of each output serves every round. It stops when
+    One run of Lanczos' method from the labels of each output serves every round, and
+    every tolerance epsilon: it goes on from where the last chain left it. It stops when
     the quadrature encloses the multiplier of every round to the tolerance.
     The enclosures widen by up to a factor of four a round, so that this suits
     chains of some ten rounds; for long ones, and for tolerances epsilon below
@@ -64,11 +91,9 @@ def solve(
 
     Parameters
     ----------
-    gram : ndarray of shape (n, n), sparse matrix or LinearOperator
-        A matrix as `sdtheory.validation.as_gram` returns it.
+    run : Lanczos
+        From ``start.labels``.
     start : Start
-    ulp : float
-        Machine epsilon of the entries of G.
     tolerance : float
         Largest relative error of a multiplier.
     max_products : int, default=500
@@ -85,20 +110,12 @@ def solve(
     AccuracyError
         If the enclosure of some multiplier does not close.
     """
-    if start.outcome is not None:
-        return start.ended("krylov")
-    product = (
-        functools.partial(symmetric_times, gram)
-        if isinstance(gram, np.ndarray)
-        else aslinearoperator(gram).matmat
-    )
-    run = Lanczos(product, start.labels, ulp)
     due = 3  # fewer hardly ever settle a chain
     before, missing = 0, math.inf
     while True:
-        run.extend()
         last = run.exhausted or run.blocks >= max_products
         if run.blocks < due and not last:
+            run.extend()
             continue
         rule = run.quadrature()
         try:
@@ -107,7 +124,8 @@ def solve(
         except _OpenError as error:
             if last or error.final:
                 raise AccuracyError(
-                    f"after {run.blocks} product(s) {error}. Pass a larger tolerance, fewer "
+                    f"after {run.blocks} product(s) {error}. "
+                    f"{_answered(rule, start, tolerance)}Pass a larger tolerance, fewer "
                     f"rounds, a larger epsilon or more max_products; or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
@@ -132,9 +150,42 @@ def solve(
         outcome=chain.outcome,
         n_rounds_range=(count, count + (chain.outcome is Outcome.NEAR_COLLAPSE)),
         _labels=start.given,
-        _fits=_Fits(run.ritz_vectors(rule), rule.nodes, chain.z * scale, c),
+        _fits=_Fits(run.bases, rule.vectors, rule.nodes, chain.z * scale, c),
         products=run.blocks,
         y_error=chain.y_error * scale,
+    )
+
+
+def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
+    """Return in words the smallest epsilon whose first multiplier the basis at hand settles."""
+    d, weights = rule.nodes, np.sum(rule.roots**2, axis=1)
+    none = np.empty(0), np.empty(0)
+
+    def energy(c: float) -> float | None:
+        """Return the residual energy at c, if it is settled."""
+        s = c / (c + d)
+        parts = weights * s * s
+        found, condition = float(np.sum(parts)), float(np.sum(parts) / (parts @ (1 - s)))
+        left = tolerance - condition * _response(
+            d[:, None], rule.roots, np.array([c]), rule.rounding
+        )
+        settled = left > 0 and _around(rule, (c, condition), none, (math.inf, found), left)[0]
+        return found if settled else None
+
+    low, high = np.log(d[-1] * 1e-16), np.log(d[-1])
+    if energy(np.exp(high)) is None:
+        return ""
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (middle, high) if energy(np.exp(middle)) is None else (low, middle)
+    # half a percent more, so that three digits of it are answered
+    mean = 1.005 * (energy(np.exp(high)) or 0.0) / len(start.labels)
+    smallest = float(np.ldexp(mean, 2 * start.exponent))
+    if smallest <= start.tolerance:
+        return ""
+    return (
+        f"At epsilon = {start.tolerance:.3g} the fit nearly interpolates the labels; the smallest "
+        f"epsilon that these products answer is about {smallest:.3g}. "
     )
 
 

@@ -1,7 +1,7 @@
-r"""Products with G = k(x, x) / n that need neither G nor its tiles for long.
+r"""Products with G = k(x, x) / n that need not store G.
 
 `of` chooses: sums for two Green's functions on a line, O(n); tiles for all
-other kernels.
+other kernels, of which a fixed number is kept from product to product.
 
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
@@ -15,9 +15,10 @@ same conditions, where b is linear between points.
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -30,10 +31,14 @@ from sdtheory.linalg import scheduling
 from sdtheory.linalg.blas import times
 from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_epsilon
 
+_LOGGER = logging.getLogger(__name__)
 #: Rows and columns of a tile: its temporaries stay in the cache.
 _TILE = 256
 #: Parts that tiles are dealt to, for workers.
 N_PARTS = 16
+#: Kernel values that one operator keeps between products (2^26 are 512 MiB): all of one triangle
+#: up to n = 11000, a part of it beyond.
+_KEPT = 2**26
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
@@ -70,9 +75,10 @@ def of(kernel: Callable[[Any, Any], Any], x: Array, scheduler: str | None = None
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles of the matrix, evaluated, used twice and dropped.
+    """Tiles of the upper triangle, each used twice in a product.
 
-    They are dealt to parts, which are added in order: the bits do not depend on
+    The first ones, `_KEPT` values, are kept for the next product; the others are evaluated
+    again. All are dealt to parts, which are added in order: the bits do not depend on
     who computes a part.
 
     Attributes
@@ -80,11 +86,17 @@ class Tiles:
     x : ndarray of shape (n, p)
     kernel : callable
     scheduler : str, optional
+        Its workers keep no tiles.
     """
 
     x: Array
     kernel: Callable[[Any, Any], Any]
     scheduler: str | None = None
+    _kept: dict[tuple[int, int], Array] = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the kept tiles behind: they are as cheap to evaluate as to send."""
+        return vars(self) | {"_kept": {}}
 
     def __call__(self, V: Array) -> Array:
         """Multiply, part by part."""
@@ -107,6 +119,15 @@ class Tiles:
         return product
 
     def _tile(self, rows: slice, columns: slice) -> Array:
+        place = rows.start, columns.start
+        if place in self._kept:
+            return self._kept[place]
+        tile = self._evaluated(rows, columns)
+        if self.scheduler is None and (len(self._kept) + 1) * _TILE**2 <= _KEPT:
+            self._kept[place] = tile
+        return tile
+
+    def _evaluated(self, rows: slice, columns: slice) -> Array:
         expected = (rows.stop - rows.start, columns.stop - columns.start)
         tile = np.asarray(self.kernel(self.x[rows], self.x[columns]))
         if tile.dtype.kind not in "fiub":
@@ -167,6 +188,14 @@ class Sums:
         return product
 
 
+def _multiplied(
+    kernel: Callable[[Any, Any], Any], x: Array, X: Array, product: Callable[[], Product]
+) -> Array:
+    """Return k(x, x) X / n; its arguments but the last are what a memory knows it by."""
+    del kernel, x
+    return product()(X)
+
+
 def _prefix_sums(a: Array) -> Array:
     """Return cumulative sums over the first axis, whose error grows with its square root only."""
     n, *rest = a.shape
@@ -179,11 +208,11 @@ def _prefix_sums(a: Array) -> Array:
 
 
 class KernelOperator(LinearOperator):
-    """G = k(x, x) / n as a product only, in O(n) memory.
+    """G = k(x, x) / n as a product only, in O(n) memory and at most 512 MiB more.
 
     A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
-    equation it integrates, and n^2 / 2 kernel evaluations for all others:
-    tiles are evaluated, used twice and dropped.
+    equation it integrates, and n^2 / 2 kernel evaluations for all others. Of
+    these, as many as 512 MiB hold are kept for the next product.
 
     Parameters
     ----------
@@ -195,6 +224,8 @@ class KernelOperator(LinearOperator):
     scheduler : str, optional
         Address of a Dask scheduler (extra ``scale``) whose workers share the
         tiles of every product, with the same bits.
+    memory : joblib.Memory or compatible, optional
+        Where products are kept: chains from the same labels share them.
 
     Raises
     ------
@@ -205,9 +236,15 @@ class KernelOperator(LinearOperator):
     """
 
     def __init__(
-        self, kernel: Callable[[Any, Any], Any], x: ArrayLike, *, scheduler: str | None = None
+        self,
+        kernel: Callable[[Any, Any], Any],
+        x: ArrayLike,
+        *,
+        scheduler: str | None = None,
+        memory: Any = None,
     ) -> None:
         self.kernel = kernel
+        self.memory = memory
         self.scheduler = scheduler
         self.x = as_inputs(x)
         if not callable(kernel) or isinstance(kernel, type):
@@ -220,7 +257,8 @@ class KernelOperator(LinearOperator):
     @cached_property
     def precision(self) -> float:
         """Machine epsilon of the kernel's values; of sums, as large as they lose digits."""
-        ulp = float(machine_epsilon(self.kernel(self.x[:1], self.x[:1])))
+        kernel = getattr(self.kernel, "uncast", self.kernel)  # of a wrapper that casts to double
+        ulp = float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
         if isinstance(self._product, Sums):
             size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
             ulp *= max(1.0, _UNIFORM[self._product.order] / size)
@@ -231,7 +269,12 @@ class KernelOperator(LinearOperator):
         return of(self.kernel, self.x, self.scheduler)
 
     def _matmat(self, X: Array) -> Array:
-        return self._product(X)
+        _LOGGER.debug("a product with the kernel of %d points", len(self.x))
+        if self.memory is None:
+            return self._product(X)
+        return self.memory.cache(_multiplied, ignore=["product"])(
+            self.kernel, self.x, X, lambda: self._product
+        )
 
     def _matvec(self, x: Array) -> Array:
         return self._matmat(x.reshape(-1, 1))

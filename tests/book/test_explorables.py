@@ -23,6 +23,7 @@ from sdtheory.formulas.filters import (
     self_distillation,
     tikhonov,
 )
+from sdtheory.formulas.mixing import kept_labels, mixing_parts
 from sdtheory.formulas.path_length import path_length
 from sdtheory.formulas.risk import fixed_design_risk, wiener
 from sdtheory.kernels import kernel_by_name
@@ -56,6 +57,15 @@ PROBLEMS = {
     "sd-walk": explorables.walk(20, [88, 70, 45, 20, 4], 10),
     "sd-filters": example_filters(),
     "sd-risk": explorables.risk(np.arange(1.0, 41)[::-1] ** -2, 1, 4, 0.15, 12),
+    "sd-kept": explorables.kept(
+        np.geomspace(1e-3, 1, 12),
+        np.arange(1.0, 13),
+        c=0.05,
+        a=0.25,
+        xi=0.5,
+        snr=4,
+        rounds=8,
+    ),
 }
 
 
@@ -177,11 +187,46 @@ def risk_reference(problem, beta, snr, share):
     }
 
 
+def kept_reference(problem, a, xi, c, snr):
+    d, theta2, sigma2 = np.array(problem["d"]), np.array(problem["theta2"]), 1 / snr
+    s, limit = tikhonov(d, c), tikhonov(d, c / a)
+    phi = np.array([kept_labels(d, c, a, t) for t in range(problem["rounds"] + 1)])
+    ratios = phi[:, -1] / phi[:, 0]
+    slope, curvature = mixing_parts(d, c, theta2, sigma2)
+    best = -slope / (2 * curvature)
+
+    def mixed(share):
+        return fixed_design_risk((1 - share) * s + share * s**2, theta2, sigma2)
+
+    chain = fixed_design_risk(phi, theta2, sigma2)
+    return {
+        "sigma2": sigma2,
+        "limit": limit,
+        "phi": phi,
+        "ratios": ratios,
+        "limitRatio": limit[-1] / limit[0],
+        "crossing": np.log(d[-1] / d[0]) / np.log(s[-1] / s[0]),
+        "bias": fixed_design_risk(phi, theta2, 0),
+        "variance": fixed_design_risk(phi, 0 * theta2, sigma2),
+        "chain": chain,
+        "last": fixed_design_risk(limit, theta2, sigma2),
+        "smallest": int(np.argmin(chain)),
+        "slope": slope,
+        "curvature": curvature,
+        "best": best,
+        "teacher": mixed(0),
+        "student": mixed(1),
+        "mixture": mixed(xi),
+        "least": mixed(best),
+    }
+
+
 REFERENCES = {
     "sd-chain": chain_reference,
     "sd-walk": walk_reference,
     "sd-filters": filters_reference,
     "sd-risk": risk_reference,
+    "sd-kept": kept_reference,
 }
 
 
@@ -219,6 +264,13 @@ def states(element, problem):
             for b in np.linspace(-1, 3, 9)
             for s in (0.1, 1, 4, 100)
             for e in (0.01, 0.15, 0.5, 1)
+        ),
+        "sd-kept": lambda: (
+            {"a": a, "xi": x, "c": c, "snr": s}
+            for a in (0.01, 0.13, 0.5, 1)
+            for x in (-2, 0.3, 4)
+            for c in (1e-3, 0.02, 0.4, 10)
+            for s in (0.1, 3, 100)
         ),
     }
     return [
@@ -338,6 +390,9 @@ def test_every_number_is_the_library_s(browser, element, address):
         ("sd-filters", "sd-filters.js", ("share ** (1 / t)", "share ** t")),
         ("sd-risk", "sd-core.js", ("(1 - phi[k]) ** 2", "(1 - phi[k])")),
         ("sd-risk", "sd-risk.js", ("rough.slice(1)", "rough")),
+        ("sd-kept", "sd-core.js", ("tikhonov(d, c / a)", "tikhonov(d, c * a)")),
+        ("sd-kept", "sd-core.js", ("- s[k] * sigma2)", "+ s[k] * sigma2)")),
+        ("sd-kept", "sd-kept.js", ("share * v * v", "share * v")),
     ],
 )
 def test_a_planted_error_is_noticed(browser, tmp_path, element, script, change):
@@ -357,6 +412,7 @@ LOOKS = {
     "sd-walk": ["10,45,20", "3.3,80,7"],
     "sd-filters": ["residual,3,0.045", "freedom,2,0.01", "roughness,1,0.1"],
     "sd-risk": ["1,4,0.15", "-0.5,0.5,0.3"],
+    "sd-kept": ["0.25,0.5,0.05,4", "1,-1,0.4,0.5"],
 }
 
 
@@ -368,7 +424,19 @@ def table_reference(element, r):
         return [r["z"][:, 1], r["z"][:, 0], np.linalg.norm(r["z"], axis=1)]
     if element == "sd-filters":
         return [r["measured"][key] for key in ("residual", "size", "roughness", "freedom")]
+    if element == "sd-kept":
+        return [r["ratios"], r["bias"], r["variance"], r["chain"]]
     return [r["bias"], r["variance"], r["risks"], None, r["rough"]]
+
+
+#: What the controls of each element are called in its state.
+NAMES = {
+    "sd-chain": ("epsilon", "t"),
+    "sd-walk": ("r", "angle", "kappa"),
+    "sd-filters": ("held", "rounds", "epsilon"),
+    "sd-risk": ("beta", "snr", "share"),
+    "sd-kept": ("a", "xi", "c", "snr"),
+}
 
 
 def read(cell):
@@ -378,12 +446,9 @@ def read(cell):
 
 
 def test_the_table_shows_these_numbers(browser, element, address):
-    names = {"sd-filters": ("held", "rounds", "epsilon"), "sd-chain": ("epsilon", "t")}.get(
-        element, ("r", "angle", "kappa") if element == "sd-walk" else ("beta", "snr", "share")
-    )
     for look in LOOKS[element]:
         values = [v if v.isalpha() else float(v) for v in look.split(",")]
-        state = dict(zip(names, values, strict=True))
+        state = dict(zip(NAMES[element], values, strict=True))
         if "rounds" in state:
             state["rounds"] = int(state["rounds"])
         reference = REFERENCES[element](PROBLEMS[element], **state)
@@ -400,7 +465,9 @@ def test_the_table_shows_these_numbers(browser, element, address):
                 continue
             shown = [read(row[k + skipped - 1]) for row in rows]
             np.testing.assert_allclose(shown, column, rtol=6e-3, atol=1e-300)
-        number = len(reference["c"]) if element == "sd-filters" else reference["N"]
+        number = (
+            len(reference["c"]) if element == "sd-filters" else reference.get("N", len(rows) - 1)
+        )
         assert re.search(rf"\b{'One' if number == 1 else number} (round|step)s?\b", counted)
 
 
@@ -445,6 +512,7 @@ EDGES = [
     ("sd-filters", example_filters(epsilon=2.0)),
     ("sd-walk", explorables.walk(1, [45], 1.5)),
     ("sd-risk", explorables.risk([0.5, 1.0], 0, 1, 0.9, 3)),
+    ("sd-kept", explorables.kept([0.5, 1.0], [1, 1], c=9, a=1, xi=-3, snr=1, rounds=1)),
 ]
 
 
@@ -587,11 +655,18 @@ def test_bad_arguments_are_refused(arguments, message):
         explorables.explore(*arguments)
 
 
+KEPT = functools.partial(explorables.kept, xi=0.5, snr=4, rounds=8)
+
+
 @pytest.mark.parametrize(
     ("problem", "arguments", "message"),
     [
         (explorables.risk, ([1.0], 0, 1, 0.9, 3), "at least two positive"),
         (explorables.risk, ([1.0, 0.5], 0, 1, 0.9, 3), "ascending"),
+        (functools.partial(KEPT, c=1, a=0.5), ([1.0, 1.0], [1, 1]), "equal eigenvalues only"),
+        (functools.partial(KEPT, c=1, a=0.5), ([1.0, 2.0], [1, -1]), "none negative"),
+        (functools.partial(KEPT, c=1, a=0), ([1.0, 2.0], [1, 1]), "a is 0"),
+        (functools.partial(KEPT, c=0, a=0.5), ([1.0, 2.0], [1, 1]), "c is 0"),
         (explorables.walk, (0.5, [45], 10), "kappa is 0.5"),
         (explorables.walk, (20, [95], 10), "between 0 and 90"),
         (explorables.walk, (20, [45], 1), "r above 1"),

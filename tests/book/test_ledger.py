@@ -9,7 +9,7 @@ import pytest
 from sdtheory.book import ledger
 from sdtheory.evidence.certified import Certificate
 from sdtheory.evidence.formal import machine_checked
-from sdtheory.evidence.proved import Extent, ProofResult
+from sdtheory.evidence.proofs import Extent, ProofResult
 from sdtheory.evidence.report import Evidence, Report, Row
 from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.verdict import Verdict

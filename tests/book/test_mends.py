@@ -1,7 +1,13 @@
 """What is mended in the theme's pages."""
 
-import pytest
+import shutil
+from pathlib import Path
 
+import pydata_sphinx_theme
+import pytest
+from fontTools.ttLib import TTFont
+
+from sdtheory.book.icons import lighten
 from sdtheory.book.pages import MENDS, mend, mend_site
 
 WRONG = {
@@ -51,3 +57,36 @@ def test_a_site_is_mended_everywhere(tmp_path):
     for page in ("index.html", "book/chapter.html"):
         assert (tmp_path / page).read_text(encoding="utf-8") == "".join(WRONG.values())
     assert [path.name for path in scripts.iterdir()] == ["bootstrap.js"]
+
+
+def test_only_the_icons_that_are_used_stay(tmp_path):
+    theme = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
+    shutil.copytree(theme, tmp_path / "_static")
+    (tmp_path / "index.html").write_text('<i class="fas fa-bars"></i>', encoding="utf-8")
+    fonts = tmp_path / "_static/vendor/fontawesome/webfonts"
+    before = (fonts / "fa-solid-900.woff2").stat().st_size
+    lighten(tmp_path)
+    assert {path.suffix for path in fonts.iterdir()} == {".woff"}
+    assert (fonts / "fa-solid-900.woff").stat().st_size < before / 20
+    characters = TTFont(fonts / "fa-solid-900.woff").getBestCmap()
+    bars, lightbulb, anchor = 0xF0C9, 0xF0EB, 0xF13D  # of the page, of the theme, of nobody
+    assert {bars, lightbulb} <= set(characters)
+    assert anchor not in characters
+    style = (tmp_path / "_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
+    assert ".fa-bars:before" in style
+    assert ".fa-anchor:before" not in style
+    assert ".ttf" not in style
+    lighten(tmp_path)
+    assert (tmp_path / "_static/styles/pydata-sphinx-theme.css").read_text("utf-8") == style
+
+
+def test_only_the_search_loads_the_search(tmp_path):
+    scripts = "".join(
+        f'<script src="../{name}.js"></script>'
+        for name in ("_static/searchtools", "_static/language_data", "searchindex")
+    )
+    for name in ("page", "search"):
+        (tmp_path / f"{name}.html").write_text(f"<p>{scripts}</p>", encoding="utf-8")
+    mend_site(tmp_path)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<p></p>"
+    assert (tmp_path / "search.html").read_text(encoding="utf-8") == f"<p>{scripts}</p>"

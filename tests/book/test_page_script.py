@@ -1,8 +1,10 @@
 """What page.js does, on a small page of its own."""
 
+import json
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -19,20 +21,85 @@ PAGE = """<!DOCTYPE html><html lang="en" data-theme="dark"><head><meta charset="
 <details class="sd-dropdown" id="open" open><summary>Idea</summary><p>Words.</p></details>
 <div class="math" id="wide"><div style="width: 3000px">formula</div></div>
 <div class="math" id="small">x</div>
+<p><a id="cited" href="book/other.html#thm-a">Theorem 5</a>
+<a id="elsewhere" href="book/other.html#part">A part</a>
+<span class="math" id="symbol" data-notation="0 1" role="button" tabindex="0">x</span></p>
+<details id="card"><summary>A card</summary><p id="ledger-a">Evidence.</p></details>
 <table><tr><th><mjx-container><mjx-assistive-mml>r0</mjx-assistive-mml></mjx-container></th></tr>
 </table>
 </main></body></html>"""
 
 
+PLACES = {
+    "places": [
+        {
+            "kind": "statement",
+            "to": "book/other.html#thm-a",
+            "name": "Theorem 5",
+            "title": "Rounds bound",
+            "words": "Many rounds are non-trivial. thm-a",
+            "body": "<p>The claim itself.</p>",
+        },
+        {
+            "kind": "statement",
+            "to": "book/other.html#thm-b",
+            "name": "Theorem 50",
+            "title": "Another",
+            "words": "Something about 5 rounds. thm-b",
+            "body": "<p>Another claim.</p>",
+        },
+        {
+            "kind": "equation",
+            "to": "book/other.html#equation-eq-a",
+            "name": "(12)",
+            "title": "",
+            "words": " equation-eq-a",
+            "body": "a",
+        },
+        {
+            "kind": "symbol",
+            "to": "book/preface.html#notation",
+            "name": "\\kappa",
+            "title": "kappa",
+            "words": "condition number notation",
+            "body": "",
+        },
+        {
+            "kind": "symbol",
+            "to": "book/preface.html#notation",
+            "name": "B_t",
+            "title": "A, B",
+            "words": "diagonals notation",
+            "body": "",
+        },
+        {
+            "kind": "command",
+            "to": "book/guide.html#try",
+            "name": "sdtheory trial",
+            "title": "Your data: Try it",
+            "words": " try",
+            "body": "",
+        },
+    ],
+    "notation": [
+        ["\\kappa", "k", "<code>kappa</code>", "", "condition number"],
+        ["B_t", "B", "<code>B</code>", "<code>(T, n)</code>", "diagonals"],
+    ],
+}
+
+
 @contextmanager
-def opened(browser, folder, text=PAGE):
+def opened(browser, folder, text=PAGE, after="", **context):
     for name in ("custom.css", "print.css", "page.js"):
         shutil.copy(ASSETS / name, folder)
     (folder / "page.html").write_text(text, encoding="utf-8")
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
-        page, wrong = context.new_page(), []
+    (folder / "_static").mkdir(exist_ok=True)
+    places = f"globalThis.sdPlaces = {json.dumps(PLACES)};"
+    (folder / "_static" / "places.js").write_text(places, encoding="utf-8")
+    with browser.new_context(viewport={"width": 1280, "height": 800}, **context) as own:
+        page, wrong = own.new_page(), []
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto((folder / "page.html").as_uri())
+        page.goto((folder / "page.html").as_uri() + after)
         yield page
         assert wrong == []
 
@@ -104,4 +171,118 @@ def test_all_code_is_hidden_by_one_button_that_is_remembered(page):
 
 def test_without_code_there_is_no_button(browser, tmp_path):
     with opened(browser, tmp_path, PAGE.replace("cell_input", "cell_output")) as page:
-        assert page.get_by_role("button").count() == 0
+        assert page.get_by_role("button", name="Hide all code").count() == 0
+
+
+def shown(page):
+    """Return what stands beside a link or a symbol."""
+    page.wait_for_selector("#preview:not([hidden])")
+    return page.inner_text("#preview")
+
+
+def gone(page):
+    return page.wait_for_selector("#preview[hidden]", state="attached")
+
+
+def test_a_link_to_a_statement_shows_it_on_hover_and_on_focus(page):
+    page.hover("#cited")
+    assert "Theorem 5 Rounds bound\nThe claim itself." in shown(page).replace("\n\n", "\n")
+    page.hover("#preview")  # one can go there to read
+    page.wait_for_timeout(400)
+    assert page.is_visible("#preview")
+    page.keyboard.press("Escape")
+    gone(page)
+    page.hover("#small")
+    page.focus("#open summary")
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.id") != "cited":
+        page.keyboard.press("Tab")
+    assert "The claim itself." in shown(page)
+    assert page.get_attribute("#cited", "aria-describedby") == "preview"
+    page.keyboard.press("Tab")
+    gone(page)
+    assert page.get_attribute("#cited", "aria-describedby") is None
+
+
+def test_other_links_show_nothing(page):
+    page.hover("#elsewhere")
+    page.wait_for_timeout(600)
+    assert not page.is_visible("#preview")
+
+
+def test_a_symbol_says_what_it_means_on_hover_focus_and_tap(browser, tmp_path):
+    meaning = ["condition number. In code: kappa.", "diagonals. In code: B, shape (T, n)."]
+    with opened(browser, tmp_path) as page:
+        page.hover("#symbol")
+        assert all(words in shown(page) for words in meaning)
+        page.hover("#small")
+        gone(page)
+        page.focus("#elsewhere")
+        page.keyboard.press("Tab")
+        assert all(words in shown(page) for words in meaning)
+        page.keyboard.press("Enter")
+        gone(page)
+        page.keyboard.press("Space")
+        assert all(words in shown(page) for words in meaning)
+    with opened(browser, tmp_path, has_touch=True) as page:
+        page.tap("#symbol")
+        assert all(words in shown(page) for words in meaning)
+        page.tap("#small")
+        gone(page)
+
+
+def test_it_fits_beside_what_it_is_about_on_a_telephone(page):
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.focus("#elsewhere")
+    page.keyboard.press("Tab")
+    shown(page)
+    box = page.locator("#preview").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 500
+
+
+def test_nothing_is_asked_for_before_it_is_needed(page):
+    assert page.evaluate("'sdPlaces' in window") is False
+
+
+def test_a_link_into_a_folded_place_opens_it(browser, tmp_path):
+    with opened(browser, tmp_path, after="#ledger-a") as page:
+        assert is_open(page, "card")
+    with opened(browser, tmp_path) as page:
+        assert not is_open(page, "card")
+        page.evaluate("location.hash = '#ledger-a'")
+        page.wait_for_function("document.getElementById('card').open")
+
+
+SEARCH = PAGE.replace(
+    "<main class", '<main><h1>Search</h1><div id="search-results"></div><div class'
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("Theorem 5", "Theorem 5"),
+        ("rounds bound", "Theorem 5"),
+        ("thm-a", "Theorem 5"),
+        ("many rounds are non-trivial", "Theorem 5"),
+        ("(12)", "(12)"),
+        ("kappa", "kappa"),
+        ("B_t", "B_t"),
+        ("sdtheory trial", "sdtheory trial"),
+        ("trial", "sdtheory trial"),
+    ],
+)
+def test_the_search_finds_statements_symbols_and_commands(browser, tmp_path, query, first):
+    with opened(browser, tmp_path, SEARCH, "?" + urlencode({"q": query})) as page:
+        page.wait_for_selector(".places")
+        assert page.locator(".places a").first.inner_text() == first
+
+
+def test_the_search_adds_nothing_where_it_knows_nothing(browser, tmp_path):
+    for query in ("?q=xylophone", ""):
+        with opened(browser, tmp_path, SEARCH, query) as page:
+            page.wait_for_timeout(300)
+            assert page.locator(".places").count() == 0

@@ -5,13 +5,16 @@ where one is missing, unless SDTHEORY_REQUIRE_BROWSER=1 makes that a failure.
 """
 
 import functools
+import html
 import http.server
+import json
+import re
 import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urldefrag, urlencode, urlsplit
 
 import axe
 import pytest
@@ -427,6 +430,57 @@ def paper_shows_everything(visit):
         """)
 
 
+def statements_link_to_themselves_and_to_their_evidence(visit):
+    return visit.run("""
+        const links = (e, part) => [...e.querySelectorAll('.admonition-title a')]
+            .some(a => shown(a) && a.getAttribute('href').includes(part));
+        return all('div.proof[id]').filter(e => e.checkVisibility())
+            .filter(e => !links(e, '#' + e.id) || !links(e, '#ledger-' + e.id)).map(outer);
+    """)
+
+
+def figures_and_tables_offer_their_data(visit):
+    return visit.run("""
+        return all('main .made-by').filter(e => !e.querySelector('a[download]')).map(outer)
+    """)
+
+
+def nothing_scrolls_sideways_on_a_laptop(visit):
+    """Code may: its lines are not broken."""
+    visit.run("all('details').forEach(e => e.open = true)")
+    return visit.run("""
+        dispatchEvent(new Event('resize'));
+        return all('main :is(.table-scroll, .pst-scrollable-table-container, div.math, '
+                + 'mjx-container[display="true"])')
+            .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
+            .map(e => `${e.scrollWidth} of ${e.clientWidth} px: ${outer(e)}`);
+    """)
+
+
+def the_page_describes_itself(visit):
+    if "/book/" not in visit.page.url and "page.html" not in visit.page.url:
+        return []
+    return visit.run("""
+        const content = name =>
+            document.querySelector(`meta[name="${name}"], meta[property="${name}"]`)?.content;
+        return ['description', 'og:title', 'og:type', 'og:description', 'og:site_name']
+            .filter(name => !content(name)?.trim());
+    """)
+
+
+def only_what_is_used_is_loaded(visit):
+    """The search index is for the search, and the icons are those of the pages."""
+    if "search.html" in visit.page.url:
+        return []
+    problems = [url for url in visit.asked if "searchindex" in url or "searchtools" in url]
+    heavy = visit.run("""
+        return performance.getEntriesByType('resource')
+            .filter(e => /fontawesome|fa-/.test(e.name) && e.decodedBodySize > 10000)
+            .map(e => `${e.decodedBodySize} bytes: ${e.name}`);
+    """)
+    return problems + heavy
+
+
 def no_path_of_the_machine_is_shown(visit):
     text = visit.page.content()
     return [place for place in {str(ROOT), sys.prefix, str(Path.home())} if place + "/" in text]
@@ -453,6 +507,11 @@ CHECKS = (
     axe_finds_nothing_in_the_dark,
     every_name_of_a_place_is_given_once,
     paper_shows_everything,
+    statements_link_to_themselves_and_to_their_evidence,
+    figures_and_tables_offer_their_data,
+    nothing_scrolls_sideways_on_a_laptop,
+    the_page_describes_itself,
+    only_what_is_used_is_loaded,
     no_path_of_the_machine_is_shown,
 )
 
@@ -467,6 +526,9 @@ GOOD = """\
 <html lang="en" data-theme="light">
 <head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width">
+<meta name="description" content="A page."><meta property="og:title" content="A page">
+<meta property="og:type" content="article"><meta property="og:site_name" content="A site">
+<meta property="og:description" content="A page.">
 <style>
   body { background: white; color: black; }
   .box { overflow-x: auto; }
@@ -493,7 +555,11 @@ GOOD = """\
   d.theme = d.theme == 'dark' ? 'light' : 'dark'">Colours</button></header>
 <main id="main"><h1>Title</h1><h2>Part</h2><p>Words, <code>\\(x\\)</code> and more.</p>
 <figure><img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=" alt="A dot">
-<figcaption>A dot.</figcaption></figure>
+<figcaption>A dot. <small class="made-by"><a href="page.html" download>Data</a></small></figcaption>
+</figure>
+<div class="proof theorem" id="thm-a"><p class="admonition-title">Theorem 1
+<a href="#thm-a">link</a> <a href="#ledger-thm-a">holds</a></p></div><p id="ledger-thm-a">All.</p>
+<div class="table-scroll"><table><tr><th>x</th></tr></table></div>
 <div class="box" tabindex="0"><table><tr><td>wide</td></tr></table></div>
 <details class="sd-dropdown"><summary>Proof</summary><p>Words.</p></details>
 </main></body></html>
@@ -522,8 +588,8 @@ BREAKS = {
         ("<h2>Part</h2>", "<h3>Part</h3>"),
     ],
     figures_have_captions: [
-        ("<figcaption>A dot.</figcaption>", ""),
-        ("<figcaption>A dot.</figcaption>", "<figcaption> </figcaption>"),
+        ("<figcaption>A dot. ", "<figcaption hidden></figcaption><figcaption>"),
+        ("<figcaption>", "<figcaption> </figcaption><figcaption>"),
     ],
     a_narrow_page_does_not_scroll_sideways: [
         ("Words", '<span style="white-space: nowrap">' + "Words " * 30 + "</span>"),
@@ -583,12 +649,31 @@ BREAKS = {
         ("root.dataset.theme = 'light'", ""),
         ("root.dataset.theme = theme", ""),
     ],
+    statements_link_to_themselves_and_to_their_evidence: [
+        ('<a href="#thm-a">link</a>', ""),
+        ('<a href="#ledger-thm-a">holds</a>', ""),
+        ('<a href="#thm-a">', '<a href="#thm-a" style="visibility: hidden">'),
+    ],
+    figures_and_tables_offer_their_data: [(" download>Data</a>", ">Data</a>")],
+    nothing_scrolls_sideways_on_a_laptop: [
+        ("<th>x</th>", '<th style="min-width: 99rem">x</th>'),
+        ("Words", '<div class="math" style="overflow: auto"><p style="width: 99rem">x</p></div>'),
+    ],
+    the_page_describes_itself: [
+        ('<meta name="description" content="A page.">', ""),
+        ('<meta property="og:title" content="A page">', '<meta property="og:title" content=" ">'),
+    ],
+    only_what_is_used_is_loaded: [
+        ("</main>", '<script src="searchindex.js"></script></main>'),
+        ("</main>", '<img src="fa-heavy.svg" alt="Heavy"></main>'),
+    ],
     no_path_of_the_machine_is_shown: [("Words", f"{ROOT}/sdtheory")],
 }
 
 
 def judge(browser, folder, text, check):
     (folder / "page.html").write_text(text, encoding="utf-8")
+    (folder / "fa-heavy.svg").write_text(f"<svg><!--{'x' * 20_000}--></svg>", encoding="utf-8")
     with served(folder) as base, visiting(browser, base, "page.html") as visit:
         return check(visit)
 
@@ -642,3 +727,55 @@ def test_the_search_finds_what_is_there_and_only_that(browser, site):
                 links_inside_the_site_lead_somewhere,
             ):
                 assert check(visit) == []
+
+
+QUERIES = {
+    "Theorem 5": "Theorem 5",
+    "thm-labels-kept": None,
+    "rounds bound": None,
+    "epsilon": "epsilon",
+    "B_t": "B_t",
+    "kappa": "kappa",
+    "sdtheory verify": "sdtheory verify",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_search_finds_statements_symbols_and_commands(browser, site, query):
+    first = QUERIES[query]
+    with visiting(browser, site, f"search.html?{urlencode({'q': query})}") as visit:
+        visit.page.wait_for_selector(".places a")
+        link = visit.page.locator(".places a").first
+        assert link.inner_text() == (first or link.inner_text())
+        words = visit.page.locator(".places li").first.inner_text().lower()
+        assert first or all(word in words for word in query.split("-")[-1].split())
+        link.click()
+        visit.page.wait_for_url("**/book/**")
+        assert visit.run("return document.getElementById(location.hash.slice(1)) != null")
+
+
+def test_a_page_lists_every_statement_and_equation(browser, site):
+    listed = "return all('main th a').map(e => new URL(e.href).hash)"
+    stated = "return all('div.proof[id], .math[id^=equation]').map(e => '#' + e.id)"
+    with visiting(browser, site, "book/statements.html") as visit:
+        found = visit.run(listed)
+        texts = [answer(visit.page.request, f"{site}{page}")[1] for page in PAGES]
+    pattern = re.compile(r'<div class="(?:proof [^"]*|[^"]*\bmath\b[^"]*)" id="([^"]+)"')
+    assert sorted(found) == sorted(f"#{id_}" for text in texts for id_ in pattern.findall(text))
+    with visiting(browser, site, "book/rounds.html") as visit:
+        assert set(visit.run(stated)) <= set(found)
+
+
+def test_the_notation_in_place_is_the_preface_s_table(site):
+    preface = (ROOT / "book" / "preface.md").read_text(encoding="utf-8")
+    table = preface.partition("## Notation")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][1:]
+    script = (HTML / "_static" / "places.js").read_text(encoding="utf-8")
+    content = json.loads(script.removeprefix("globalThis.sdPlaces = ").removesuffix(";\n"))
+
+    def words(cell):
+        """The text without marks: those of MyST, of HTML, and what escapes them."""
+        return re.sub(r"<[^>]*>|[`$*\\()\s]|\|", "", html.unescape(cell))
+
+    shown = [tuple(map(words, row[1:])) for row in content["notation"]]
+    assert list(dict.fromkeys(shown)) == [tuple(map(words, row)) for row in rows]

@@ -23,6 +23,7 @@ WRONG = {
     "few panels": (lambda a: plotting.draw_diagonals([a], np.ones((2, 2)), [0, 1]), "at most 1"),
     "infinite": (lambda a: plotting.draw_by_round(a, [1, np.inf], "l"), "values holds 1 NaN"),
     "samples": (lambda a: plotting.draw_band(a, [1, 2], [[1, 2, 3]], "l"), "samples has shape"),
+    "axis": (lambda a: plotting.draw_tolerance(a, 0.1, along="z"), "along must be 'x' or 'y'"),
     "level": (lambda a: plotting.draw_band(a, [1], [[1]], "l", level=1), "level must lie between"),
     "mean of NaN": (lambda a: plotting.draw_mean(a, [1], [[NAN], [1]], "l"), "samples holds 1 NaN"),
 }

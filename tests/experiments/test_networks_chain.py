@@ -1,32 +1,30 @@
 """Chains, their result files, and the command."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from sdtheory.book import ledger
 from sdtheory.cli import main
-from sdtheory.experiments import results as experiments
-from sdtheory.experiments.networks import chain, comparison
-from sdtheory.experiments.networks.training import Settings
 from sdtheory.validation import InvalidInputError
 
-TINY = chain.Experiment(
-    settings=Settings(epochs=3, batch=20, learning_rate=0.005),
-    rounds=3,
-    seeds=(0, 1),
-    train=60,
-    validation=40,
-    test=100,
-)
+
+@pytest.fixture(scope="module", autouse=True)
+def late_imports():
+    """Imported when a test runs: JAX takes seconds to load, and collection does not need it."""
+    global stats, ledger, experiments, chain, comparison, TINY  # noqa: PLW0603
+    from scipy import stats
+    from tiny_networks import TINY
+
+    from sdtheory.book import ledger
+    from sdtheory.experiments import results as experiments
+    from sdtheory.experiments.networks import chain, comparison
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +53,8 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from sdtheory.experiments.networks import chain
-sys.path.insert(0, {tests!r})
-from test_networks_chain import TINY
+sys.path.insert(0, {support!r})
+from tiny_networks import TINY
 write = chain.write
 def slow(path, result):
     write(path, result)
@@ -69,7 +67,7 @@ chain.run(TINY, Path({path!r}), command="typed", quiet=True)
 
 def test_a_killed_run_goes_on_and_gives_the_same_file_bit_for_bit(finished, tmp_path):
     path = tmp_path / "result.json"
-    code = KILLED.format(tests=os.path.dirname(__file__), path=str(path))
+    code = KILLED.format(support=str(Path(__file__).parents[1] / "support"), path=str(path))
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().strip() == "1"
@@ -111,10 +109,12 @@ def test_cross_entropy_distils_probabilities():
         ({"seeds": (1, 1)}, "seeds must be"),
         ({"label_noise": 1.5}, "label_noise must be"),
         ({"stack": 0}, "stack must be"),
-        ({"settings": Settings(arch="lenet")}, "arch is 'lenet'"),
+        ({"settings": "lenet"}, "arch is 'lenet'"),
     ],
 )
 def test_experiments_that_cannot_be_run_are_refused(wrong, says):
+    if "settings" in wrong:
+        wrong = {"settings": replace(TINY.settings, arch=wrong["settings"])}
     with pytest.raises(InvalidInputError, match=says):
         replace(TINY, **wrong)
 

@@ -8,10 +8,16 @@ import struct
 import numpy as np
 import pytest
 
-from sdtheory.experiments.networks import data
 from sdtheory.validation import InvalidInputError
 
-DIGITS = data.load_images("digits")
+
+@pytest.fixture(scope="module", autouse=True)
+def late_imports():
+    """Imported when a test runs: JAX takes seconds to load, and collection does not need it."""
+    global data, DIGITS  # noqa: PLW0603
+    from sdtheory.experiments.networks import data
+
+    DIGITS = data.load_images("digits")
 
 
 def content(layout, n, rng):
@@ -210,11 +216,14 @@ class Fetched:
 
 
 def test_openml_is_asked_by_number_and_its_answer_checked(monkeypatch):
+    assert (data.ROWS, data.TRAINED) == (60_000, 50_000)
+    monkeypatch.setattr(data, "ROWS", 60)
+    monkeypatch.setattr(data, "TRAINED", 50)
     asked = []
-    monkeypatch.setattr(data, "fetch_openml", lambda **k: asked.append(k) or Fetched(60_000))
+    monkeypatch.setattr(data, "fetch_openml", lambda **k: asked.append(k) or Fetched(60))
     images = data.load_images("cifar10", openml=True)
     assert asked[0]["data_id"] == 40927
-    assert (images.n_train, images.y[13]) == (50_000, 3)
+    assert (images.n_train, images.y[13], len(images.x)) == (50, 3, 60)
     monkeypatch.setattr(data, "fetch_openml", lambda **_: Fetched(10))
     with pytest.raises(InvalidInputError, match="which is not CIFAR"):
         data.load_images("cifar10", openml=True)

@@ -1,29 +1,38 @@
 """Networks and their training."""
 
-import equinox as eqx
-import jax
 import numpy as np
 import pytest
 
-from sdtheory.experiments.networks import models
-from sdtheory.experiments.networks.data import draw_sample, load_images
-from sdtheory.experiments.networks.training import (
-    Settings,
-    accuracy,
-    first_targets,
-    mean_loss,
-    next_targets,
-    train,
-)
 from sdtheory.validation import InvalidInputError
 
-DIGITS = load_images("digits")
-SAMPLES = [
-    draw_sample(DIGITS, seed, label_noise=0.2, train=100, validation=50, test=100)
-    for seed in range(3)
-]
-TARGETS = first_targets(np.stack([s.noisy[s.train] for s in SAMPLES]), 10, "squared")
-SHORT = Settings(epochs=6, batch=20, learning_rate=0.003)
+
+@pytest.fixture(scope="module", autouse=True)
+def late_imports():
+    """Imported when a test runs: JAX takes seconds to load, and collection does not need it."""
+    global eqx, jax, models, draw_sample, load_images, Settings, accuracy  # noqa: PLW0603
+    global first_targets, mean_loss, next_targets, train  # noqa: PLW0603
+    global DIGITS, SAMPLES, TARGETS, SHORT  # noqa: PLW0603
+    import equinox as eqx
+    import jax
+
+    from sdtheory.experiments.networks import models
+    from sdtheory.experiments.networks.data import draw_sample, load_images
+    from sdtheory.experiments.networks.training import (
+        Settings,
+        accuracy,
+        first_targets,
+        mean_loss,
+        next_targets,
+        train,
+    )
+
+    DIGITS = load_images("digits")
+    SAMPLES = [
+        draw_sample(DIGITS, seed, label_noise=0.2, train=100, validation=50, test=100)
+        for seed in range(3)
+    ]
+    TARGETS = first_targets(np.stack([s.noisy[s.train] for s in SAMPLES]), 10, "squared")
+    SHORT = Settings(epochs=6, batch=20, learning_rate=0.003)
 
 
 def size(model):

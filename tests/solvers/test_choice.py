@@ -4,6 +4,7 @@ import copy
 import functools
 import math
 import pickle
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -26,6 +27,7 @@ from sdtheory import (
     SimplySupportedBeam,
     Spectrum,
     distill,
+    distill_path,
     gram,
     multiplier,
     solvers,
@@ -93,20 +95,74 @@ def test_the_route_follows_from_what_is_known(make, expected):
 
 def test_many_points_are_not_stored(monkeypatch):
     operator = KernelOperator(GAUSS, X)
-    monkeypatch.setattr(solvers, "CROSSING", 59)
+    monkeypatch.setattr(solvers, "CROSSING", 60)
     assert distill(operator, Y, 0.2).solver == "krylov"
     # a kernel of many sizeable eigenvalues, of which few products do not settle c
     rough = KernelOperator(Matern(0.5, nu=0.5), X)
     monkeypatch.setattr(solvers, "_TRIED", 5)
-    monkeypatch.setattr(solvers, "_TRIED_STORED", 5)
     stored = distill(rough, Y, 0.07, 1)
     assert stored.solver == "eigh"
+    assert [words[:23] for words in stored.fallbacks] == ["krylov: after 5 product"] * 2
     dense = distill(gram(rough.kernel, X), Y, 0.07, 1)
+    assert dense.fallbacks == ()
     assert_allclose(stored.c, dense.c, rtol=1e-12)
     monkeypatch.setattr(solvers, "_STORED", 59)
     patient = distill(rough, Y, 0.07, 1)
     assert patient.solver == "krylov"
     assert_allclose(patient.c, dense.c, rtol=1e-8)
+
+
+def test_many_tolerances_share_their_products(monkeypatch):
+    multiplied = []
+    monkeypatch.setattr(
+        KernelOperator, "_matmat", lambda self, V: multiplied.append(V.shape) or self._product(V)
+    )
+    epsilons = [0.12, 0.4, 0.15, 0.2]
+    operator = KernelOperator(GAUSS, X)
+    path = distill_path(operator, Y, epsilons, 3, solver="krylov")
+    shared = len(multiplied)
+    for epsilon, own in zip(epsilons, path, strict=True):
+        alone = distill(operator, Y, epsilon, 3, solver="krylov")
+        assert own.epsilon == epsilon
+        assert own.n_rounds == alone.n_rounds > 0
+        assert_allclose(own.c, alone.c, rtol=1e-8)
+        assert_allclose(own.y, alone.y, atol=1e-4)
+        for t in range(own.n_rounds):
+            assert_allclose(own.dual(t) * own.c[t], alone.dual(t) * own.c[t], atol=1e-3)
+    # the smallest tolerance takes as many products as all of them
+    assert shared == max(own.products for own in path) < len(multiplied) - shared
+
+
+def test_many_tolerances_share_an_eigendecomposition(monkeypatch):
+    made = []
+    of = Spectrum.of
+    monkeypatch.setattr(Spectrum, "of", lambda *given: made.append(1) or of(*given))
+    G = gram(GAUSS, X)
+    path = distill_path(G, Y, [0.2, 0.3, 5.0], 2)
+    assert len(made) == 1
+    for epsilon, own in zip((0.2, 0.3, 5.0), path, strict=True):
+        assert np.array_equal(own.c, distill(G, Y, epsilon, 2).c)
+    assert path[0].n_rounds > path[2].n_rounds == 0
+    with pytest.raises(InvalidInputError, match="epsilons"):
+        distill_path(G, Y, 0.2)
+    with pytest.raises(InfeasibleToleranceError):
+        distill_path(np.zeros((60, 60)), Y, [0.1, 0.2])
+
+
+def test_a_tolerance_below_the_noise_names_the_smallest_one_that_is_answered():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 3))
+    y = np.sin(x[:, 0]) + 0.3 * rng.standard_normal(400)
+    operator = KernelOperator(RBF(2.0), x)
+    with pytest.raises(AccuracyError, match="nearly interpolates") as refused:
+        distill(operator, y, 0.03, 1, solver="krylov")
+    found = re.search(r"these products answer is about ([\d.e-]+)\. ", str(refused.value))
+    smallest = float(found[1])
+    assert 0.03 < smallest < 0.09
+    assert distill(operator, y, smallest, 1, solver="krylov").n_rounds == 1
+    # the control: it is the smallest one
+    with pytest.raises(AccuracyError):
+        distill(operator, y, 0.97 * smallest, 1, solver="krylov")
 
 
 def test_a_large_matrix_is_multiplied_until_its_labels_are_known(monkeypatch):

@@ -1,6 +1,7 @@
 """Products that never store G against the stored matrix, in extended precision."""
 
 import math
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -99,8 +100,28 @@ def test_tiles_are_the_gram_matrix(kernel, tile, monkeypatch):
     assert_allclose(Tiles(x, kernel)(V), product(V), rtol=1e-12)
 
 
-def test_products_take_little_memory():
+@pytest.mark.parametrize(("kept", "again"), [(2**26, 0), (3 * 7**2, 117), (0, 120)])
+def test_a_fixed_number_of_kernel_values_is_kept(kept, again, monkeypatch):
+    monkeypatch.setattr(products, "_TILE", 7)
+    monkeypatch.setattr(products, "_KEPT", kept)
+    calls = []
+
+    def kernel(x, y):
+        calls.append(1)
+        return RBF(0.3)(x, y)
+
+    x, V = cloud(100)
+    product = products.of(kernel, x)
+    first = product(V)
+    assert len(calls) == 120  # 15 tiles in a row
+    assert np.array_equal(product(V), first)
+    assert len(calls) == 120 + again
+    assert not pickle.loads(pickle.dumps(Tiles(x, RBF(0.3))))._kept
+
+
+def test_products_take_little_memory(monkeypatch):
     n = 3000
+    monkeypatch.setattr(products, "_KEPT", 0)
     for kernel in (BrownianBridge(), PeriodicSobolev(), RBF(0.3)):
         operator = KernelOperator(kernel, np.random.default_rng(5).random(n))
         operator @ np.ones(n)  # loads what there is to load

@@ -1,19 +1,8 @@
 """A browser for the tests of pages."""
 
 import os
-import shutil
 
 import pytest
-
-BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def missing(what: str) -> None:
@@ -27,12 +16,14 @@ def missing(what: str) -> None:
 def browser():
     try:
         from playwright.sync_api import sync_playwright
+
+        from sdtheory.book.pdf import PrintError, browse
     except ModuleNotFoundError:
         missing("playwright is not installed: pip install 'sdtheory[test]'.")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        missing(f"there is no browser: none of {', '.join(BROWSERS)} is installed.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        try:
+            browser = browse(playwright)
+        except PrintError as error:
+            missing(f"{error}")
         yield browser
         browser.close()

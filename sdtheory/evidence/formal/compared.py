@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from scipy.integrate import quad
+import scipy
 
 from sdtheory.evidence.formal.coq import Export
 from sdtheory.evidence.formal.instances import (
@@ -595,7 +595,7 @@ def length_agrees(definitions: Mapping[str, Term]) -> bool:
     try:
         speed = World(definitions, {}).value(Name("speed"), {})(2)(d.__getitem__)(a.__getitem__)
         with warnings.catch_warnings(action="ignore"):
-            found = quad(speed, 0, math.inf)[0]
+            found = scipy.integrate.quad(speed, 0, math.inf)[0]
     except _UNKNOWN:
         return False
     return math.isclose(found, float(path_length(d, np.square(a))), rel_tol=1e-6)

@@ -686,7 +686,7 @@ TIES: dict[str, Tie] = {
         "The whole statement: both bounds at every tolerance and the limit; $K$ is any factor with "
         "$L(y) \\le K \\|y\\|$ for all $y$.",
         over="4",
-        entries={0: lambda e: ("by K", 0), 1: lambda e: (f"s = {1 + _THRESHOLDS[e.j]:g}", 0)},
+        entries={0: lambda e: ("by K", 0), 1: lambda e: (f"q = {1 + _THRESHOLDS[e.j]:g}", 0)},
         extra=_thresholds,
     ),
     "prop-singular-first-step": Tie(

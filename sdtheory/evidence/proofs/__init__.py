@@ -1,57 +1,10 @@
-"""Algebraic cores of proofs, by statement, and how much of the claim they cover."""
+"""Algebraic cores of proofs, one module for each chapter; what they cover, and what came of them.
 
+SymPy and Z3 take seconds to load; here nothing needs them.
+"""
+
+from dataclasses import dataclass
 from enum import Enum
-
-from sdtheory.evidence.proofs import (
-    early_stopping,
-    exact_rounds,
-    example,
-    filters,
-    fixed_multiplier,
-    fresh_labels,
-    generalisation,
-    kkt,
-    labels_kept,
-    multiplier,
-    near_interpolation,
-    outputs,
-    problem,
-    recursion,
-    risk,
-    rounds,
-    sharper,
-    sparsification,
-    when_a_round_helps,
-)
-from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
-
-#: The cores of every statement that has one, by the statement's id.
-PROOFS: dict[str, tuple[Proof, ...]] = {}
-for _module in (
-    problem,
-    kkt,
-    multiplier,
-    recursion,
-    rounds,
-    sparsification,
-    near_interpolation,
-    early_stopping,
-    sharper,
-    exact_rounds,
-    filters,
-    risk,
-    when_a_round_helps,
-    fixed_multiplier,
-    labels_kept,
-    fresh_labels,
-    outputs,
-    generalisation,
-    example,
-):
-    for _statement, _proofs in _module.PROOFS.items():
-        if _statement in PROOFS:
-            raise ValueError(f"statement {_statement!r} has its cores declared twice")
-        PROOFS[_statement] = _proofs
 
 
 class Extent(Enum):
@@ -92,4 +45,32 @@ def extent(statement: str) -> Extent:
     return Extent.AUXILIARY if statement in _AUXILIARY else Extent.STEP
 
 
-__all__ = ["PROOFS", "Extent", "Proof", "ProofFailedError", "extent"]
+@dataclass(frozen=True)
+class ProofResult:
+    """Outcome of all cores of a statement.
+
+    Attributes
+    ----------
+    statement : str
+        Id of the statement.
+    proved : bool
+        Whether every core is proved and every control of every core caught.
+    cores : int
+        Number of cores.
+    controls : int
+        Number of controls: changed cores that had to fail.
+    seconds : float
+        Time taken.
+    reason : str
+        One sentence for a reader; names the first core that fails.
+    extent : Extent
+        How much of the claim the cores cover.
+    """
+
+    statement: str
+    proved: bool
+    cores: int
+    controls: int
+    seconds: float
+    reason: str
+    extent: Extent = Extent.STEP

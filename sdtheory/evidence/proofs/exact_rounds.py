@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sympy
-import z3
 
 from sdtheory.evidence.proofs.arguments import Identity, Implication, Proof, positive, reals
 
@@ -162,7 +161,7 @@ def _falls_slowly() -> tuple[Proof, ...]:
 
 def _rounds_limit() -> tuple[Proof, ...]:
     start, end, rho, factor, count = reals("L(y_0) L(y_N) rho K N")
-    s, r, kappa, drop, used = reals("s r kappa q used")
+    q, r, kappa, drop, used = reals("q r kappa theta used")
     return (
         Proof(
             r"$N$ rounds that each use up at most $K\rho$, and $L(y_N) \le K\rho$ at the "
@@ -180,80 +179,31 @@ def _rounds_limit() -> tuple[Proof, ...]:
             r"Adding up the rounds; $r_N \le 1$ and $L(y) \le K\|y\|$.",
         ),
         Proof(
-            r"While $r_t \ge s > 1$ and $\kappa \ge 0$, $1 + \frac{\kappa}{2(r_t-1)} \le 1 + "
-            r"\frac{\kappa}{2(s-1)}$.",
+            r"While $r_t \ge q > 1$ and $\kappa \ge 0$, $1 + \frac{\kappa}{2(r_t-1)} \le 1 + "
+            r"\frac{\kappa}{2(q-1)}$.",
             Implication(
-                given=(kappa >= 0, s > 1, r >= s),
-                claim=1 + kappa / (2 * (r - 1)) <= 1 + kappa / (2 * (s - 1)),
-                wrong=(1 + kappa / (2 * (r - 1)) < 1 + kappa / (2 * (s - 1)),),
+                given=(kappa >= 0, q > 1, r >= q),
+                claim=1 + kappa / (2 * (r - 1)) <= 1 + kappa / (2 * (q - 1)),
+                wrong=(1 + kappa / (2 * (r - 1)) < 1 + kappa / (2 * (q - 1)),),
             ),
             r"The bound of $L(y_t) - L(y_{t+1})$ per round.",
         ),
         Proof(
             r"$m \le N$ rounds that use up at most $\rho\bigl(1 + "
-            r"\frac{\kappa}{2(s-1)}\bigr) = "
-            r"\rho q > 0$ each, with $K s \rho$ left: $N \ge (\frac{L(y_0)}{\rho} - K s)/q$.",
+            r"\frac{\kappa}{2(q-1)}\bigr) = \rho\theta > 0$ each, with $K q \rho$ left: "
+            r"$N \ge (\frac{L(y_0)}{\rho} - K q)/\theta$.",
             Implication(
                 given=(
                     rho > 0,
                     drop > 0,
                     used <= count * rho * drop,
-                    start - used <= factor * s * rho,
+                    start - used <= factor * q * rho,
                 ),
-                claim=count >= (start / rho - factor * s) / drop,
-                wrong=(count > (start / rho - factor * s) / drop,),
+                claim=count >= (start / rho - factor * q) / drop,
+                wrong=(count > (start / rho - factor * q) / drop,),
             ),
-            r"$L(y_m) \le K\|y_m\| < K s\rho$ at the first $m$ with $r_m < s$; the limit, with $s "
+            r"$L(y_m) \le K\|y_m\| < K q\rho$ at the first $m$ with $r_m < q$; the limit, with $q "
             r"= \rho^{-1/2}$.",
-        ),
-    )
-
-
-def _lost_rounds() -> tuple[Proof, ...]:
-    h, k, a, b, s = positive("h k a b s")
-    first, second = a * sympy.exp(-2 * s * h), b * sympy.exp(-2 * s * k)
-    norm = sympy.sqrt(first + second)
-    mean = (first * h + second * k) / (first + second)
-    variance = (first * (h - mean) ** 2 + second * (k - mean) ** 2) / (first + second)
-    square = (first * h**2 + second * k**2) / norm
-    return (
-        Proof(
-            r"For two eigenvalues, $-\frac{d}{ds}\bigl(m\|b\|\bigr) - \frac{\langle b, H^2 "
-            r"b\rangle}{\|b\|} = \operatorname{Var}_s(h)\, \|b\|$: the loss of a round is the "
-            r"integral of the right side, times $\frac{c^2}{2}$.",
-            Identity(
-                -sympy.diff(mean * norm, s) - square, variance * norm, wrong=(2 * variance * norm,)
-            ),
-            r"The same for more eigenvalues, the error terms, the Riemann sum, and what is left at "
-            r"the collapse.",
-        ),
-    )
-
-
-def _quarter() -> tuple[Proof, ...]:
-    variance, F, m, fall = reals("Var F m -m'")
-    s, h, k, a, b = positive("s h k a b")
-    first, second = a * sympy.exp(-2 * s * h), b * sympy.exp(-2 * s * k)
-    mean = (first * h + second * k) / (first + second)
-    return (
-        Proof(
-            r"For two eigenvalues, $m' = -2\operatorname{Var}_s(h)$.",
-            Identity(
-                sympy.diff(mean, s),
-                -2 * (first * (h - mean) ** 2 + second * (k - mean) ** 2) / (first + second),
-                wrong=(-(first * (h - mean) ** 2 + second * (k - mean) ** 2) / (first + second),),
-            ),
-            r"The same for more eigenvalues.",
-        ),
-        Proof(
-            r"$F \le \frac1m$ and $-m' = 2\operatorname{Var}$ give $\frac12 \operatorname{Var} F "
-            r"\le \frac{-m'}{4m}$.",
-            Implication(
-                given=(m > 0, variance >= 0, F * m <= 1, fall == 2 * variance),
-                claim=variance * F / 2 <= fall / (4 * m),
-                wrong=(variance * F / 2 <= fall / (8 * m),),
-            ),
-            r"$F \le \frac1m$, the integral of $\frac{-m'}{m}$, and that the quarter is sharp.",
         ),
     )
 
@@ -270,7 +220,7 @@ def _longest_path() -> tuple[Proof, ...]:
                 s / d**2 * sympy.exp(-2 * s / d),
                 wrong=(s / d**2 * sympy.exp(-s / d),),
             ),
-            r"Cauchy-Schwarz between $\tau d_{\min}$ and $s d_{\max}$, and the two ends.",
+            r"Cauchy-Schwarz between $\alpha d_{\min}$ and $\beta d_{\max}$, and the two ends.",
         ),
         Proof(
             r"$\int x e^{-x} dx = -(1 + x) e^{-x}$.",
@@ -286,91 +236,7 @@ def _longest_path() -> tuple[Proof, ...]:
                 claim=root >= share,
                 wrong=(root > share,),
             ),
-            r"The choice of $\tau$ and $s$, and that they make both ends vanish.",
-        ),
-    )
-
-
-def _bounded_loss() -> tuple[Proof, ...]:
-    c, mu, nu, g, u, x = reals("c mu nu g u x")
-    before, after, here, most, step = reals("p_(t-1) p_t Phi_(t-1)(mu) Phi_t(mu) |y_t-y_(t+1)|")
-    f, rho, there = reals("f rho Phi_t(nu)")
-    start, end, sums, count, factor, bend = reals("L(y_0) L(y_N) sum N K log")
-    low, high, v = positive("m m_0 mu")
-    return (
-        Proof(
-            r"A step is at least $c\,p_t \ge \frac{p_{t-1} - p_t}{\nu}$ long, as $p_{t-1} = "
-            r"(1 + c\nu) \Phi_t(\nu) \le (1 + c\nu)\, p_t$.",
-            Implication(
-                given=(
-                    c > 0,
-                    nu > 0,
-                    before == (1 + c * nu) * there,
-                    there <= after,
-                    step >= c * after,
-                ),
-                claim=step >= (before - after) / nu,
-                wrong=(step >= before / nu, step > (before - after) / nu),
-            ),
-            r"That $\|H y_{t+1}\| \ge \Phi_t(\mu)$ for every $\mu$, by convexity of $\log R_t$.",
-        ),
-        Proof(
-            r"With $0 \le g \le x$ and $u \ge 0$, "
-            r"$\frac{(1+g)(1+u)}{1+u+g} \bigl(1 + \frac{x}{1+u}\bigr) \le 1 + x$: one step of the "
-            r"induction for $X_i \le 1 + x_i$.",
-            Implication(
-                given=(g >= 0, u >= 0, x >= g),
-                claim=(1 + g) * (1 + u) / (1 + u + g) * (1 + x / (1 + u)) <= 1 + x,
-                wrong=(
-                    (1 + g) * (1 + u) / (1 + u + g) * (1 + x / (1 + u)) < 1 + x,
-                    (1 + g) * (1 + x / (1 + u)) <= 1 + x,
-                ),
-            ),
-            r"$e^{-v} \le \frac{1}{1+v}$ at $v = \frac{g}{1+u}$, and the induction.",
-        ),
-        Proof(
-            r"$f \le \Phi_{t-1}(\mu) + \rho\mu$, $\Phi_{t-1}(\mu) = (1 + c\mu) \Phi_t(\mu)$, "
-            r"$\Phi_t(\mu) \le p_t$ and $c\,\Phi_t(\mu) \le \rho$ give $f \le p_t + 2\rho\mu$.",
-            Implication(
-                given=(
-                    mu > 0,
-                    f <= here + rho * mu,
-                    here == (1 + c * mu) * most,
-                    most <= after,
-                    c * most <= rho,
-                ),
-                claim=f <= after + 2 * rho * mu,
-                wrong=(f <= after + rho * mu,),
-            ),
-            r"Nothing more.",
-        ),
-        Proof(
-            r"$\int_m^{m_0} \frac{d\mu}{\mu^2} = \frac1m - \frac1{m_0}$.",
-            Identity(
-                sympy.integrate(1 / v**2, (v, low, high)),
-                1 / low - 1 / high,
-                wrong=(1 / low,),
-            ),
-            r"Exchanging the integrals over $s$ and $\mu$.",
-        ),
-        Proof(
-            r"$L(y_0) \le \Sigma + 2\rho \log\frac{m_0}{h_1}$, $\Sigma \le N\rho + L(y_N)$ and "
-            r"$L(y_N) \le K\rho$ give the bounds.",
-            Implication(
-                given=(
-                    rho > 0,
-                    start <= sums + 2 * rho * bend,
-                    sums <= count * rho + end,
-                    end <= factor * rho,
-                ),
-                claim=z3.And(
-                    (start - end) / rho <= count + 2 * bend,
-                    start / rho - count <= factor + 2 * bend,
-                ),
-                wrong=(start / rho - count <= factor + bend, start / rho - count <= 2 * bend),
-            ),
-            r"The prolonged chain is no longer than $L(y_N)$; $h_1 \ge \frac1{d_{\max}}$ and "
-            r"$m_0 \le \frac1{d_{\min}}$.",
+            r"The choice of $\alpha$ and $\beta$, and that they make both ends vanish.",
         ),
     )
 
@@ -381,9 +247,6 @@ PROOFS = {
     "prop-length-falls-at-most": _falls_at_most(),
     "prop-length-falls-slowly": _falls_slowly(),
     "thm-rounds-limit": _rounds_limit(),
-    "thm-bounded-loss": _bounded_loss(),
     "prop-singular-first-step": _singular(),
-    "thm-lost-rounds": _lost_rounds(),
-    "prop-quarter": _quarter(),
     "prop-longest-path": _longest_path(),
 }

@@ -115,6 +115,8 @@ FORMATS = {
     ),
 }
 NAMES = ("digits", *FORMATS)
+#: Images of CIFAR, and those of them to train on.
+ROWS, TRAINED = 60_000, 50_000
 
 
 def load_images(name: str, folder: Path | None = None, *, openml: bool = False) -> Images:
@@ -220,17 +222,17 @@ def load_openml(name: str) -> Images:
             f"data {name}: OpenML's data set {layout.openml} could not be fetched ({error}). "
             f"Put {layout.archive} on this machine instead and name its folder with --data-folder."
         ) from error
-    if pixels.shape != (60_000, 3072) or labels.min() < 0 or labels.max() >= layout.classes:
+    if pixels.shape != (ROWS, 3072) or labels.min() < 0 or labels.max() >= layout.classes:
         raise InvalidInputError(
             f"data {name}: OpenML's data set {layout.openml} has {pixels.shape} pixels and classes "
             f"{labels.min()} to {labels.max()}, which is not CIFAR. Use the published files "
             f"({layout.archive}) with --data-folder."
         )
     return Images(
-        x=_standardised(pixels.reshape(-1, 3, 32, 32) / np.float32(255), 50_000),
+        x=_standardised(pixels.reshape(-1, 3, 32, 32) / np.float32(255), TRAINED),
         y=labels,
         classes=layout.classes,
-        n_train=50_000,
+        n_train=TRAINED,
         provenance=f"OpenML data set {layout.openml}; its last 10,000 rows as test part",
     )
 
