@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
+from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
 from sdtheory.solvers import (
     CROSSING,
     KNOWN,
@@ -355,7 +355,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
-            if chosen == chain.n_rounds and not chain.collapsed:
+            if self.rounds == "auto" and chosen == chain.n_rounds and not chain.collapsed:
                 warnings.warn(
                     f"{self.criterion} is smallest after the last of the {chosen} rounds that "
                     f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.',
@@ -405,8 +405,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _by_distill(self, inputs: Array, labels: Array) -> Chain:
         """Return the chain of the solver asked for or chosen."""
         n = len(inputs)
-        known = isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS
-        kernel = kernel_by_name(self.kernel) if known else self._kernel
+        kernel = self._kernel
+        if isinstance(self.kernel, GreensFunction):
+            kernel = self.kernel
+        elif isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS:
+            kernel = kernel_by_name(self.kernel)
         memory = None if self.memory is None else check_memory(self.memory)
         operator = KernelOperator(kernel, inputs, memory=memory)
         asked = self._asked(labels)
