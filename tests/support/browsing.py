@@ -5,8 +5,6 @@ import shutil
 
 import pytest
 
-from sdtheory.book.pdf import BROWSERS, FLAGS
-
 
 def missing(what: str) -> None:
     """Skip, or fail where the browser tests are required."""
@@ -17,6 +15,8 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser():
+    from sdtheory.book.pdf import BROWSERS, FLAGS
+
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
