@@ -10,6 +10,7 @@ is `CHOSEN`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -321,6 +322,7 @@ def _samples(x: Any, samples: Any, level: Any, *, gaps: bool = False) -> tuple[A
     return at, _values(samples, "samples", gaps=gaps).reshape(np.shape(samples))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DistillationDisplay:
     """A fitted chain in panels: multipliers, B_t over the spectrum, path of the loss, and the data.
 
@@ -351,24 +353,13 @@ class DistillationDisplay:
     axes_ : ndarray of matplotlib Axes, shape (3,) or (4,)
     """
 
-    def __init__(
-        self,
-        *,
-        multipliers: Array,
-        eigenvalues: Array,
-        shrinkage: Array,
-        training_loss: Array,
-        criterion: Array,
-        criterion_name: str,
-        data: tuple[Array, Array, Callable[[Array], Any]] | None = None,
-    ) -> None:
-        self.multipliers = multipliers
-        self.eigenvalues = eigenvalues
-        self.shrinkage = shrinkage
-        self.training_loss = training_loss
-        self.criterion = criterion
-        self.criterion_name = criterion_name
-        self.data = data
+    multipliers: Array
+    eigenvalues: Array
+    shrinkage: Array
+    training_loss: Array
+    criterion: Array
+    criterion_name: str
+    data: tuple[Array, Array, Callable[[Array], Any]] | None = None
 
     @classmethod
     def from_estimator(
