@@ -25,10 +25,11 @@ const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-co
   if (box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)) box.tabIndex = 0;
   else if (box.tabIndex === 0 && !box.role) box.removeAttribute("tabindex");
 });
-// a formula in a header has a name in letters too
-const name = () => document.querySelectorAll("th mjx-container").forEach(formula => {
-  formula.setAttribute("role", "math");
-  formula.ariaLabel = formula.querySelector("mjx-assistive-mml").textContent;
+// a formula in a header, or that one can press, has a name in letters too
+const name = () => document.querySelectorAll('th mjx-container, [data-notation][role="button"]').forEach(formula => {
+  if (formula.matches("mjx-container")) formula.setAttribute("role", "math");
+  const letters = formula.querySelector("mjx-assistive-mml");
+  if (letters) formula.ariaLabel = letters.textContent;
 });
 addEventListener("load", () => {
   Promise.resolve(window.MathJax?.startup?.promise).then(() => { name(); reach(); });
