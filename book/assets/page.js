@@ -17,7 +17,7 @@ addEventListener("afterprint", () => undo());
 
 // a formula that is a little too wide is set smaller; the keyboard reaches and scrolls what is wider
 const SMALLEST = 0.75;
-const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th)').forEach(box => {
+const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th, .ledger-card dl)').forEach(box => {
   const sized = box.matches("mjx-container") ? box.parentElement : box.matches("th") ? box : null;
   if (sized) sized.style.fontSize = "";
   const share = box.clientWidth / box.scrollWidth;
