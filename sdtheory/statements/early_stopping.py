@@ -208,7 +208,7 @@ STATEMENTS = (
     Statement(
         id="thm-beyond-cap",
         chapter="early_stopping",
-        slogan="For nonsingular G, self-distillation passes the cap once the labels almost collapse.",
+        slogan="For nonsingular G, chains pass the cap once the labels almost collapse.",
         tex=r"(r_0 - 1)(r_{t-1} - 1) < \frac{d_{\min}^2}{d_j d_k} \implies "
         r"\frac{B_{t-1}[k]}{B_{t-1}[j]} > \frac{d_k}{d_j}, \qquad d_k > d_j > 0, \ 2 \le t \le N",
         source=THIS_BOOK,
