@@ -3,8 +3,7 @@
 import re
 
 import pytest
-
-from tests.support.prose import (
+from prose import (
     BOOK,
     cells,
     measure,
