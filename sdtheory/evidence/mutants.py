@@ -311,7 +311,6 @@ class _Sample:
                 return [], killed
         return [measured[k] for k in range(len(self.kills))], ""
 
-
     @cached_property
     def _far(self) -> list[tuple[Instance, Measured]]:
         instances = [drawn(c) for c in far_chunks(SEED) if c.rounds <= _LONGEST]

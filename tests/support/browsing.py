@@ -14,7 +14,6 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser():
-    from sdtheory.book.pdf import BROWSERS, FLAGS
 
     try:
         from playwright.sync_api import sync_playwright
