@@ -351,16 +351,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         chosen = chain.n_rounds
         if self.rounds == "auto" and chosen:
             chosen = int(np.argmin(self.criterion_)) + 1
-        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
-        if chain.solver == "eigh":
-            refuse_lost_digits(chain, KNOWN, chosen)
             if chosen == chain.n_rounds and not chain.collapsed:
                 warnings.warn(
-                    f"{self.criterion} is smallest after the last of the {chosen} rounds that "
+                    f"{self.criterion} is smallest after the last of the {chosen} round(s) that "
                     f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.',
                     ConvergenceWarning,
                     stacklevel=3,
                 )
+        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
+        if chain.solver == "eigh":
+            refuse_lost_digits(chain, KNOWN, chosen)
         # a chain that is left early has not collapsed
         self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
