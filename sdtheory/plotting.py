@@ -217,8 +217,8 @@ def draw_series(
         axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
 
 
-def legend_beside(axes: Axes, **options: Any) -> None:
-    """Put the legend to the right of the axes, where no curve runs.
+def legend_above(axes: Axes, **options: Any) -> None:
+    """Put the legend above the axes on the left, where a narrow screen shows it.
 
     Parameters
     ----------
@@ -226,7 +226,8 @@ def legend_beside(axes: Axes, **options: Any) -> None:
     **options
         Passed to `matplotlib.axes.Axes.legend`.
     """
-    axes.legend(frameon=False, bbox_to_anchor=(1.02, 1.0), loc="upper left", **options)
+    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
+    axes.legend(frameon=False, alignment="left", **(where | options))
 
 
 def draw_band(
