@@ -57,5 +57,5 @@ def test_a_band_may_have_gaps():
 def test_a_geometric_mean_is_that_of_the_logarithms():
     figure, axes = plt.subplots()
     plotting.draw_mean(axes, [1], [[1.0], [100.0]], "l", geometric=True)
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), [10.0])
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), float), [10.0])
     plt.close(figure)
