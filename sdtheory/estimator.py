@@ -352,16 +352,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         chosen = chain.n_rounds
         if self.rounds == "auto" and chosen:
             chosen = int(np.argmin(self.criterion_)) + 1
-        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
-        if chain.solver == "eigh":
-            refuse_lost_digits(chain, KNOWN, chosen)
-            if self.rounds == "auto" and chosen == chain.n_rounds and not chain.collapsed:
+            if chosen == chain.n_rounds and not chain.collapsed:
                 warnings.warn(
-                    f"{self.criterion} is smallest after the last of the {chosen} rounds that "
+                    f"{self.criterion} is smallest after the last of the {chosen} round(s) that "
                     f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.',
                     ConvergenceWarning,
                     stacklevel=3,
                 )
+        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
+        if chain.solver == "eigh":
+            refuse_lost_digits(chain, KNOWN, chosen)
         # a chain that is left early has not collapsed
         self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
         self._duals = np.zeros((chosen, *labels.shape))
@@ -966,7 +966,7 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         given: Any = X
         X, classes = _validated(self, X, y)
         if machine_epsilon(given) > ULP:  # what the regressor has to know
-            X = X.astype(getattr(given, "dtype", None) or np.asarray(given).dtype)
+            X = cast(Any, X).astype(getattr(given, "dtype", None) or np.asarray(given).dtype)
         try:
             with np.errstate(all="ignore"):
                 check_classification_targets(classes)

@@ -40,7 +40,6 @@ from __future__ import annotations
 
 import decimal
 import math
-import struct
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
@@ -464,23 +463,19 @@ def _bisected(d: Array, z: Array, points: int, epsilon: float) -> float:
         def above(c: Decimal) -> bool:
             return sum((c * b / (c + a)) ** 2 for a, b in pairs) > rho2
 
-        lower, upper = 0, _ordinal(math.inf)
+        lower, upper = 0, int(np.float64(math.inf).view(np.int64))
         while upper - lower > 1:
             middle = (lower + upper) // 2
-            if above(Decimal(_from_ordinal(middle))):
+            if above(Decimal(_float(middle))):
                 upper = middle
             else:
                 lower = middle
-        if math.isinf(_from_ordinal(upper)):
+        if math.isinf(_float(upper)):
             return math.inf
-        halfway = (Decimal(_from_ordinal(lower)) + Decimal(_from_ordinal(upper))) / 2
-        return _from_ordinal(lower if above(halfway) else upper)
+        halfway = (Decimal(_float(lower)) + Decimal(_float(upper))) / 2
+        return _float(lower if above(halfway) else upper)
 
 
-def _ordinal(a: float) -> int:
-    """Return how many positive floats are up to a."""
-    return struct.unpack("<q", struct.pack("<d", a))[0]
-
-
-def _from_ordinal(a: int) -> float:
-    return struct.unpack("<d", struct.pack("<q", a))[0]
+def _float(number: int) -> float:
+    """Return the float that so many positive ones are up to."""
+    return float(np.int64(number).view(np.float64))

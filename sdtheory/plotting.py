@@ -10,6 +10,7 @@ is `CHOSEN`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -217,8 +218,8 @@ def draw_series(
         axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
 
 
-def legend_beside(axes: Axes, **options: Any) -> None:
-    """Put the legend to the right of the axes, where no curve runs.
+def legend_above(axes: Axes, **options: Any) -> None:
+    """Put the legend above the axes on the left, where a narrow screen shows it.
 
     Parameters
     ----------
@@ -226,7 +227,8 @@ def legend_beside(axes: Axes, **options: Any) -> None:
     **options
         Passed to `matplotlib.axes.Axes.legend`.
     """
-    axes.legend(frameon=False, bbox_to_anchor=(1.02, 1.0), loc="upper left", **options)
+    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
+    axes.legend(frameon=False, alignment="left", **(where | options))
 
 
 def draw_band(
@@ -274,6 +276,7 @@ def draw_mean(
     series: int = 0,
     of: int = 1,
     level: float = 0.95,
+    geometric: bool = False,
 ) -> None:
     """Draw the mean over repetitions, with the Student interval of that mean as bars.
 
@@ -287,14 +290,22 @@ def draw_mean(
     series, of : int
         Which of how many such series, for the style.
     level : float
+    geometric : bool
+        Whether to take mean and interval of the logarithms, for a logarithmic axis.
     """
     at, values = _samples(x, samples, level)
-    half = np.zeros(values.shape[1])
+    if geometric and not np.all(values > 0):
+        raise InvalidInputError("samples must be positive for a geometric mean.")
+    values = np.log(values) if geometric else values
+    mean, half = values.mean(axis=0), np.zeros(values.shape[1])
     if len(values) > 1:
         quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
         half = quantile * scipy.stats.sem(values, axis=0)
+    ends = np.stack([mean - half, mean, mean + half])
+    low, middle, high = np.exp(ends) if geometric else ends
+    bars = np.stack([middle - low, high - middle])
     style: dict[str, Any] = round_style(series, of)
-    axes.errorbar(at, values.mean(axis=0), yerr=half, label=label, capsize=2, markersize=4, **style)
+    axes.errorbar(at, middle, yerr=bars, label=label, capsize=2, markersize=4, **style)
 
 
 def _values(value: Any, name: str, *, like: Array | None = None, gaps: bool = False) -> Array:
@@ -321,6 +332,7 @@ def _samples(x: Any, samples: Any, level: Any, *, gaps: bool = False) -> tuple[A
     return at, _values(samples, "samples", gaps=gaps).reshape(np.shape(samples))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DistillationDisplay:
     """A fitted chain in panels: multipliers, B_t over the spectrum, path of the loss, and the data.
 
@@ -351,24 +363,13 @@ class DistillationDisplay:
     axes_ : ndarray of matplotlib Axes, shape (3,) or (4,)
     """
 
-    def __init__(
-        self,
-        *,
-        multipliers: Array,
-        eigenvalues: Array,
-        shrinkage: Array,
-        training_loss: Array,
-        criterion: Array,
-        criterion_name: str,
-        data: tuple[Array, Array, Callable[[Array], Any]] | None = None,
-    ) -> None:
-        self.multipliers = multipliers
-        self.eigenvalues = eigenvalues
-        self.shrinkage = shrinkage
-        self.training_loss = training_loss
-        self.criterion = criterion
-        self.criterion_name = criterion_name
-        self.data = data
+    multipliers: Array
+    eigenvalues: Array
+    shrinkage: Array
+    training_loss: Array
+    criterion: Array
+    criterion_name: str
+    data: tuple[Array, Array, Callable[[Array], Any]] | None = None
 
     @classmethod
     def from_estimator(

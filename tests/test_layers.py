@@ -42,6 +42,7 @@ RESERVED = {
 POSTPONED = {
     ("evidence/tasks.py", "sdtheory.evidence.proved"),
     ("book/cache.py", "sdtheory.book.ledger"),
+    ("book/pdf.py", "playwright.sync_api.sync_playwright"),
 }
 
 

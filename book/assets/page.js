@@ -17,22 +17,26 @@ addEventListener("afterprint", () => undo());
 
 // a formula that is a little too wide is set smaller; the keyboard reaches and scrolls what is wider
 const SMALLEST = 0.75;
-const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .table-scroll th)').forEach(box => {
-  const formula = box.matches("mjx-container") && box;
-  if (formula) formula.parentElement.style.fontSize = "";
+const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th, .ledger-card dl)').forEach(box => {
+  const sized = box.matches("mjx-container") ? box.parentElement : box.matches("th") ? box : null;
+  if (sized) sized.style.fontSize = "";
   const share = box.clientWidth / box.scrollWidth;
-  if (formula && share < 1 && share >= SMALLEST) formula.parentElement.style.fontSize = `${100 * share}%`;
+  if (sized && share < 1 && share >= SMALLEST) sized.style.fontSize = `${Math.floor(100 * share)}%`;
   if (box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)) box.tabIndex = 0;
   else if (box.tabIndex === 0 && !box.role) box.removeAttribute("tabindex");
 });
-// a formula in a header has a name in letters too
-const name = () => document.querySelectorAll("th mjx-container").forEach(formula => {
-  formula.setAttribute("role", "math");
-  formula.ariaLabel = formula.querySelector("mjx-assistive-mml").textContent;
+// a formula in a header, or that one can press, has a name in letters too
+const name = () => document.querySelectorAll('th mjx-container, [data-notation][role="button"]').forEach(formula => {
+  if (formula.matches("mjx-container")) formula.setAttribute("role", "math");
+  const letters = formula.querySelector("mjx-assistive-mml");
+  if (letters) formula.ariaLabel = letters.textContent;
 });
 addEventListener("load", () => {
-  Promise.resolve(window.MathJax?.startup?.promise).then(() => { name(); reach(); });
-  addEventListener("resize", reach);
+  Promise.resolve(window.MathJax?.startup?.promise).then(() => {
+    name();
+    let width;  // the sidebars may still be moving when the window has its size
+    new ResizeObserver(([{contentRect: box}]) => { if (box.width !== width) { width = box.width; reach(); } }).observe(document.querySelector("main"));
+  });
   addEventListener("toggle", reach, true);
 });
 

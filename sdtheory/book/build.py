@@ -140,7 +140,8 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
                 run.evidence,
                 run.timeout,
             ): (chapter, chapter.notebook())
-            for chapter in stale
+            # the longest stand at the end of the book: what is short fills the gaps they leave
+            for chapter in reversed(stale)
         }
         try:
             for future in as_completed(futures):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
-
-from fontTools import subset
-from fontTools.ttLib import TTFont
 
 _FACE = re.compile(r"@font-face\{[^}]*?/(fa-[\w-]+)\.woff2[^}]*\}")
 _SOURCES = re.compile(r"src:url\([^)]*/(fa-[\w-]+)\.woff2\)[^;}]*")
@@ -30,6 +28,8 @@ def lighten(site: Path) -> None:
     fonts = static / "vendor" / "fontawesome" / "webfonts"
     if not style.is_file() or not list(fonts.glob("*.ttf")):
         return
+    # loaded here, as all processes of a build read this module, and one cuts fonts
+    subset, tt_font = import_module("fontTools.subset"), import_module("fontTools.ttLib").TTFont
     text = style.read_text(encoding="utf-8")
     names = _names(site)
     text = _RULE.sub(lambda rule: rule[0] if names & set(_CLASS.findall(rule[1])) else "", text)
@@ -42,7 +42,7 @@ def lighten(site: Path) -> None:
         ]
     }
     for path in sorted(fonts.glob("*.ttf")):
-        font = TTFont(path)
+        font = tt_font(path)
         here = wanted & set(font.getBestCmap() or ())
         if here:
             subsetter = subset.Subsetter(subset.Options(desubroutinize=True))

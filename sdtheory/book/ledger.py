@@ -169,8 +169,8 @@ def _inline(text: str) -> str:
     return "".join(p if k % 2 == 0 else rf"\({p}\)" for k, p in enumerate(parts))
 
 
-#: Where a formula that holds several breaks into lines: before a wide space, outside braces.
-_BREAK = re.compile(r"\\q?quad|\\implies")
+#: Where a formula that holds several breaks into lines: at a wide space or a word that joins.
+_BREAK = re.compile(r"\\q?quad|\\implies|\\text\{,? ?and ")
 
 
 def _display(tex: str) -> str:
@@ -183,7 +183,7 @@ def _display(tex: str) -> str:
         )
         if not inside and match.start() > start:
             lines.append(tex[start : match.start()])
-            start = match.start() if match[0] == r"\implies" else match.end()
+            start = match.end() if match[0].endswith("quad") else match.start()
     lines.append(tex[start:])
     rows = r" \\ ".join(f"&{line.strip()}" for line in lines)
     return html.escape(rf"\[\begin{{aligned}}{rows}\end{{aligned}}\]", quote=False)

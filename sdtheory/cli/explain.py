@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if str(arguments.json) == "-":
         print(json.dumps(_numbers(found), indent=1, allow_nan=False))
     else:
-        print(_summary(found, arguments.rounds, data.rows))
+        print(_summary(found, arguments.rounds, data))
         if arguments.all:
             print(f"\n{found}")
     if arguments.json is not None and str(arguments.json) != "-":
@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     return int(not found.good)
 
 
-def _summary(check: Any, asked: str, rows_given: int) -> str:
+def _summary(check: Any, asked: str, data: Any) -> str:
     """Return the regime, what applies, and the tightest and the loosest statement here."""
     i = check.instance
     n, rank, rounds = i.n, int((i.d[0] > 0).sum()), int(i.alive[0].sum())
@@ -81,7 +81,7 @@ def _summary(check: Any, asked: str, rows_given: int) -> str:
     failing = [row.statement.id for row in applying if "hold" not in str(row.verdict).lower()]
     lacking = Counter(words for row in rows for words in row.lacking)
     how = "to their collapse" if asked == "all" else f"for --rounds {asked}"
-    drawn = "" if rows_given == n else f" of {rows_given}, drawn at random (--sample, --seed)"
+    drawn = "" if data.rows == n else f" of {data.rows}, drawn at random (--sample, --seed)"
     lines = [
         f"{n} points{drawn}; G has rank {rank} and condition number {float(i.kappa[0]):.4g}.",
         f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows; "
@@ -101,6 +101,7 @@ def _summary(check: Any, asked: str, rows_given: int) -> str:
     lines += [
         f"Missing for {count} statement(s): {words}." for words, count in lacking.most_common(3)
     ]
+    lines += training.rescaled_words(data.rescaled)
     return "\n".join([*lines, "Every statement: --all."])
 
 

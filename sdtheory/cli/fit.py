@@ -132,9 +132,7 @@ def _words(numbers: Any) -> str:
         + f"; epsilon = {numbers['epsilon']:.6g}",
     ]
     lines += [f"tried before: {words}" for words in numbers["fallbacks"]]
-    if numbers["rescaled"] != "none":
-        onto = {"unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}[numbers["rescaled"]]
-        lines.append(f"inputs rescaled {onto} (--rescale none keeps them)")
+    lines += training.rescaled_words(numbers["rescaled"])
     if np.any(numbers["intercept"]):
         lines.append("labels fitted about their mean (--no-intercept fits them as they are)")
     how, kept = numbers["criterion"], numbers["rounds fitted"]
@@ -160,7 +158,7 @@ def _words(numbers: Any) -> str:
     doubt = max((row[f"error of {how}"] or 0.0 for row in numbers["rounds"]), default=0.0)
     if doubt:
         lines.append(
-            f"{how} is estimated from random probes, with a standard error of {doubt:.1g}."
+            f"{how} is estimated from random probes, with a standard error of up to {doubt:.1g}."
         )
     error = max((row.get("error of multiplier", 0.0) for row in numbers["rounds"]), default=0.0)
     if error > 1e-6:

@@ -232,6 +232,14 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
     )
 
 
+def rescaled_words(rescaled: str) -> list[str]:
+    """Return the line that says what was done to the inputs, if anything was."""
+    if rescaled == "none":
+        return []
+    onto = {"unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}[rescaled]
+    return [f"inputs rescaled {onto} (--rescale none keeps them)"]
+
+
 def fit(model: Any, training: Training) -> list[str]:
     """Fit the estimator; return its warnings. See `run`."""
     return run(model, training)[1]

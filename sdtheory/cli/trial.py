@@ -279,6 +279,7 @@ def _words(numbers: dict[str, Any]) -> str:
         f"target: {', '.join(numbers['targets'])}",
         f"kernel {numbers['kernel']}; {ridge.size} ridges and {chain.size} chains tried in "
         f"{len(numbers['outer errors'])} outer folds",
+        *training.rescaled_words(numbers["rescaled"]),
         "",
         f"Cross-validated squared error of chains by tolerance and rounds,{gamma(best[0])}:",
         f"{'tolerance':>10}" + "".join(f"{f'{t + 1} r.':>10}" for t in shown),

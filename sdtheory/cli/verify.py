@@ -15,6 +15,7 @@ examples:
   sdtheory verify --instances 1000000 --jobs 2    a large sample
   sdtheory verify --certify --json report.json    with ball arithmetic and proofs; keep the report
   sdtheory verify --formal                        what Coq has checked, beside the formulas
+  sdtheory verify --mutants --cache evidence      keep the evidence; next time collect what changed
   sdtheory verify --search 60                     search each statement for 60 seconds
   sdtheory verify --replay report.json            rerun the report's worst instances
   sdtheory verify --scheduler tcp://HOST:8786     on the machines of a Dask cluster
@@ -61,6 +62,13 @@ def add_parser(subparsers: Any) -> None:
         help="time of the search for each statement (default: a number of instances)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the evidence of each statement here, and take from here what is current "
+        "(default: collect everything anew). Use a folder that nobody else can write to",
+    )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="rerun a report's instances")
     parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler instead")
@@ -84,14 +92,33 @@ def _run(arguments: argparse.Namespace) -> int:
         print(again)
         return int(not again.good)
     check_outputs({"--json": arguments.json}, {})
+    _check_cache(arguments)
     report = _verify(arguments, statements)
     print(report)
     if arguments.json is not None:
         report.write(arguments.json)
         print(f"\nReport: {arguments.json}")
+    if arguments.cache is not None:
+        print(f"\nCollected now: {report.circumstances['collected now']}.")
     good = len(report.rows) - len(report.failed)
     print(f"\n{good} of {len(report.rows)} statements passed.")
     return int(not report.good)
+
+
+def _check_cache(arguments: argparse.Namespace) -> None:
+    from sdtheory.validation import InvalidInputError
+
+    folder = arguments.cache
+    if folder is None:
+        return
+    if arguments.search is not None:
+        raise InvalidInputError(
+            "--cache cannot keep what --search finds, which depends on the machine's speed. Leave "
+            "out one of them."
+        )
+    if not folder.resolve().parent.is_dir() or (folder.exists() and not folder.is_dir()):
+        what = "is a file" if folder.exists() else f"there is no folder {folder.parent}"
+        raise InvalidInputError(f"--cache {folder}: {what}. Name a folder, new or of evidence.")
 
 
 def _formal(statements: Any) -> int:
@@ -148,5 +175,6 @@ def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
             seconds=arguments.search,
             jobs=jobs,
             scheduler=arguments.scheduler,
+            cache=arguments.cache,
             progress=progress,
         )

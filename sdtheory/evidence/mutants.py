@@ -38,7 +38,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -281,8 +281,7 @@ class _Sample:
         #: whether a search, which stays near few rounds, meets the hypotheses
         self.ordinary = any(m.met.any() for m in self.originals)
         if not self.ordinary:
-            self.instances = [drawn(c) for c in far_chunks(SEED) if c.rounds <= _LONGEST]
-            self.originals = [measure(statement, instance) for instance in self.instances]
+            self.instances, self.originals = map(list, zip(*self._far, strict=True))
         self.kills = [0] * len(self.instances)
 
     def fate(self, mutant: Mutant) -> Fate:
@@ -291,7 +290,7 @@ class _Sample:
         killed = killed or _loose_or_trivial(measured, self.originals)
         implied = not killed and _implied(self.statement, measured, self.originals)
         if self.ordinary and not (killed or implied):
-            killed = _far_away(self.statement, mutant.statement)
+            killed = self._far_away(mutant.statement)
         if (
             self.ordinary
             and not (killed or implied)
@@ -312,6 +311,16 @@ class _Sample:
                 return [], killed
         return [measured[k] for k in range(len(self.kills))], ""
 
+    @cached_property
+    def _far(self) -> list[tuple[Instance, Measured]]:
+        instances = [drawn(c) for c in far_chunks(SEED) if c.rounds <= _LONGEST]
+        return [(instance, measure(self.statement, instance)) for instance in instances]
+
+    def _far_away(self, mutant: Statement) -> str:
+        """Say how a long chain or a large matrix kills a mutant, if one does."""
+        found = (_against(mutant, instance, original)[1] for instance, original in self._far)
+        return next(filter(None, found), "")
+
 
 def _against(mutant: Statement, instance: Instance, original: Measured) -> tuple[Measured, str]:
     """Return the mutant's margins on a batch, and how the batch kills it, if it does."""
@@ -328,18 +337,6 @@ def _against(mutant: Statement, instance: Instance, original: Measured) -> tuple
         if rejudge(mutant, instance, int(index)).verdict is Verdict.FAILS:
             return result, "is certainly false"
     return result, ""
-
-
-def _far_away(statement: Statement, mutant: Statement) -> str:
-    """Say how a long chain or a large matrix kills a mutant, if one does."""
-    for chunk in far_chunks(SEED):
-        if chunk.rounds > _LONGEST:
-            continue
-        instance = drawn(chunk)
-        _, killed = _against(mutant, instance, measure(statement, instance))
-        if killed:
-            return killed
-    return ""
 
 
 def _check_source(statement: Statement, instance: Instance, original: Measured) -> None:

@@ -279,8 +279,16 @@ class Report:
 
     @property
     def _mutants_killed(self) -> bool:
-        explained = all(fate.explanation for _, fate in self.survivors)
-        return explained and (self.kill_rate or 0.0) >= KILL_RATE
+        return not self.unexplained and (self.kill_rate or 0.0) >= KILL_RATE
+
+    @property
+    def unexplained(self) -> tuple[tuple[str, Fate], ...]:
+        """Statement id and fate of every mutant that its own statement lets live without a reason.
+
+        Another statement may kill it: that helps nobody who verifies this one alone.
+        """
+        mutations = ((row.statement.id, row.evidence.mutation) for row in self.rows)
+        return tuple((id_, fate) for id_, m in mutations if m for fate in m.unexplained)
 
     @property
     def failed(self) -> tuple[Row, ...]:
@@ -323,9 +331,11 @@ class Report:
         if self.kill_rate is not None:
             lines.append(f"\nMutants: {self._mutant_words()}")
             lines += [
-                f"  survives: {id_}: {fate.name}: {fate.explanation or 'NOT EXPLAINED'}"
+                f"  survives: {id_}: {fate.name}: {fate.explanation}"
                 for id_, fate in self.survivors
+                if fate.explanation
             ]
+            lines += [f"  NOT EXPLAINED: {id_}: {fate.name}" for id_, fate in self.unexplained]
         return "\n".join(lines)
 
 

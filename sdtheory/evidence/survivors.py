@@ -110,6 +110,8 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         _OTHER_TRIAL: (
             "_fixed_rounds: right +1, 1",
             "_fixed_rounds: t + 1, 1",
+            "first_r_minus_1: rounds :-1, 1",
+            "first_r_minus_1: rounds 1:, 1",
         ),
     },
     "thm-index-limit": {
@@ -169,8 +171,24 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         _SCALE: ("_smoother: name exchanged, 1",),
     },
+    "prop-steepness": {
+        _STAND_IN: ("_eigenvalues: name exchanged, 1",),
+    },
+    "prop-lagrangian": {
+        "another multiplier; the claim is for all of them": (
+            "_meeting: left of *, 1",
+            "_meeting: right of *, 1",
+            "_meeting: left of /, 1",
+        ),
+    },
+    "prop-duality": {
+        _STAND_IN: ("_eigenvalues: name exchanged, 1",),
+    },
     "thm-crossing": {
+        _STAND_IN: ("_eigenvalues: name exchanged, 1",),
         "another measure that rises with the filter; the proof is for all of them": (
+            "_inverse: left of /, 1",
+            "_inverse: left +1, 1",
             "_measures: rounds :-1, 1",
             "_measures: rounds 1:, 1",
             "_measures: right of *, 1",
@@ -200,12 +218,31 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
             "_equal_residual: rounds 1:, 1",
         ),
     },
+    "prop-risk": {
+        _OTHER_SIGNAL: (
+            "_energy: rounds :-1, 1",
+            "_energy: rounds 1:, 1",
+        ),
+        _OTHER_NOISE: ("_noise: left of /, 1",),
+    },
+    "prop-oracle": {
+        _OTHER_NOISE: ("_noise: left of /, 1",),
+    },
+    "thm-one-more-round": {
+        _OTHER_SIGNAL: (
+            "_energy: rounds :-1, 1",
+            "_energy: rounds 1:, 1",
+        ),
+        _OTHER_NOISE: ("_noise: left of /, 1",),
+    },
     "thm-one-round-suffices": {
         _OTHER_NOISE: (
             "_suffices: left of *, 1",
             "_suffices: right of *, 1",
         ),
         "another signal with theta^2/d non-increasing": (
+            "_energy: rounds :-1, 1",
+            "_energy: rounds 1:, 1",
             "_rough_signal: left of *, 1",
             "_rough_signal: right of *, 1",
         ),
@@ -228,11 +265,16 @@ TRUE: dict[str, dict[str, tuple[str, ...]]] = {
             "_second_helps: right of +, 6",
         ),
         "another signal with theta^2/d non-decreasing": (
+            "_energy: rounds :-1, 1",
+            "_energy: rounds 1:, 1",
             "_second_helps: left of *, 3",
             "_second_helps: right of *, 3",
         ),
     },
     "prop-single-floor": {
+        "one filter for all strengths: its two squares add up to its excess": (
+            "tikhonov: left of /, 1",
+        ),
         "the least risk is a summand on both sides": (
             "_least: left of /, 1",
             "_least: left of *, 1",
@@ -445,6 +487,7 @@ OPEN: dict[str, dict[str, tuple[str, ...]]] = {
             "_bounded_loss: right -1, 1",
         ),
         "K is not sharp in its constants; only its growth with kappa is": (
+            "path_length_factor: left of *, 2",
             "path_length_factor: right +1, 3",
             "path_length_factor: left -1, 3",
         ),

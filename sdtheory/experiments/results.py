@@ -113,26 +113,30 @@ def chosen(result: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def interval(values: np.ndarray, shared: float = 0.0, level: float = 0.95) -> tuple[float, float]:
+def interval(values: Any, shared: float = 0.0, level: float = 0.95) -> tuple[Any, Any]:
     """Return the mean over seeds, and half of its Student interval.
 
     Parameters
     ----------
-    values : ndarray of shape (seeds,)
+    values : array_like of shape (seeds, ...)
     shared : float, default=0
         Ratio of test to training images, where the interval is to speak of
         other images too: all seeds draw from one pool, which the correction of
         Nadeau and Bengio (2003) allows for. 0 leaves it out; the interval then
         speaks of other seeds on the same pool.
     level : float, default=0.95
+
+    Returns
+    -------
+    tuple of float, or of ndarray of the shape of one seed's values
     """
-    n = len(values)
+    values = np.asarray(values, dtype=float)
+    n, mean = len(values), values.mean(axis=0)
     if n < 2:
-        return float(np.mean(values)), float("inf")
-    half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(
-        (1 / n + shared) * np.var(values, ddof=1)
-    )
-    return float(np.mean(values)), float(half)
+        return mean, np.full_like(mean, np.inf)[()]
+    variance = np.var(values, axis=0, ddof=1)
+    half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt((1 / n + shared) * variance)
+    return mean, half
 
 
 def direction(differences: np.ndarray) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from operator import call
 from threading import Thread
 from typing import Any
 
@@ -41,10 +42,10 @@ def run(tasks: Sequence[Task], *, jobs: int = 1, scheduler: str | None = None) -
         workers = min(jobs, len(tasks))
         pools = import_module("concurrent.futures")
         with pools.ProcessPoolExecutor(workers, context, end_with_parent) as pool:
-            yield from pool.map(_call, tasks)
+            yield from pool.map(call, tasks)
         return
     joblib = import_module("joblib")
-    calls = (joblib.delayed(_call)(task) for task in tasks)
+    calls = (joblib.delayed(call)(task) for task in tasks)
     with _client(scheduler) as client, joblib.parallel_config("dask", client=client):
         yield from joblib.Parallel(return_as="generator")(calls)
 
@@ -62,10 +63,6 @@ def end_with_parent() -> None:
 def _end_after(sentinel: Any) -> None:
     import_module("multiprocessing.connection").wait([sentinel])
     os._exit(1)
-
-
-def _call(task: Task) -> Any:
-    return task()
 
 
 def _client(address: str) -> Any:

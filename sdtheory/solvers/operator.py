@@ -17,9 +17,11 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +41,8 @@ N_PARTS = 16
 #: Kernel values that one operator keeps between products (2^26 are 512 MiB): all of one triangle
 #: up to n = 11000, a part of it beyond.
 _KEPT = 2**26
+#: Points from which tiles are shared by threads.
+_THREADED = 2000
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
@@ -101,8 +105,11 @@ class Tiles:
     def __call__(self, V: Array) -> Array:
         """Multiply, part by part."""
         parts = [functools.partial(self.part, V, k) for k in range(N_PARTS)]
-        added = functools.reduce(np.add, scheduling.run(parts, scheduler=self.scheduler))
-        return added / len(self.x)
+        if self.scheduler is None and len(self.x) >= _THREADED:
+            found = _in_threads(parts)
+        else:
+            found = scheduling.run(parts, scheduler=self.scheduler)
+        return functools.reduce(np.add, found) / len(self.x)
 
     def part(self, V: Array, k: int) -> Array:
         """Return what every `N_PARTS`-th row of tiles adds, from row k on."""
@@ -140,6 +147,20 @@ class Tiles:
                 f"It must evaluate all pairs of its two arguments' rows."
             )
         return tile.astype(float, copy=False)
+
+
+def _in_threads(tasks: list[Callable[[], Array]]) -> list[Array]:
+    """Run tasks in as many threads as there are cores, with one thread of BLAS in each."""
+    # imported here: the library must load where there are no threads
+    pools = import_module("concurrent.futures")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with pools.ThreadPoolExecutor(cores) as pool, _libraries().limit(limits=1):
+        return list(pool.map(lambda task: task(), tasks))
+
+
+@functools.cache
+def _libraries() -> Any:
+    return import_module("threadpoolctl").ThreadpoolController()
 
 
 @dataclass(frozen=True)
@@ -212,7 +233,8 @@ class KernelOperator(LinearOperator):
 
     A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
     equation it integrates, and n^2 / 2 kernel evaluations for all others. Of
-    these, as many as 512 MiB hold are kept for the next product.
+    these, as many as 512 MiB hold are kept for the next product. From 2000
+    points on all cores evaluate the kernel, each in a thread.
 
     Parameters
     ----------

@@ -176,7 +176,7 @@ STATEMENTS = (
     Statement(
         id="prop-flow-stopping",
         chapter="early_stopping",
-        slogan="So has gradient flow that is stopped earlier, up to the same cap.",
+        slogan="Stop gradient flow earlier, and its ratios grow, up to the same cap.",
         tex=r"\frac{1 - e^{-d_k s}}{1 - e^{-d_j s}} \text{ decreases with the time } s, "
         r"\text{ from } \frac{d_k}{d_j} \text{ to } 1, \qquad d_k > d_j > 0",
         source=THIS_BOOK,
@@ -186,7 +186,7 @@ STATEMENTS = (
     Statement(
         id="prop-filter-cap",
         chapter="early_stopping",
-        slogan="Every filter that favours no eigenvalue beyond proportion has the cap d_k/d_j.",
+        slogan="If phi(d)/d does not increase, the ratios of the filter phi stay below the cap.",
         tex=r"0 < \phi \le 1, \ \frac{\phi(d)}{d} \text{ non-increasing} \implies "
         r"\frac{\phi(d_k)}{\phi(d_j)} \le \frac{d_k}{d_j}, \ d_k > d_j > 0; \quad \text{so for } "
         r"T_c, \ 1 - \Bigl(\frac{c}{c+d}\Bigr)^m \text{ and } 1 - e^{-ds}",
@@ -197,7 +197,7 @@ STATEMENTS = (
     Statement(
         id="lem-two-rounds",
         chapter="early_stopping",
-        slogan="Two rounds pass the cap exactly when their multipliers are large together.",
+        slogan="Two rounds pass the cap if and only if c c' > d_j d_k.",
         tex=r"\frac{T_c(d_k)\,T_{c'}(d_k)}{T_c(d_j)\,T_{c'}(d_j)} > \frac{d_k}{d_j} \iff "
         r"c\,c' > d_j d_k, \qquad c, c' > 0, \ d_k > d_j > 0",
         source=THIS_BOOK,
@@ -208,7 +208,7 @@ STATEMENTS = (
     Statement(
         id="thm-beyond-cap",
         chapter="early_stopping",
-        slogan="If G is regular, self-distillation close enough to its collapse passes the cap.",
+        slogan="For nonsingular G, chains pass the cap once the labels almost collapse.",
         tex=r"(r_0 - 1)(r_{t-1} - 1) < \frac{d_{\min}^2}{d_j d_k} \implies "
         r"\frac{B_{t-1}[k]}{B_{t-1}[j]} > \frac{d_k}{d_j}, \qquad d_k > d_j > 0, \ 2 \le t \le N",
         source=THIS_BOOK,

@@ -263,7 +263,7 @@ STATEMENTS = (
     Statement(
         id="thm-crossing",
         chapter="filters",
-        slogan="Whichever of four measures two filters share, they cross inside the spectrum.",
+        slogan="If one round agrees with several in one of four measures, the filters cross once.",
         tex=r"M(T_{m(d_{\max})}) \ge M(F) \ge M(T_{m(d_{\min})})",
         source=THIS_BOOK,
         margin=_crossing,
@@ -275,7 +275,7 @@ STATEMENTS = (
     Statement(
         id="prop-steepness",
         chapter="filters",
-        slogan="Where both keep the same share, several rounds cut off more steeply.",
+        slogan="Where both keep the same share, the filter of several rounds is steeper.",
         tex=r"F(d) = p: \quad 1 - p \le \frac{d \log F}{d \log d} \le t\,(1 - p^{1/t}) "
         r"\le -\log p",
         source=THIS_BOOK,
@@ -288,7 +288,7 @@ STATEMENTS = (
     Statement(
         id="thm-majorises",
         chapter="filters",
-        slogan="With as many degrees of freedom, several rounds concentrate them.",
+        slogan="At equal degrees of freedom, several rounds concentrate them on large eigenvalues.",
         tex=r"\sum_{k > n - l} \bigl(F(d_k) - T_c(d_k)\bigr) \ge \min\Bigl\{0, "
         r"\sum_{k} \bigl(F(d_k) - T_c(d_k)\bigr)\Bigr\}, \qquad l = 1, \dots, n, \ c > 0",
         source=THIS_BOOK,
@@ -301,7 +301,7 @@ STATEMENTS = (
     Statement(
         id="cor-variance",
         chapter="filters",
-        slogan="And so they let more noise through.",
+        slogan="At equal degrees of freedom, several rounds have a larger variance.",
         tex=r"\sum_k F(d_k)^2 - \sum_k T_c(d_k)^2 \ge 2p^* \Bigl(\sum_k F(d_k) - "
         r"\sum_k T_c(d_k)\Bigr), \qquad c = m(d^*), \ p^* = F(d^*)",
         source=THIS_BOOK,
@@ -314,7 +314,7 @@ STATEMENTS = (
     Statement(
         id="prop-lagrangian",
         chapter="filters",
-        slogan="What a filter costs more than one round is the squared distance of the two.",
+        slogan="A filter exceeds the cost of one round by the squared distance of the two filters.",
         tex=r"J_c(\varphi) - J_c(T_c) = \frac1n \sum_k z_k^2 \Bigl(1 + \frac{c}{d_k}\Bigr) "
         r"\bigl(\varphi(d_k) - T_c(d_k)\bigr)^2, \qquad J_c = \text{residual} + c\,R",
         source=THIS_BOOK,
@@ -386,7 +386,7 @@ STATEMENTS = (
     Statement(
         id="prop-duality",
         chapter="filters",
-        slogan="What self-distillation removes is what iterated Tikhonov keeps, upside down.",
+        slogan="It removes the share that iterated Tikhonov keeps at the reciprocal eigenvalue.",
         tex=r"1 - \prod_{i<t} \frac{d}{c_i + d} = 1 - \prod_{i<t} "
         r"\frac{1/c_i}{1/c_i + 1/d}",
         source=THIS_BOOK,
@@ -399,7 +399,7 @@ STATEMENTS = (
     Statement(
         id="prop-qualification",
         chapter="filters",
-        slogan="At large eigenvalues it is no better than one round.",
+        slogan="At large eigenvalues self-distillation is no better than one round.",
         tex=r"\frac{s}{s + d} \le 1 - F(d) \le \frac{s}{d}, \qquad s = \sum_{i<t} c_i",
         source=THIS_BOOK,
         margin=_qualification,

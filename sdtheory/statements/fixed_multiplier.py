@@ -74,7 +74,7 @@ STATEMENTS = (
     Statement(
         id="prop-fixed-direction",
         chapter="fixed_multiplier",
-        slogan="Its direction tends to the top eigenvector, as in power iteration.",
+        slogan="With a fixed multiplier the direction tends to the top eigenvector.",
         tex=r"\sum_{k<n} z_{t,k}^2 \cdot z_{0,n}^2 \le "
         r"\Bigl(\frac{s_{n-1}}{s_n}\Bigr)^{2t} \sum_{k<n} z_{0,k}^2 \cdot z_{t,n}^2",
         source=THIS_BOOK,
@@ -86,7 +86,7 @@ STATEMENTS = (
     Statement(
         id="prop-fixed-above",
         chapter="fixed_multiplier",
-        slogan="The chain of the paper shrinks every direction at least as fast.",
+        slogan="The paper's chain shrinks every direction at least as fast as a fixed multiplier.",
         tex=r"B_t[k] \le A_0[k]^{t+1}",
         source=THIS_BOOK,
         margin=_below,

@@ -111,7 +111,7 @@ STATEMENTS = (
     Statement(
         id="prop-fresh-stationary",
         chapter="fresh_labels",
-        slogan="A chain that gets a share of new labels settles at a risk with a closed form.",
+        slogan="With a share of new labels the risk converges to a closed form.",
         tex=r"\theta^2 \Bigl(\frac{1-s}{1-(1-w)s}\Bigr)^2 + "
         r"\sigma^2 s^2\, \frac{w^2 + (1-w)^2}{1 - (1-w)^2 s^2}",
         source=FRESH,
@@ -134,7 +134,7 @@ STATEMENTS = (
     Statement(
         id="prop-golden",
         chapter="fresh_labels",
-        slogan="For the noise alone the best share has a closed form, golden for a weak ridge.",
+        slogan="For the noise alone the best share of new labels has a closed form.",
         tex=r"s^2\, \frac{w^2 + (1-w)^2}{1 - (1-w)^2 s^2} \ge "
         r"\frac{s^2 - 2 + \sqrt{4 + s^4}}{2}, \qquad \text{equality at } "
         r"w = 1 - \frac{2}{2 + s^2 + \sqrt{4 + s^4}}",
@@ -147,7 +147,7 @@ STATEMENTS = (
     Statement(
         id="prop-bootstrapped",
         chapter="fresh_labels",
-        slogan="Bootstrapped values end in a ridge fit with the ridge c/(1 - gamma).",
+        slogan="Bootstrapped values end in a ridge fit with the multiplier c/(1 - gamma).",
         tex=r"Q_{k+1} = S(r + \gamma Q_k),\ Q_0 = 0 \implies Q_k = "
         r"G \bigl(cI + (1-\gamma) G\bigr)^{-1} \bigl(I - (\gamma S)^k\bigr)\, r",
         source=KUMAR,
@@ -170,7 +170,7 @@ STATEMENTS = (
     Statement(
         id="prop-posterior-passed",
         chapter="fresh_labels",
-        slogan="Passing on the whole predictive distribution weakens the ridge in every round.",
+        slogan="Passing on the whole predictive distribution lowers the multiplier in every round.",
         tex=r"\text{mean after } t \text{ rounds: } G(\gamma I + G)^{-1} y, \qquad "
         r"\frac1\gamma = \sum_{i<t} \frac1{\gamma_i}",
         source=BORUP,

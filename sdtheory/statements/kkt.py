@@ -107,7 +107,7 @@ STATEMENTS = (
     Statement(
         id="thm-closed-form",
         chapter="kkt",
-        slogan="The constrained fit is kernel ridge regression with a chosen ridge.",
+        slogan="The fit is kernel ridge regression; the constraint chooses the multiplier.",
         tex=r"f_t(x) = g_x^\top (c_t I + G)^{-1} y_t",
         source=PROPOSITION_1,
         margin=_decomposition,
@@ -130,7 +130,7 @@ STATEMENTS = (
     Statement(
         id="prop-minimum",
         chapter="kkt",
-        slogan="No admissible function costs less, and the gap is at least the distance.",
+        slogan="No admissible function costs less; the others cost more by their squared distance.",
         tex=r"\langle f_t, h - f_t\rangle \ge 0, \quad\text{so}\quad "
         r"R(h) \ge R(f_t) + R(h - f_t), \qquad h \text{ admissible}",
         source=THIS_BOOK,
@@ -153,7 +153,7 @@ STATEMENTS = (
     Statement(
         id="prop-dual-feasible",
         chapter="kkt",
-        slogan="The constraint has a price, neither zero nor infinite.",
+        slogan="The price of the constraint is neither zero nor infinite.",
         tex=r"\|P_0 y_t\|^2 < n\varepsilon < \|y_t\|^2 \implies 0 < c_t = 1/\lambda_t < \infty",
         source=PAPER_SETTING,
         margin=_dual_feasible,

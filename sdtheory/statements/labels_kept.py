@@ -210,7 +210,7 @@ STATEMENTS = (
     Statement(
         id="cor-kept-limit",
         chapter="labels_kept",
-        slogan="The limit is ridge regression with the larger ridge c/a.",
+        slogan="With labels kept, the limit is ridge regression with the larger multiplier c/a.",
         tex=r"\Lambda_k \le \varphi_t[k] \le \Lambda_k + \bigl((1-a)\,s_{\max}\bigr)^t "
         r"(1 - \Lambda_k)",
         source=BORUP,
@@ -277,7 +277,7 @@ STATEMENTS = (
     Statement(
         id="thm-optimal-mixing",
         chapter="labels_kept",
-        slogan="Mixing in a student helps strictly unless the ridge is stationary.",
+        slogan="Mixing in a student helps strictly unless the multiplier is stationary.",
         tex=r"R(\xi) = R + \xi\, c R'(c) + \xi^2 D, \qquad \xi^* = -\frac{c R'(c)}{2D}, \qquad "
         r"R(\xi^*) = R - \frac{c^2 R'(c)^2}{4D}",
         source=DANG,
@@ -313,7 +313,7 @@ STATEMENTS = (
     Statement(
         id="thm-renewed-plan",
         chapter="labels_kept",
-        slogan="Labels that return on a plan of T rounds keep the chain alive if r_0 is 2 sqrt(T).",
+        slogan="Labels that return on a plan of T rounds prevent the collapse if r_0 >= 2 sqrt(T).",
         tex=r"r_0 \ge 2\sqrt{T},\ r_t^2 \ge \bigl((1 - \tfrac tT)(r_{t-1} - 1)^+\bigr)^2 + "
         r"\bigl(\tfrac tT r_0\bigr)^2 \implies r_t > 1 \quad (0 \le t \le T)",
         source=THIS_BOOK,

@@ -107,7 +107,7 @@ STATEMENTS = (
     Statement(
         id="prop-newton-concave",
         chapter="multiplier",
-        slogan="In mu = 1/c the reciprocal of the residual is concave: Newton climbs to the root.",
+        slogan="In mu = 1/c the residual has a concave reciprocal, so Newton climbs to the root.",
         tex=r"\phi(\mu) = \|(I + \mu G)^{-1} y\|^{-1} \text{ is concave and increasing}, \qquad "
         r"\mu + \frac{1/\rho - \phi(\mu)}{\phi'(\mu)} \le \mu_* = \frac1c",
         source="the trust-region problem (Mor\u00e9 and Sorensen 1983)",

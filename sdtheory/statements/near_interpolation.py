@@ -149,7 +149,7 @@ STATEMENTS = (
     Statement(
         id="thm-near-interpolation",
         chapter="near_interpolation",
-        slogan="At tolerances with a whole number of them, guaranteed rounds guarantee more.",
+        slogan="With a whole number of guaranteed rounds, the guaranteed index grows.",
         tex=r"b_t = \min_k \left(\frac{\kappa t + d_{\min}/d_k}{\kappa t + d_{\min}/d_{k+1}}"
         r"\right)^t \text{ increases with } t \text{ to } b_\infty = \exp\Bigl("
         r"\frac{d_{\min}}{\kappa} \min_k \bigl(\tfrac1{d_k} - \tfrac1{d_{k+1}}\bigr)\Bigr), "
@@ -163,7 +163,7 @@ STATEMENTS = (
     Statement(
         id="prop-fixed-rounds",
         chapter="near_interpolation",
-        slogan="At a fixed number of rounds the bound falls with the tolerance, to nothing.",
+        slogan="For a fixed number of rounds a smaller tolerance guarantees less sparsification.",
         tex=r"\left(\frac{r_0 - 1 + d_{\min}/d_j}{r_0 - 1 + d_{\min}/d_k}\right)^t "
         r"\text{ decreases in } r_0 > 1, \text{ and its logarithm is at most } "
         r"\frac{t\,d_{\min}}{r_0 - 1 + d_{\min}/d_k} \Bigl(\frac1{d_j} - \frac1{d_k}\Bigr)",

@@ -68,7 +68,7 @@ STATEMENTS = (
     Statement(
         id="prop-shared-tolerance",
         chapter="outputs",
-        slogan="Outputs that share a tolerance share a multiplier, which sees their energies only.",
+        slogan="Outputs that share a tolerance share one multiplier, set by their energies.",
         tex=r"\|P_0 y_0\|_F^2 < n\varepsilon < \|y_t\|_F^2: \quad \frac1n \sum_k "
         r"\Bigl( \frac{c_t}{c_t + d_k} \Bigr)^2 \sum_a z_{t,ka}^2 = \varepsilon, \qquad "
         r"\sum_a z_{t+1,ka}^2 = A_t[k]^2 \sum_a z_{t,ka}^2",
@@ -82,7 +82,7 @@ STATEMENTS = (
     Statement(
         id="prop-outputs-rotation",
         chapter="outputs",
-        slogan="Turning the outputs into each other turns the fits, and changes nothing else.",
+        slogan="Rotate the outputs into each other, and the fits rotate with them.",
         tex=r"y_0 \mapsto y_0 Q,\ Q^\top Q = I \implies c_t \mapsto c_t, \quad "
         r"y_t \mapsto y_t Q, \quad f_t \mapsto f_t\, Q",
         source=THIS_BOOK,
@@ -95,7 +95,7 @@ STATEMENTS = (
     Statement(
         id="prop-one-price",
         chapter="outputs",
-        slogan="Sharing a tolerance is splitting it at one price, and no other split costs less.",
+        slogan="To share a tolerance is to split it at one price, and no other split costs less.",
         tex=r"R(h) + \frac{1}{c_t n} \sum_k \|h(x_k) - y_{t,k}\|^2 \ge "
         r"R(f_t) + \frac{1}{c_t n} \sum_k \|f_t(x_k) - y_{t,k}\|^2 "
         r"\quad \text{for all } h \in \mathcal H^q",

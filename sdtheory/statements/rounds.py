@@ -122,7 +122,7 @@ STATEMENTS = (
     Statement(
         id="prop-norm-bound",
         chapter="rounds",
-        slogan="The norm of the labels stays above the iterates of a straight line.",
+        slogan="The label norm is never below the value that t tangent steps reach from r_0.",
         tex=r"r_t \ge a^t r_0 - b\,\frac{a^t - 1}{a - 1} \quad\text{for every } t \ge 0",
         source=PROPOSITION_3,
         margin=_norm,
@@ -146,7 +146,7 @@ STATEMENTS = (
     Statement(
         id="cor-step-dominates",
         chapter="rounds",
-        slogan="Steps of equal length say at least as much as the condition number, everywhere.",
+        slogan="The count by equal steps is at least as strong as the bounds with kappa.",
         tex=r"r_0 - \kappa t \;\le\; u_t \;\le\; \max(r_0 - t,\, 0) \;\le\; r_t, \qquad "
         r"u_t = a^t r_0 - b\,\frac{a^t-1}{a-1}",
         source=THIS_BOOK,

@@ -105,7 +105,7 @@ STATEMENTS = (
     Statement(
         id="prop-multiplier-lower",
         chapter="sharper",
-        slogan="From below, the multiplier is bounded by the eigenvalues that the labels see.",
+        slogan="A mean of the eigenvalues in the labels bounds the multiplier from below.",
         tex=r"c_t\,(r_t - 1) \ge \frac{\|y_t\|}{\|G^{-1} y_t\|} \ge d_{\min}",
         source=THIS_BOOK,
         margin=_multiplier_lower,
@@ -117,7 +117,7 @@ STATEMENTS = (
     Statement(
         id="prop-multiplier-upper",
         chapter="sharper",
-        slogan="From above, by the mean eigenvalue that the labels see, not by the largest.",
+        slogan="The labels' mean eigenvalue bounds the multiplier from above.",
         tex=r"c_t\,(r_t - 1) \le \frac{y_t^\top G\, y_t}{\|y_t\|^2} \le d_{\max}",
         source=THIS_BOOK,
         margin=_multiplier_upper,
@@ -129,7 +129,7 @@ STATEMENTS = (
     Statement(
         id="prop-multiplier-grows",
         chapter="sharper",
-        slogan="Every round needs a larger ridge than the one before.",
+        slogan="Every round needs a larger multiplier than the one before.",
         tex=r"c_{t+1} > c_t",
         source=THIS_BOOK,
         margin=_multiplier_grows,
@@ -141,7 +141,7 @@ STATEMENTS = (
     Statement(
         id="prop-smoother",
         chapter="sharper",
-        slogan="Every round is cheaper, even for its size.",
+        slogan="Every round lowers the cost, even relative to the squared norm of the labels.",
         tex=r"y_{t+1}^\top G^{-1} y_{t+1} \le y_t^\top G^{-1} y_t, \qquad "
         r"\frac{y_{t+1}^\top G^{-1} y_{t+1}}{\|y_{t+1}\|^2} "
         r"\le \frac{y_t^\top G^{-1} y_t}{\|y_t\|^2}",
@@ -155,7 +155,7 @@ STATEMENTS = (
     Statement(
         id="prop-leaves-data",
         chapter="sharper",
-        slogan="The fit moves away from the data in every round, by at most rho a round.",
+        slogan="The fit moves away from the data in every round, by at most rho.",
         tex=r"\|y_t - y_0\| \le \|y_{t+1} - y_0\| \le (t+1)\,\rho",
         source=THIS_BOOK,
         margin=_leaves_data,
@@ -166,7 +166,7 @@ STATEMENTS = (
     Statement(
         id="thm-sparsification-all-rounds",
         chapter="sharper",
-        slogan="The diagonal's spread is bounded on both sides for as long as the chain lives.",
+        slogan="The spread of the diagonal is bounded on both sides in every round of the chain.",
         tex=r"\prod_{i<t} \frac{q_i + d_{\min}/d_j}{q_i + d_{\min}/d_k},\; "
         r"\Bigl(\frac{1 + c_0/d_j}{1 + c_0/d_k}\Bigr)^{t} \;\le\; "
         r"\frac{B_{t-1}[k]}{B_{t-1}[j]} \;\le\; "

@@ -110,7 +110,7 @@ STATEMENTS = (
     Statement(
         id="lem-one-round-ratio",
         chapter="sparsification",
-        slogan="The bounds on the multiplier are bounds on what one round does to a ratio.",
+        slogan="The bounds on the multiplier bound the change of a ratio in one round.",
         tex=r"\frac{r_t - 1 + d_{\min}/d_j}{r_t - 1 + d_{\min}/d_k} \le \frac{A_t[k]}{A_t[j]} \le "
         r"\frac{r_t - 1 + d_{\max}/d_j}{r_t - 1 + d_{\max}/d_k}, \qquad d_k > d_j",
         source=THEOREM_5,

@@ -109,7 +109,7 @@ STATEMENTS = (
     Statement(
         id="prop-round-balance",
         chapter="when_a_round_helps",
-        slogan="What a round gains is the tolerance plus a balance of three roughnesses.",
+        slogan="The gain of a round is the tolerance plus a balance of three roughnesses.",
         tex=r"\|y_t - \theta\|^2 - \|y_{t+1} - \theta\|^2 = n\varepsilon + n c_t \bigl( "
         r"R(y_{t+1}) - R(\theta) + R(y_{t+1} - \theta) \bigr)",
         source=THIS_BOOK,

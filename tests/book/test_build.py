@@ -85,6 +85,26 @@ def test_figures_and_tables_name_the_cell_that_made_them_and_its_parameters(good
     assert f"Made by code cell 4 {words}" in page(root, "second")
 
 
+def test_figures_and_tables_offer_their_data(good):
+    root, _ = good
+    data = root / "_build" / "html" / "data"
+    assert 'href="../data/fig-line.csv" download' in page(root, "second")
+    assert 'href="../data/second-cell-4-1.csv" download' in page(root, "second")
+    figure, table = (data / name for name in ("fig-line.csv", "second-cell-4-1.csv"))
+    assert figure.read_text(encoding="utf-8").splitlines() == [
+        '"axes 0, line 0, x","axes 0, line 0, y"',
+        "0.0,0.0",
+        "1.0,0.045",
+    ]
+    assert table.read_text(encoding="utf-8").splitlines() == ["Name,Value", r"slope,\(s < 1\)"]
+
+
+def test_pages_describe_themselves(good):
+    root, _ = good
+    assert '<meta property="og:title" content="The first" />' in page(root, "first")
+    assert "[The first](book/first.html)" in (root / "_build/html/llms.txt").read_text("utf-8")
+
+
 def test_tables_have_a_caption_and_headers_with_a_scope(good):
     root, _ = good
     text = page(root, "second")

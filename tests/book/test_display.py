@@ -4,6 +4,7 @@ import ast
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 
 from sdtheory.book import display
@@ -187,3 +188,28 @@ def test_a_table_that_is_not_one_is_refused(shown, arguments, message):
 def test_a_table_without_rows_shows_its_headers(shown):
     display.table(("a", "b"), [], caption="No rows")
     assert parsed(shown).texts["th"] == ["a", "b"]
+
+
+def test_a_table_folds_with_the_header_before_each_cell(shown):
+    display.table(("Claim", "Value", "How"), [("a", "1", "so")], caption="Folded", folds=True)
+    attributes = parsed(shown).attributes
+    assert "folds" in attributes["div"][0]["class"].split()
+    assert [a["data-header"] for a in attributes["td"]] == ["Value", "How"]
+
+
+def test_figures_and_tables_come_with_a_file_of_their_data(shown, fig):
+    display.figure(fig, label="fig-a", caption="A claim.", alt="A description.")
+    display.table(("a", "b"), [("1, 2", "3")], caption="First")
+    display.table(("a",), [("4",)], caption="Second")
+    outputs = [
+        nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+        for data, metadata in shown
+    ]
+    cell = nbformat.v4.new_code_cell(execution_count=7, outputs=outputs)
+    files = {name: text for _, name, text in display.offered(cell, "page")}
+    assert list(files) == ["fig-a.csv", "page-cell-7-1.csv", "page-cell-7-2.csv"]
+    assert files["page-cell-7-1.csv"].splitlines() == ["a,b", '"1, 2",3']
+    header, *rows = files["fig-a.csv"].splitlines()
+    claim = outputs[0].metadata[display.CLAIM_METADATA]["series"]
+    assert len(header.split('","')) == len(claim)
+    assert len(rows) == max(map(len, claim.values()))

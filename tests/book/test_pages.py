@@ -449,8 +449,7 @@ def nothing_scrolls_sideways_on_a_laptop(visit):
     """Code may: its lines are not broken."""
     visit.run("all('details').forEach(e => e.open = true)")
     return visit.run("""
-        dispatchEvent(new Event('resize'));
-        return all('main :is(.table-scroll, .pst-scrollable-table-container, div.math, '
+        return all('main :is(.table-scroll, .folds th, .pst-scrollable-table-container, div.math, '
                 + 'mjx-container[display="true"])')
             .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
             .map(e => `${e.scrollWidth} of ${e.clientWidth} px: ${outer(e)}`);
@@ -775,7 +774,8 @@ def test_the_notation_in_place_is_the_preface_s_table(site):
 
     def words(cell):
         """The text without marks: those of MyST, of HTML, and what escapes them."""
-        return re.sub(r"<[^>]*>|[`$*\\()\s]|\|", "", html.unescape(cell))
+        plain = html.unescape(cell).replace("’", "'")
+        return re.sub(r"<[^>]*>|[`$*\\()\s]|\|", "", plain)
 
     shown = [tuple(map(words, row[1:])) for row in content["notation"]]
     assert list(dict.fromkeys(shown)) == [tuple(map(words, row)) for row in rows]

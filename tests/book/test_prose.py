@@ -3,8 +3,7 @@
 import re
 
 import pytest
-
-from tests.support.prose import (
+from prose import (
     BOOK,
     cells,
     measure,
@@ -15,8 +14,6 @@ from tests.support.prose import (
     words,
 )
 
-#: Chapters that are being rewritten; their tests must fail, or they leave this list.
-PENDING = {"risk", "tangent_kernel"}
 LONGEST = 25
 #: The page is generated, so that the time to read it is not in its source.
 GENERATED = {"errata"}
@@ -40,7 +37,6 @@ BANNED = {
 CHAPTERS = [
     pytest.param(path.read_text(encoding="utf-8"), id=path.stem)
     for path in sorted(BOOK.glob("*.md"))
-    if path.stem not in PENDING
 ]
 
 
@@ -209,10 +205,3 @@ def test_a_banned_form_is_found(text):
 )
 def test_a_good_form_is_left_alone(text):
     assert banned(text) == []
-
-
-@pytest.mark.parametrize("name", sorted(PENDING))
-def test_a_chapter_is_pending_only_while_it_breaks_a_rule(name):
-    text = (BOOK / f"{name}.md").read_text(encoding="utf-8")
-    found = (long_sentences(text), not_one_a_line(text), banned(text), visible_imports(text))
-    assert any(found)

@@ -222,6 +222,11 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     assert (found["solver"], found["rows"]) == ("spline", 20_000)
     assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
     assert "has more than" in refused(sdtheory, "fit", data, *options, "--solver", "eigh")
+    options[options.index("2")] = "auto"
+    code, out, err = sdtheory("fit", data, *options)
+    assert (code, err) == (0, "")
+    assert "round(s), at this one tolerance" in out
+    assert "gcv is estimated from random probes, with a standard error of up to" in out
     assert "cannot be had with" in refused(
         sdtheory, "fit", data, *options[:4], "--sample", "50", "--solver", "krylov"
     )
@@ -307,6 +312,28 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     assert lines[4].startswith("Loosest: ")
     _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
     assert "followed for --rounds 2, they have 2 non-trivial" in out
+
+
+def test_explain_draws_a_sample_of_many_rows_and_says_so(sdtheory, example, monkeypatch):
+    pytest.importorskip("flint")
+    monkeypatch.setattr("sdtheory.cli.explain._SAMPLE", 9)
+    _, out, _ = sdtheory("explain", example, "--target", "y", "--inputs", "x")
+    assert out.startswith("9 points of 11, drawn at random (--sample, --seed); G has")
+    assert "inputs rescaled to mean 0 and variance 1" in out
+    _, out, _ = sdtheory("explain", example, "--target", "y", "--inputs", "x", "--sample", "10")
+    assert out.startswith("10 points of 11")
+
+
+def test_what_was_tried_before_is_said(sdtheory, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((210, 2))
+    data = write_csv(tmp_path / "data.csv", ["a", "b", "y"], np.c_[x, x.sum(axis=1)])
+    options = ["--target", "y", "--epsilon", "0.05", "--rounds", "1"]
+    _, out, _ = sdtheory("fit", data, *options)
+    assert "tried before" not in out
+    monkeypatch.setattr("sdtheory.solvers._TRIED", 3)
+    _, out, _ = sdtheory("fit", data, *options)
+    assert "tried before: krylov: after 3 product(s)" in out
 
 
 def test_explain_makes_one_eigendecomposition_and_one_recursion(sdtheory, example, monkeypatch):

@@ -785,6 +785,18 @@ def test_rounds_are_chosen_without_eigenvectors_by_an_estimated_trace():
         Regressor(**given, criterion="loo", solver="krylov").fit(X, y)
 
 
+def test_a_search_for_rounds_that_is_cut_off_says_so(monkeypatch):
+    X, y = drawn(60)
+    given = {"gamma": 0.1, "epsilon": 1e-3, "epsilon_unit": "absolute"}
+    whole = Regressor(**given, rounds="auto").fit(X, y)
+    assert whole.n_rounds_ > 2
+    monkeypatch.setattr("sdtheory.estimator._MOST_TRIED", 1)
+    with pytest.warns(ConvergenceWarning, match="gcv is smallest after the last of the 1 round"):
+        cut = Regressor(**given, rounds="auto").fit(X, y)
+    close(cut.criterion_, whole.criterion_[:1])
+    Regressor(**given, rounds=1).fit(X, y)  # without a warning
+
+
 @pytest.mark.parametrize("unit", ["absolute", "relative"])
 def test_a_grid_search_over_epsilon_computes_what_it_shares_once(unit, tmp_path, monkeypatch):
     X, y = drawn(330)

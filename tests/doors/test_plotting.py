@@ -25,6 +25,15 @@ WRONG = {
     "samples": (lambda a: plotting.draw_band(a, [1, 2], [[1, 2, 3]], "l"), "samples has shape"),
     "axis": (lambda a: plotting.draw_tolerance(a, 0.1, along="z"), "along must be 'x' or 'y'"),
     "level": (lambda a: plotting.draw_band(a, [1], [[1]], "l", level=1), "level must lie between"),
+    "geometric": (
+        lambda a: plotting.draw_mean(a, [1], [[0], [1]], "l", geometric=True),
+        "positive",
+    ),
+    "nothing to draw": (
+        lambda a: plotting.draw_series(a, {"s": ([1], [1])}, line=False, marks=False),
+        "line and marks are both False",
+    ),
+    "series apart": (lambda a: plotting.draw_series(a, {"s": ([1, 2], [1])}), "y of s has 1 value"),
     "mean of NaN": (lambda a: plotting.draw_mean(a, [1], [[NAN], [1]], "l"), "samples holds 1 NaN"),
 }
 
@@ -42,4 +51,11 @@ def test_a_band_may_have_gaps():
     figure, axes = plt.subplots()
     plotting.draw_band(axes, [0, 1], [[1.0, 2.0], [NAN, 4.0]], "l")
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [1.0, 3.0])
+    plt.close(figure)
+
+
+def test_a_geometric_mean_is_that_of_the_logarithms():
+    figure, axes = plt.subplots()
+    plotting.draw_mean(axes, [1], [[1.0], [100.0]], "l", geometric=True)
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), float), [10.0])
     plt.close(figure)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sdtheory.cli import main
 from sdtheory.evidence import collecting
 from sdtheory.evidence.cache import EvidenceCache, pieces
 from sdtheory.evidence.tasks import Effort
@@ -111,3 +112,31 @@ def test_pieces_of_a_formula_reach_what_it_mentions():
     assert repr(LIMIT) in outer
     norm = STATEMENTS["prop-norm-bound"].margin
     assert set(pieces(scaled_margin)) < set(pieces(norm))
+
+
+def test_the_command_keeps_evidence_where_it_is_told_to(tmp_path, capsys):
+    command = ["verify", "prop-step", "--instances", "40", "--jobs", "1"]
+    folder = ["--cache", str(tmp_path / "kept")]
+    said = []
+    for arguments in (command, [*command, *folder], [*command, *folder]):
+        assert main(arguments) == 0
+        said.append(capsys.readouterr().out)
+    assert "Collected now" not in said[0]
+    assert "Collected now: 1 of 1 statements." in said[1]
+    assert "Collected now: 0 of 1 statements." in said[2]
+    assert said[1].split("Collected")[0] == said[2].split("Collected")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cache", "{}/file"], "is a file"),
+        (["--cache", "{}/none/here"], "there is no folder"),
+        (["--cache", "{}/new", "--search", "1"], "cannot keep what --search finds"),
+    ],
+)
+def test_a_cache_that_cannot_be_is_refused_before_the_work(tmp_path, capsys, arguments, message):
+    (tmp_path / "file").touch()
+    assert main(["verify", *(a.format(tmp_path) for a in arguments)]) == 2
+    assert message in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -8,7 +8,7 @@ import planted
 import pytest
 
 from sdtheory.evidence.mutants import Fate, Mutation, distinct, judge_mutants, mutate
-from sdtheory.evidence.report import plain
+from sdtheory.evidence.report import Evidence, Report, Row, plain
 from sdtheory.evidence.survivors import OPEN, TRUE
 from sdtheory.statements import STATEMENTS, Instance, Kind, scaled_margin
 
@@ -232,3 +232,19 @@ def test_mutants_say_where_they_are():
     places = {m.name.split(":")[0]: m.place for m in mutate(STATEMENTS["prop-multiplier-bounds"])}
     assert places["_bounds"] == "prop-multiplier-bounds"
     assert places["multiplier_bounds"] == "sdtheory.formulas.bounds"
+
+
+def test_a_survivor_needs_a_reason_where_another_statement_kills_it_too():
+    killed = Fate("f: a -> b", "is loose", False, "", False, place="shared")
+    rows = [
+        Row(STATEMENTS[name], Evidence(mutation=Mutation((fate,))))
+        for name, fate in (
+            ("prop-step", killed),
+            ("prop-active", replace(killed, killed="")),
+        )
+    ]
+    report = Report(tuple(rows), {}, {})
+    assert report.kill_rate == 1
+    assert [id_ for id_, _ in report.unexplained] == ["prop-active"]
+    assert "NOT EXPLAINED: prop-active: f: a -> b" in str(report)
+    assert Report(tuple(rows[:1]), {}, {}).unexplained == ()

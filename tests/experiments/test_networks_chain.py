@@ -14,6 +14,8 @@ import pytest
 from sdtheory.cli import main
 from sdtheory.validation import InvalidInputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def late_imports():

@@ -9,6 +9,8 @@ from sdtheory import Spectrum, distill
 from sdtheory.formulas.filters import gradient_flow, match, tikhonov
 from sdtheory.validation import InvalidInputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def late_imports():

@@ -305,6 +305,7 @@ def errors():
     return np.array(rows)
 
 
+@pytest.mark.slow
 def test_the_true_error_is_within_the_reported_one():
     kappa, error, reported, bare = errors().T
     assert len(error) > 1000

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import threading
 import tracemalloc
 
 import numpy as np
@@ -117,6 +118,21 @@ def test_a_fixed_number_of_kernel_values_is_kept(kept, again, monkeypatch):
     assert np.array_equal(product(V), first)
     assert len(calls) == 120 + again
     assert not pickle.loads(pickle.dumps(Tiles(x, RBF(0.3))))._kept
+
+
+def test_threads_give_the_same_bits(monkeypatch):
+    monkeypatch.setattr(products, "_TILE", 16)
+    x, V = cloud(300)
+    one = products.of(RBF(0.3), x)(V)
+    monkeypatch.setattr(products, "_THREADED", 300)
+    places = set()
+
+    def kernel(a, b):
+        places.add(threading.get_ident())
+        return RBF(0.3)(a, b)
+
+    assert np.array_equal(products.of(kernel, x)(V), one)
+    assert threading.get_ident() not in places
 
 
 def test_products_take_little_memory(monkeypatch):

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -722,6 +722,39 @@ def committed_units() -> Iterator[Unit]:
     for width in widths[:4]:
         for seed in range(5):
             yield Unit("digits", "penalised", 2, width, 1.0, seed)
+
+
+def by_width(
+    cells: Iterable[dict[str, Any]],
+    data: str = "digits",
+    method: str = "penalised",
+    depth: int = 1,
+    scale: float = 1.0,
+) -> dict[int, list[dict[str, Any]]]:
+    """Return the cells of one configuration of a sweep, one list over seeds for each width.
+
+    Parameters
+    ----------
+    cells : iterable of dict
+        Of `run_unit`.
+    data, method, depth, scale
+        As in `Unit`.
+    """
+    found: dict[int, list[dict[str, Any]]] = {}
+    for cell in cells:
+        if (cell["data"], cell["method"], cell["depth"], cell["scale"]) == (
+            data,
+            method,
+            depth,
+            scale,
+        ):
+            found.setdefault(cell["width"], []).append(cell)
+    return dict(sorted(found.items()))
+
+
+def by_seed(runs: Iterable[dict[str, Any]], name: str, rounds: int) -> Array:
+    """Return what `compare` lists by round, for the first rounds, shape (seeds, rounds, ...)."""
+    return np.array([run[name][:rounds] for run in runs], dtype=float)
 
 
 def sweep(units: Sequence[Unit], path: Path, *, progress: bool = True) -> dict[str, Any]:
