@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
+from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
 from sdtheory.solvers import (
     CROSSING,
     KNOWN,
@@ -94,7 +94,7 @@ class _Kernel:
         expected = (X.shape[0], X_fit.shape[0])
         with np.errstate(all="ignore"):  # what is not finite is reported below
             values = as_real_array(
-                self._values(X, X_fit),
+                self.uncast(X, X_fit),
                 f"{name}: the matrix of kernel values",
                 ndim=(2,),
                 remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
@@ -111,7 +111,8 @@ class _Kernel:
             )
         return values
 
-    def _values(self, X: Any, X_fit: Any) -> Any:
+    def uncast(self, X: Any, X_fit: Any) -> Any:
+        """Return the values as they come, in the precision in which they were computed."""
         kernel = self.kernel
         if not isinstance(kernel, str):
             return kernel(X, X_fit)
@@ -404,8 +405,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _by_distill(self, inputs: Array, labels: Array) -> Chain:
         """Return the chain of the solver asked for or chosen."""
         n = len(inputs)
-        known = isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS
-        kernel = kernel_by_name(self.kernel) if known else self._kernel
+        kernel = self._kernel
+        if isinstance(self.kernel, GreensFunction):
+            kernel = self.kernel
+        elif isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS:
+            kernel = kernel_by_name(self.kernel)
         memory = None if self.memory is None else check_memory(self.memory)
         operator = KernelOperator(kernel, inputs, memory=memory)
         asked = self._asked(labels)
@@ -444,6 +448,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         used, root, total, ulp = weighting
         try:
             matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
+            if callable(self.kernel):
+                ulp = machine_epsilon(self.kernel(inputs[:1], inputs[:1]))
             spectrum, matrix = self._diagonalised(root[:, None] * matrix * root / total, ulp)
         except MemoryError as error:
             raise InvalidInputError(
@@ -494,17 +500,17 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         asked = int(self.rounds) if isinstance(self.rounds, Integral) else max(self.n_rounds_, 1)
         zero = self.n_rounds_ < asked
         self.dual_coef_ = np.zeros_like(labels) if zero else self._duals[-1]
-        if zero:
-            warnings.warn(
-                f"the labels collapsed to zero after {self.n_rounds_} round(s): the fit is "
-                f"the zero function. Choose a smaller epsilon or fewer rounds.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif low is not None and (low < asked or not isinstance(self.rounds, Integral)):
+        if low is not None and (low < asked or not isinstance(self.rounds, Integral)):
             warnings.warn(
                 f"the labels are within rounding of collapse after {low} round(s): whether round "
                 f"{low} is zero depends on the last digits. Move epsilon away from this value.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif zero:
+            warnings.warn(
+                f"the labels collapsed to zero after {self.n_rounds_} round(s): the fit is "
+                f"the zero function. Choose a smaller epsilon or fewer rounds.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -957,7 +963,10 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         -------
         SelfDistilledKernelRidgeClassifier
         """
+        given: Any = X
         X, classes = _validated(self, X, y)
+        if machine_epsilon(given) > ULP:  # what the regressor has to know
+            X = cast(Any, X).astype(getattr(given, "dtype", None) or np.asarray(given).dtype)
         try:
             with np.errstate(all="ignore"):
                 check_classification_targets(classes)

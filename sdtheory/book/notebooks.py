@@ -295,7 +295,8 @@ def execute(
     ----------
     chapter : Chapter
     target : Path
-        Where the executed notebook goes; it appears only when all cells ran.
+        Where the executed notebook goes; it appears only when all cells ran. An
+        earlier one is kept where the kernel does not start, and goes where a cell fails.
     parameters : mapping, optional
         Values that replace the defaults.
     progress : bool, default=False
@@ -315,37 +316,35 @@ def execute(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     failed = target.with_suffix(".failed.ipynb")
-    for stale in (target, failed):
-        stale.unlink(missing_ok=True)
     with (
         TemporaryDirectory(prefix=".run-", dir=target.parent) as folder,
         isolated(Path(folder), record=record, evidence=evidence),
     ):
         source, partial = Path(folder) / "source.ipynb", Path(folder) / "partial.ipynb"
         nbformat.write(chapter.notebook(), source)
+
+        def failure(message: str) -> ChapterFailedError:
+            """Keep the notebook up to here, and no result of an earlier run."""
+            target.unlink(missing_ok=True)
+            partial.replace(failed)
+            return ChapterFailedError(message, failed)
+
         try:
             _run(chapter, source, partial, parameters or {}, progress=progress, timeout=timeout)
         except PapermillExecutionError as error:
-            partial.replace(failed)
-            raise ChapterFailedError(
+            raise failure(
                 f"{chapter.locate(error.source)} (code cell {error.exec_count}): "
-                f"{error.ename}: {error.evalue}",
-                failed,
+                f"{error.ename}: {error.evalue}"
             ) from None
         except DeadKernelError:
-            partial.replace(failed)
-            raise ChapterFailedError(
+            raise failure(
                 f"{chapter.path.name}: the kernel died. Did a cell end the process, or take more "
-                f"memory than there is?",
-                failed,
+                f"memory than there is?"
             ) from None
         except CellTimeoutError:
-            cell = _last_started(partial)
-            partial.replace(failed)
-            raise ChapterFailedError(
-                f"{chapter.locate(cell.source)}: this cell took more than {timeout:g} seconds. "
-                f"Does it end? Pass --timeout to give it more.",
-                failed,
+            raise failure(
+                f"{chapter.locate(_last_started(partial).source)}: this cell took more than "
+                f"{timeout:g} seconds. Does it end? Pass --timeout to give it more."
             ) from None
         # papermill takes exit() for success
         cells = nbformat.read(partial, as_version=4).cells
@@ -356,8 +355,8 @@ def execute(
             *((c, "this cell did not run, as an earlier one ended the chapter") for c in skipped),
             *((c, "this cell ended the chapter") for c in left),
         ]:
-            partial.replace(failed)
-            raise ChapterFailedError(f"{chapter.locate(cell.source)}: {reason}.", failed)
+            raise failure(f"{chapter.locate(cell.source)}: {reason}.")
+        failed.unlink(missing_ok=True)
         partial.replace(target)
 
 

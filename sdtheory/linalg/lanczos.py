@@ -1,10 +1,11 @@
 r"""Gauss quadrature from a Lanczos run: the recursion from a few products with G.
 
 Everything about a trajectory is a quadratic form y^T f(G) y in the labels.
-Block Lanczos from the labels, with full reorthogonalisation, compresses G to
+Lanczos' method from the labels, with full reorthogonalisation, compresses G to
 a small matrix T, whose eigenvalues and weights are the nodes and weights of
 the Gauss rule for those forms; one more row, chosen so that T is singular,
-gives the Gauss-Radau rule with a node at 0. Where the derivatives of F
+gives the Gauss-Radau rule with a node at 0. Several outputs take a run each,
+and the sum of their rules: the rules of one block run do not enclose. Where the derivatives of F
 alternate in sign on x >= 0, the two enclose the form:
 
 .. math:: F_{\text{Gauss}} \le y^\top F(G)\,y \le F_{\text{Radau}} .
@@ -55,7 +56,7 @@ _PROBES = 3
 
 
 class Lanczos:
-    """Orthonormal basis of the block Krylov space of labels, one block at a time.
+    """Orthonormal basis of the Krylov space of each output's labels, one product at a time.
 
     Parameters
     ----------
@@ -71,13 +72,13 @@ class Lanczos:
     norm : float
         Estimate of the Frobenius norm of G, known after the first product. It
         sees all entries, also where the labels do not reach.
-    T : ndarray of shape (k, k)
-        ``Q^T G Q``.
     blocks : int
         Products with a block of at most q columns so far.
     skew : float
         By how much Q^T G Q was found not to be symmetric: the rounding of the
         products.
+    dropped : float
+        Norm of the largest part of a product that was taken for rounding.
     """
 
     def __init__(
@@ -88,27 +89,22 @@ class Lanczos:
     ) -> None:
         self._product = product
         self._ulp = ulp
+        self._columns = [_Column(labels) for labels in y.T]
         self.norm = 0.0
-        self._next, self._coupling = _orthonormal(y, np.empty((len(y), 0)), 0.0)
-        self._labels = self._coupling
-        n, width = self._next.shape
-        self._storage = np.empty((n, 8 * width), order="F")
-        self._size = 0
-        self._last = 0
-        self.T = np.zeros((0, 0))
         self.blocks = 0
         self.skew = 0.0
+        self.dropped = 0.0
         self._rule: Quadrature | None = None
 
     @property
-    def exhausted(self) -> bool:
-        """Whether the space is invariant, to rounding: the quadrature is exact."""
-        return self.blocks > 0 and self._next.shape[1] == 0
+    def bases(self) -> tuple[Array, ...]:
+        """Q of each output, shape (n, k)."""
+        return tuple(column.basis for column in self._columns)
 
     @property
-    def basis(self) -> Array:
-        """Q, shape (n, k)."""
-        return self._storage[:, : self._size]
+    def exhausted(self) -> bool:
+        """Whether the spaces are invariant, to rounding: the quadrature is exact."""
+        return all(column.exhausted for column in self._columns)
 
     def extend(self) -> None:
         """Take one more product.
@@ -119,58 +115,33 @@ class Lanczos:
             If the product is not finite or shows that G is not symmetric.
         """
         self._rule = None
-        block = self._next
-        start, stop = self._size, self._size + block.shape[1]
-        if stop > self._storage.shape[1]:
-            grown = np.empty((len(block), 2 * stop), order="F")
-            grown[:, :start] = self.basis
-            self._storage = grown
-        self._storage[:, start:stop] = block
-        self._size, self._last = stop, block.shape[1]
-
-        given = block
-        if start == 0:  # a few random vectors go through the first product
-            probes = np.random.default_rng(0).standard_normal((len(block), _PROBES))
-            given = np.concatenate([block, probes], axis=1)
-        rest = np.array(self._product(given), dtype=float).reshape(given.shape)
-        if start == 0:
+        active = [column for column in self._columns if not column.exhausted]
+        given = np.stack([column.following for column in active], axis=1)
+        if self.blocks == 0:  # a few random vectors go through the first product
+            probes = np.random.default_rng(0).standard_normal((len(given), _PROBES))
+            given = np.concatenate([given, probes], axis=1)
+        found = np.array(self._product(given), dtype=float, order="F").reshape(given.shape)
+        if self.blocks == 0:
             with np.errstate(over="ignore", invalid="ignore"):
-                self.norm = float(scipy.linalg.norm(rest[:, -_PROBES:], check_finite=False))
+                self.norm = float(scipy.linalg.norm(found[:, -_PROBES:], check_finite=False))
             self.norm /= float(np.sqrt(_PROBES))
-            rest = rest[:, :-_PROBES]
-        inner = times(self.basis.T, rest)
-        if not np.all(np.isfinite(inner)):  # of which each entry is a sum over a column
-            raise InvalidInputError(
-                "gram times a vector holds NaN or infinite values, or overflows. Check the "
-                "product, or the kernel and its parameters."
-            )
-        rest -= times(self.basis, inner)
-        again = times(self.basis.T, rest)
-        rest -= times(self.basis, again)
-        inner += again
-
-        T = np.zeros((stop, stop))
-        T[:start, :start] = self.T
-        T[:, start:] = inner
-        T[start:, :] = T[:, start:].T
-        own = inner[start:]
-        expected = np.zeros((start, block.shape[1]))
-        if start:
-            expected[start - self._coupling.shape[1] :] = self._coupling.T
-        size = self.norm = max(self.norm, float(np.max(np.abs(T))))
-        skew = max(_largest(inner[:start] - expected), _largest(own - own.T))
-        if skew > max(_ASYMMETRY, _ULPS * self._ulp) * size:
-            raise InvalidInputError(
-                f"gram is not symmetric: inner products u^T G v and v^T G u differ by {skew:.3g} "
-                f"(largest {size:.3g}). A Gram matrix is symmetric; check the product, and that "
-                f"its dtype is that in which it is computed."
-            )
-        self.skew = max(self.skew, skew)
-        T[start:, start:] = (own + own.T) / 2
-        self.T = T
         self.blocks += 1
-        self._next, self._coupling = _orthonormal(rest, self.basis, _ROUNDING * self._ulp * size)
-        self.skew = max(self.skew, _largest(rest - times(self._next, self._coupling)))
+        for column, rest in zip(active, found.T, strict=False):
+            inner, skew = column.take(rest)
+            if not np.all(np.isfinite(inner)):  # of which each entry is a sum over a column
+                raise InvalidInputError(
+                    "gram times a vector holds NaN or infinite values, or overflows. Check the "
+                    "product, or the kernel and its parameters."
+                )
+            size = self.norm = max(self.norm, float(np.max(np.abs(inner))))
+            if skew > max(_ASYMMETRY, _ULPS * self._ulp) * size:
+                raise InvalidInputError(
+                    f"gram is not symmetric: inner products u^T G v and v^T G u differ by "
+                    f"{skew:.3g} (largest {size:.3g}). A Gram matrix is symmetric; check the "
+                    f"product, and that its dtype is that in which it is computed."
+                )
+            lost = column.turn(rest, _ROUNDING * self._ulp * size)
+            self.skew, self.dropped = max(self.skew, skew), max(self.dropped, lost)
 
     def quadrature(self) -> Quadrature:
         """Return both rules, computed once after a product.
@@ -185,36 +156,111 @@ class Lanczos:
         return self._rule
 
     def _rules(self) -> Quadrature:
-        theta, U = _eigh(self.T)
-        size = max(self.norm, float(np.max(np.abs(theta))))
-        accepted = max(len(self._storage), _ULPS) * self._ulp * size
+        own = [_eigh(column.T) for column in self._columns]
+        largest = max(float(np.max(np.abs(theta), initial=0.0)) for theta, _ in own)
+        lowest = min(float(np.min(theta, initial=0.0)) for theta, _ in own)
+        most = max(len(theta) for theta, _ in own)
+        size = max(self.norm, largest)
+        accepted = max(most, _ULPS) * self._ulp * size
         zero = _ROUNDING * self._ulp * size
-        if theta[0] < -accepted:
+        if lowest < -accepted:
             raise InvalidInputError(
-                f"gram is indefinite: it has an eigenvalue of at most {theta[0]:.6g} (largest "
-                f"{theta[-1]:.6g}, rounding would explain {accepted:.3g}). A kernel's Gram matrix "
+                f"gram is indefinite: it has an eigenvalue of at most {lowest:.6g} (largest "
+                f"{largest:.6g}, rounding would explain {accepted:.3g}). A kernel's Gram matrix "
                 f"is positive semidefinite; check the kernel, or add a multiple of the identity."
             )
-        # the block that makes T's Schur complement vanish
-        tail = self._coupling @ U[self._size - self._last :]
-        corner = (tail / np.maximum(theta, zero)) @ tail.T
-        width = len(corner)
-        T = np.zeros((self._size + width,) * 2)
-        T[: self._size, : self._size] = self.T
-        T[self._size :, self._size - self._last : self._size] = self._coupling
-        T[: self._size, self._size :] = T[self._size :, : self._size].T
-        T[self._size :, self._size :] = (corner + corner.T) / 2
-        nodes, V = _eigh(T)
-        nodes[:width] = 0.0
+        pairs = list(zip(self._columns, own, strict=True))
+        radau = [column.radau(theta, U, zero) for column, (theta, U) in pairs]
+
+        def blocks(rows: list[Array]) -> Array:  # of an output that is zero, none
+            return np.asarray(scipy.linalg.block_diag(*(row.reshape(1, -1) for row in rows)))
+
+        thetas = np.concatenate([theta for theta, _ in own])
+        taken = self.dropped + float(np.max(np.abs(thetas), where=thetas <= zero, initial=0.0))
         return Quadrature(
-            rounding=max(self.skew, (8 + np.sqrt(len(theta))) * self._ulp * size),
-            nodes=np.where(theta > zero, theta, 0.0),
-            roots=U[: len(self._labels)].T @ self._labels,
-            vectors=U,
-            tail=tail,
-            radau_nodes=np.maximum(nodes, 0.0),
-            radau_roots=V[: len(self._labels)].T @ self._labels,
+            rounding=max(self.skew, (8 + np.sqrt(most)) * self._ulp * size) + taken,
+            nodes=np.where(thetas > zero, thetas, 0.0),
+            roots=blocks([c.size * U[:1] for c, (_, U) in pairs]).T,
+            tail=blocks([c.coupling * U[-1:] for c, (_, U) in pairs]),
+            radau_nodes=np.concatenate([np.maximum(nodes, 0.0) for nodes, _ in radau]),
+            radau_roots=blocks([row for _, row in radau]).T,
+            vectors=tuple(U for _, U in own),
         )
+
+
+class _Column:
+    """The run of one output: a basis Q and T = Q^T G Q."""
+
+    def __init__(self, labels: Array) -> None:
+        self.size = float(scipy.linalg.norm(labels))
+        self.following = labels / (self.size or 1.0)
+        self.coupling = self.size
+        self.T = np.zeros((0, 0))
+        self._storage = np.empty((len(labels), 8), order="F")
+
+    @property
+    def exhausted(self) -> bool:
+        return self.coupling == 0
+
+    @property
+    def basis(self) -> Array:
+        """Q, shape (n, k)."""
+        return self._storage[:, : len(self.T)]
+
+    def take(self, rest: Array) -> tuple[Array, float]:
+        """Add the vector with this product, which becomes orthogonal; return Q^T G q and skew."""
+        k = len(self.T)
+        if k == self._storage.shape[1]:
+            grown = np.empty((len(rest), 2 * k), order="F")
+            grown[:, :k] = self._storage
+            self._storage = grown
+        self._storage[:, k] = self.following
+        basis, column = self._storage[:, : k + 1], rest[:, None]
+        inner = times(basis.T, column)
+        column -= times(basis, inner)
+        again = times(basis.T, column)
+        column -= times(basis, again)
+        inner = (inner + again)[:, 0]
+        expected = np.zeros(k)
+        expected[-1:] = self.coupling
+        T = np.zeros((k + 1, k + 1))
+        T[:k, :k] = self.T
+        T[k] = T[:, k] = inner
+        self.T = T
+        return inner, float(np.max(np.abs(inner[:k] - expected), initial=0.0))
+
+    def turn(self, rest: Array, tolerance: float) -> float:
+        """Turn to the next vector, if there is one; return what was dropped.
+
+        A vector of the size of rounding, once normalised, need not be orthogonal to the basis any
+        more: what falls to half on being projected again is rounding, and dropped.
+        """
+        length = float(scipy.linalg.norm(rest))
+        if length > tolerance:
+            following = rest[:, None] / length
+            following -= times(self.basis, times(self.basis.T, following))
+            kept = float(scipy.linalg.norm(following))
+            if kept > 1 / 2:
+                self.following = following[:, 0] / kept
+                self.coupling = float(self.following @ rest)
+                return float(scipy.linalg.norm(rest - self.coupling * self.following))
+        self.coupling = 0.0
+        return length
+
+    def radau(self, theta: Array, U: Array, zero: float) -> tuple[Array, Array]:
+        """Return nodes and roots of the rule with a node at 0."""
+        if self.exhausted:
+            return theta, self.size * U[:1]
+        k = len(theta)
+        T = np.zeros((k + 1, k + 1))
+        T[:k, :k] = self.T
+        T[k, k - 1] = T[k - 1, k] = self.coupling
+        # the corner that makes T's Schur complement vanish
+        tail = self.coupling * U[-1]
+        T[k, k] = np.sum(tail * tail / np.maximum(theta, zero))
+        nodes, V = _eigh(T)
+        nodes[0] = 0.0
+        return nodes, self.size * V[:1]
 
 
 @dataclass(frozen=True)
@@ -227,20 +273,23 @@ class Quadrature:
         Ritz values; exactly zero where they are of the size of rounding.
     roots : ndarray of shape (k, q)
         Square roots of the weights: the labels in the eigenbasis of T.
-    vectors : ndarray of shape (k, k)
-        Eigenvectors of T, in columns.
-    tail : ndarray of shape (p, k)
-        What couples each eigenvector to the next block: the residual of
-        (c I + G) a = y at a = Q U zeta is ``-tail @ zeta``.
+        Each output has rows of its own; the others are zero in its column.
+    vectors : tuple of ndarray
+        Eigenvectors of T, in columns, for each output.
+    tail : ndarray of shape (q, k)
+        What couples each eigenvector to the next vector: the residual of
+        (c I + G) a = y at a = Q U zeta has norm ``|tail @ zeta|``.
     radau_nodes, radau_roots : ndarray of shape (k + p,), (k + p, q)
+        With a node more for each of p outputs whose space is not invariant.
     rounding : float
         Estimate of the error of the products, in the norm of G: what they showed, and as
-        many machine epsilons as an eigendecomposition of this size leaves, times its norm.
+        many machine epsilons as an eigendecomposition of this size leaves, times its norm;
+        and what was taken for zero.
     """
 
     nodes: Array
     roots: Array
-    vectors: Array
+    vectors: tuple[Array, ...]
     tail: Array
     radau_nodes: Array
     radau_roots: Array
@@ -280,6 +329,26 @@ class Quadrature:
         middle = (f + f_radau) / 2
         return (middle - gap)[..., 0], (middle + gap)[..., 1]
 
+    def enclose_fit(self, c: ArrayLike) -> tuple[Array, Array]:
+        """Return bounds on ||y||^2 - ||w||^2 of the first round at c, without cancellation.
+
+        Parameters
+        ----------
+        c : array_like of shape (...)
+
+        Returns
+        -------
+        tuple of ndarray of shape (...)
+            As `enclose`: 1 - h^2 has the derivatives of -h^2, so that the rules change sides.
+        """
+        nodes, energies = self._both
+        ratio = nodes / np.asarray(c, dtype=float)[..., None]
+        lost = energies * (ratio / (1 + ratio)) * (1 + 1 / (1 + ratio))
+        count = len(self.nodes)
+        rounding = (8 + len(self.radau_nodes)) * float(np.finfo(float).eps)
+        radau, gauss = np.sum(lost[..., count:], axis=-1), np.sum(lost[..., :count], axis=-1)
+        return np.minimum(radau, gauss) * (1 - rounding), gauss * (1 + rounding)
+
     @cached_property
     def _both(self) -> tuple[Array, Array]:
         """Nodes of the two rules, one after the other, and their weights."""
@@ -293,25 +362,3 @@ def _eigh(a: Array) -> tuple[Array, Array]:
     if failed:
         raise scipy.linalg.LinAlgError("the eigenvalues of a projected Gram matrix do not converge")
     return values, vectors
-
-
-def _orthonormal(block: Array, basis: Array, tolerance: float) -> tuple[Array, Array]:
-    """Return Q, orthogonal to the basis, and B with block = Q B up to the tolerance.
-
-    Directions of the size of rounding, once normalised, need not be orthogonal to the basis
-    any more: what falls to half on being projected again is rounding, and dropped.
-    """
-    if block.shape[1] == 1:
-        length = float(scipy.linalg.norm(block[:, 0]))
-        Q = block[:, : int(length > tolerance)] / (length or 1.0)
-    else:
-        Q, sizes, _ = scipy.linalg.svd(block, full_matrices=False)
-        Q = Q[:, sizes > max(tolerance, float(np.finfo(float).eps) * sizes[0])]
-    if basis.shape[1] and Q.shape[1]:
-        Q = Q - times(basis, times(basis.T, Q))
-        Q = np.linalg.qr(Q[:, np.linalg.norm(Q, axis=0) > 1 / 2])[0]
-    return Q, times(Q.T, block)
-
-
-def _largest(a: Array) -> float:
-    return float(np.max(np.abs(a), initial=0.0))

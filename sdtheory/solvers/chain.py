@@ -144,7 +144,11 @@ class Chain:
 
     @property
     def c_interval(self) -> Array:
-        """The interval c (1 -+ c_error), shape (T, 2); c lies there as far as `c_error` holds."""
+        """The interval c (1 -+ c_error), shape (T, 2).
+
+        No solver proves that the exact c lies there. By "krylov" it does for exact products, and
+        the rounding of products is estimated. By "eigh" and "spline" all of it is an estimate.
+        """
         return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
 
     @property

@@ -152,8 +152,8 @@ def _measured(
               dy_{t+1} = (y_t - w - y_{t+1}) + dy_t - R\,(e + dy_t) - A w\, d\log c .
 
     The rounding of G moves c like independent errors of its entries of `_ENTRIES` ulp in size,
-    whose effect is a norm; G^(1/2) bounds what they are relative to. Where c is not well above
-    the backward error, R is not known either, and neither is c.
+    whose effect is a norm; G^(1/2) bounds what they are relative to. Where c I + G is not well
+    above the backward error, R is not known either, and neither is c.
     """
     n, d = spectrum.n, path.d
     shift = int(np.frexp(d[-1])[1])
@@ -169,7 +169,8 @@ def _measured(
     errors = np.full(len(c), np.inf)
     with np.errstate(all="ignore"):
         for t, at in enumerate(c):
-            if not at > 2 * np.ldexp(spectrum.error, -shift) / (ulp / ULP):
+            least = float(at + d[0])  # 1 over the norm of (c I + G)^-1
+            if not least > 2 * np.ldexp(spectrum.error, -shift) / (ulp / ULP):
                 break
             kept, lost = (d / (at + d))[:, None], (at / (at + d))[:, None]
             z = np.ldexp(path.z[t].reshape(n, -1), -scale)
@@ -192,8 +193,8 @@ def _measured(
             errors[t] = 2 * abs(here) + 2 * root_mean_square(before) + ULP
             errors[t] += unit / at * float(np.prod(ways))
             # to second order w moves in all directions
-            second = unit / at * np.sqrt(n) * float(np.max(sizes)) ** 2
-            errors[t] += float(np.sum(w * w)) / steepness * second**2
+            second = unit / least * np.sqrt(n) * float(np.max(sizes)) ** 2
+            errors[t] += 2 * float(np.sum(w * w)) / steepness * second**2
             drawn = kept * drawn + lost * direct + w * kept * drift
             left = dd.add(left, dd.negative(dd.DoubleDouble(y[t + 1], np.zeros_like(a))))
             moved = left.high + moved - spectrum.V.T @ (lost * change + kept * w * here)
@@ -254,8 +255,9 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             here = np.sum(gradient * direct, axis=(1, 2), keepdims=True)
             largest = np.linalg.norm(gradient) * np.linalg.norm(w) * (error / c)
             largest += np.sum(gradient * np.abs(rank[0]) / c * w)
-            # to second order w moves in all directions
-            largest += np.sum(w * w) / steepness * (error / c) ** 2
+            # to second order w moves in all directions, by (c I + G)^-1 E w twice at most
+            second = error / (c + max(float(path.d[0]) - error, 0.0))
+            largest += 2 * np.sum(w * w) / steepness * second**2
             # a mean over so few probes may fall to half of the norm
             c_error.append(2 * root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)

@@ -1,4 +1,4 @@
-"""The chain from products with G: Gauss quadrature from one block Lanczos run."""
+"""The chain from products with G: Gauss quadrature from Lanczos' method."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import aslinearoperator
 
 from sdtheory.linalg.blas import symmetric_times, times
@@ -22,12 +23,12 @@ _LOST = 0.1
 
 @dataclass(frozen=True)
 class _Fits:
-    """Fits in the basis of the Ritz vectors, ``basis @ vectors``."""
+    """Fits in the bases of the Ritz vectors, ``bases[j] @ vectors[j]`` for output j."""
 
-    basis: Array  # (n, k), shared by all chains of one run
-    vectors: Array  # (k, k)
-    d: Array  # (k,)
-    z: Array  # (T+1, k, q)
+    bases: tuple[Array, ...]  # (n, k_j), shared by all chains of one run
+    vectors: tuple[Array, ...]  # (k_j, k_j)
+    d: Array  # (k,), one output after the other
+    z: Array  # (T+1, k, q), of which output j has its own rows
     c: Array
 
     def labels(self) -> Array:
@@ -38,7 +39,10 @@ class _Fits:
         return self._back(np.where(d > 0, self.z[t] / (self.c[t] + d), 0.0))
 
     def _back(self, z: Array) -> Array:
-        return times(self.basis, times(self.vectors, z))
+        rows = np.split(z, np.cumsum([len(U) for U in self.vectors])[:-1])
+        outputs = zip(self.bases, self.vectors, rows, strict=True)
+        found = [times(Q, times(U, own[:, [j]])) for j, (Q, U, own) in enumerate(outputs)]
+        return np.concatenate(found, axis=1)
 
 
 def lanczos(gram: Any, labels: Array, ulp: float) -> Lanczos:
@@ -71,8 +75,8 @@ def solve(
 ) -> Chain:
     """Run self-distillation from products with G.
 
-    One block Lanczos run from the labels serves every round, and every tolerance
-    epsilon: it goes on from where the last chain left it. It stops when
+    One run of Lanczos' method from the labels of each output serves every round, and
+    every tolerance epsilon: it goes on from where the last chain left it. It stops when
     the quadrature encloses the multiplier of every round to the tolerance.
     The enclosures widen by up to a factor of four a round, so that this suits
     chains of some ten rounds; for long ones, and for tolerances epsilon below
@@ -146,7 +150,7 @@ def solve(
         outcome=chain.outcome,
         n_rounds_range=(count, count + (chain.outcome is Outcome.NEAR_COLLAPSE)),
         _labels=start.given,
-        _fits=_Fits(run.basis, rule.vectors, rule.nodes, chain.z * scale, c),
+        _fits=_Fits(run.bases, rule.vectors, rule.nodes, chain.z * scale, c),
         products=run.blocks,
         y_error=chain.y_error * scale,
     )
@@ -165,7 +169,7 @@ def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
         left = tolerance - condition * _response(
             d[:, None], rule.roots, np.array([c]), rule.rounding
         )
-        settled = left > 0 and _around(rule, (c, condition), none, found, left)[0]
+        settled = left > 0 and _around(rule, (c, condition), none, (math.inf, found), left)[0]
         return found if settled else None
 
     low, high = np.log(d[-1] * 1e-16), np.log(d[-1])
@@ -226,7 +230,7 @@ def _enclosed(
         raise _OpenError("the labels' part in the kernel of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
-    excess, cut = start.excess / rho2 / (1 + start.r), 0.0
+    excess, cut = start.excess, 0.0  # of ||y_t||^2 over rho^2
 
     def ended(outcome: Outcome) -> _Enclosed:
         return _Enclosed(c, low, high, np.array(r), np.array(z), np.array(y_error), outcome)
@@ -237,10 +241,11 @@ def _enclosed(
         rounding = condition * _response(d, z[t], np.append(c, root), rule.rounding)
         ends, missing = None, math.inf
         if rounding <= min(tolerance, _LOST):
+            given = (excess if t == 0 else math.inf), rho2
             ends, missing = _around(
-                rule, (root, condition), (low, high), rho2, tolerance - rounding
+                rule, (root, condition), (low, high), given, tolerance - rounding
             )
-        if ends is None and t > 0 and excess <= tolerance:
+        if ends is None and t > 0 and r[-1] - 1 <= tolerance:
             return ended(Outcome.NEAR_COLLAPSE)
         if rounding > min(tolerance, _LOST):
             # the first c only falls from here on: Gauss's rule bounds it from above
@@ -267,7 +272,7 @@ def _enclosed(
         y_error.append(y_error[-1] + float(np.linalg.norm(residual)) + moved)
         z.append(z[t] * (d / (root + d)))
         r.append(float(np.linalg.norm(z[-1])) / float(np.sqrt(rho2)))
-        excess = r[-1] - 1
+        excess = (r[-1] - 1) * (r[-1] + 1) * rho2
     if excess > 0:
         return ended(Outcome.COMPLETED)
     energy = float(rule.enclose(np.inf, low, high)[1])
@@ -276,22 +281,26 @@ def _enclosed(
     return ended(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
 
 
-def _newton(d: Array, weights: Array, rho2: float, excess: float) -> tuple[float, float]:
+def _newton(d: Array, energies: Array, rho2: float, excess: float) -> tuple[float, float]:
     """Return the root of a secular equation and its condition.
 
     Newton's method in 1/c on 1 / ||residual||, which is concave and nearly
-    linear: from 0 the steps stay below the root.
+    linear: from 0 the steps stay below the root. `excess`, the labels' energy
+    beyond rho^2, is known without the cancellation of that subtraction.
     """
-    energy, slope = float(np.sum(weights)), float(weights @ d)
-    inverse, step = 0.0, energy * excess / slope
+    inverse, energy, slope, beyond = 0.0, float(np.sum(energies)), float(energies @ d), excess
     while True:
-        inverse += step
-        s = 1 / (1 + inverse * d)
-        parts = weights * s * s
-        energy, slope = float(np.sum(parts)), float(parts @ (s * d))
-        step = energy * (float(np.sqrt(energy / rho2)) - 1) / slope
+        # sqrt(energy / rho^2) - 1
+        ratio = beyond / rho2 / (1 + float(np.sqrt(energy / rho2)))
+        step = energy * ratio / slope
         if not step > 1e-9 * inverse:  # converges quadratically
             return 1 / (inverse + step), energy / (inverse * slope)
+        inverse += step
+        m = inverse * d
+        s = 1 / (1 + m)
+        parts = energies * s * s
+        energy, slope = float(np.sum(parts)), float(parts @ (s * d))
+        beyond = excess - float(energies @ (m * s * (1 + s))) if excess < rho2 else energy - rho2
 
 
 def _response(d: Array, z: Array, c: Array, size: float) -> float:
@@ -316,25 +325,35 @@ def _around(
     rule: Quadrature,
     root: tuple[float, float],
     earlier: tuple[Array, Array],
-    rho2: float,
+    target: tuple[float, float],
     tolerance: float,
 ) -> tuple[tuple[float, float] | None, float]:
     """Return an interval for the root near c, by the signs of the two bounds at its ends.
 
-    Where it is wider than the tolerance there is none, but the logarithm of the ratio.
+    Where it is wider than the tolerance there is none, but the logarithm of the ratio. The target
+    is the labels' excess, where it is known without cancellation, and rho^2.
     """
-    c, condition = root
-    low, high = map(float, rule.enclose(c, *earlier))
+    (c, condition), (excess, rho2) = root, target
+
+    def above(c: ArrayLike) -> tuple[Array, Array]:
+        """Return bounds on the residual energy beyond rho^2."""
+        if excess < rho2:
+            low, high = rule.enclose_fit(c)
+            return excess - high, excess - low
+        low, high = rule.enclose(c, *earlier)
+        return low - rho2, high - rho2
+
+    low, high = above(c)
     # half of the interval, to first order
-    expected = condition * max(high - rho2, rho2 - low) / (2 * rho2)
+    expected = condition * float(max(high, -low)) / (2 * rho2)
     missing = float(np.log(expected / tolerance)) if 0 < expected < math.inf else math.inf
     if not expected <= 2 * tolerance:
         return None, missing
     width = np.full(2, max(4 * ULP, min(1.1 * expected, tolerance)))
     while np.all(width <= max(tolerance, 4 * ULP)):
         ends = c * (1 + np.array([-1.0, 1.0]) * width)
-        low, high = rule.enclose(ends, *earlier)
-        short = ~np.array([high[0] < rho2, low[1] > rho2])
+        low, high = above(ends)
+        short = ~np.array([high[0] < 0, low[1] > 0])
         if not np.any(short):
             return (float(ends[0]), float(ends[1])), missing
         width[short] *= 2

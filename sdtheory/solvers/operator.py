@@ -279,7 +279,8 @@ class KernelOperator(LinearOperator):
     @cached_property
     def precision(self) -> float:
         """Machine epsilon of the kernel's values; of sums, as large as they lose digits."""
-        ulp = float(machine_epsilon(self.kernel(self.x[:1], self.x[:1])))
+        kernel = getattr(self.kernel, "uncast", self.kernel)  # of a wrapper that casts to double
+        ulp = float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
         if isinstance(self._product, Sums):
             size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
             ulp *= max(1.0, _UNIFORM[self._product.order] / size)

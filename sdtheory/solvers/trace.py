@@ -1,8 +1,8 @@
 r"""Degrees of freedom of a chain from products with G, without eigenvectors.
 
 For z with independent entries of 1 and -1, :math:`z^\top B z` has mean
-:math:`\operatorname{tr} B` and variance at most :math:`2 \|B\|_F^2`. A block Lanczos
-run from m such probes gives the forms of all rounds at once.
+:math:`\operatorname{tr} B` and variance at most :math:`2 \|B\|_F^2`. Lanczos runs
+from m such probes give the forms of all rounds at once.
 
 References
 ----------

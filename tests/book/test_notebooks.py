@@ -147,6 +147,20 @@ def test_a_chapter_that_leaves_early_has_not_passed(tmp_path, cells, reason):
     assert left.value.notebook.exists()
 
 
+def test_a_run_that_cannot_start_keeps_the_last_result(sound, tmp_path, monkeypatch):
+    target = tmp_path / "one.ipynb"
+    target.write_text("an earlier result", encoding="utf-8")
+
+    def refuses(*_arguments, **_options):
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr("papermill.execute_notebook", refuses)
+    with pytest.raises(RuntimeError, match="Kernel died"):
+        execute(sound, target)
+    assert target.read_text(encoding="utf-8") == "an earlier result"
+    assert [path.name for path in tmp_path.iterdir()] == ["one.ipynb"]
+
+
 def test_the_order_of_chapters_is_that_of_the_table_of_contents_however_deep(tmp_path):
     pages = {name: f"# {name}\n" for name in ("a", "b", "c", "d")}
     root = write_book(tmp_path, pages)

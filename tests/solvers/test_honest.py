@@ -23,6 +23,7 @@ from sdtheory import (
 from sdtheory.solvers import AccuracyError, spline
 from sdtheory.validation import machine_epsilon
 
+FAMILIES = fuzz_solvers.FAMILIES
 WRONG = ("wrong", "blamed", "traceback")
 
 
@@ -104,6 +105,48 @@ def test_krylov_with_several_outputs_blames_no_matrix(seed):
         distill(np.diag(d), y, float(np.sum(y * y) / n / 1e8), 1, solver="krylov")
     except (AccuracyError, InfeasibleToleranceError):
         return
+
+
+def test_krylov_encloses_outputs_that_are_nearly_the_same():
+    x = [0.3249525689407712, 0.059471393716345355, 0.4672980141478933, 0.26750876490643094,
+         0.8804865715083562, 0.09144897066797708, 0.6220771119954879]  # fmt: skip
+    y = [[1.012563704270407, 0.98944563212538], [0.2820059048158644, 0.2906592062249044],
+         [0.7266077608882343, 0.7122785429367333], [0.9698296481988138, 0.9727136310142626],
+         [-0.9547083283896811, -0.9626829619342033], [0.44220858582665434, 0.42182018756983536],
+         [0.029062600175374664, 0.02722241673890106]]  # fmt: skip
+    operator = KernelOperator(SimplySupportedBeam(), x)
+    for tolerance in (1e-8, 1e-3, 0.9):
+        chain = distill(operator, y, 0.354058692124858, 2, solver="krylov", tolerance=tolerance)
+        # from ball arithmetic; the rules of one block run were both too large, by 4e-11
+        assert_honest(chain, 0.001123239599465509, largest=tolerance)
+        assert_honest(chain, 0.24145810862353267, 1, largest=tolerance)
+
+
+def test_krylov_near_the_collapse():
+    compared = 0
+    for seed in range(FAMILIES.index("near-collapse"), 30 * len(FAMILIES), len(FAMILIES)):
+        problem = fuzz_solvers.make(seed, "krylov")
+        outcome, reason, found = fuzz_solvers.judge(problem)
+        assert outcome == "answered", (seed, reason)
+        compared += len(found)
+    assert compared > 15
+
+
+@pytest.mark.parametrize("seed", [32358, 35913])
+def test_krylov_counts_what_it_takes_for_zero(seed):
+    problem = fuzz_solvers.make(seed, "krylov")
+    chain, outcome = fuzz_solvers.attempt(problem, 0.999)
+    assert outcome == "answered"
+    found, wrong = fuzz_solvers.compare(chain, problem)
+    assert not wrong
+    assert found[0][0] > found[0][1] / 10
+
+
+@pytest.mark.parametrize("solver", ["eigh", "auto"])
+def test_multipliers_far_below_a_well_conditioned_matrix_are_known(solver):
+    chain = distill(np.diag([0.5, 0.25]), [1.0, 1.0], 1e-32, 1, solver=solver)
+    # c^2 (1 / (c + .5)^2 + 1 / (c + .25)^2) = 2e-32
+    assert_honest(chain, np.sqrt(2e-32 / 20), largest=1e-13)
 
 
 # single precision

@@ -70,6 +70,20 @@ def test_gauss_and_radau_enclose_the_secular_function(seed):
     assert strict > 20  # not by being exact
 
 
+def test_what_the_first_round_fits_is_enclosed_without_cancellation():
+    d, z, _ = spectra(2)
+    closed = 0
+    for rule in rules(d, z):
+        for c in np.geomspace(1e3, 1e13, 6) * d.max():
+            m = d / c
+            exact = float(np.sum(z * z * m * (2 + m) / (1 + m) ** 2))
+            low, high = rule.enclose_fit(c)
+            rounding = 20 * rule.rounding / c * float(np.sum(z * z))  # of the products
+            assert low - rounding <= exact <= high + rounding
+            closed += high - low < 1e-11 * exact
+    assert closed > 20
+
+
 def test_every_round_is_enclosed_and_the_two_rules_alone_do_not():
     inside = outside_hull = closed = 0
     for seed in range(12):

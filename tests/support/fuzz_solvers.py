@@ -105,6 +105,9 @@ class Problem:
     epsilon: float
     rounds: int
     G: Any = field(repr=False)
+    #: inputs and the kernel that is called with them; none where a matrix is all there is
+    x: np.ndarray | None = field(default=None, repr=False)
+    kernel: Any = None
 
 
 def points(family, rng, n, name):
@@ -186,7 +189,9 @@ def make(seed, solver):
             stored = kernel(x[:, None], x[:, None]) / np.float32(n)
         given = KernelOperator(kernel, x) if operator else stored
     rounds = int(rng.integers(1, 5))
-    return Problem(family, solver, given, y[:, 0] if q == 1 else y, epsilon, rounds, G)
+    y = y[:, 0] if q == 1 else y
+    inputs = (None, None) if family == "planted" else (x, kernel)
+    return Problem(family, solver, given, y, epsilon, rounds, G, *inputs)
 
 
 def inner(a, b):
@@ -263,16 +268,23 @@ class Exact:
 
 def attempt(problem, tolerance=None):
     """Call the solver; return the chain, or the error, and the kind."""
-    try:
-        options = {} if tolerance is None else {"tolerance": tolerance}
-        return distill(
+    options = {} if tolerance is None else {"tolerance": tolerance}
+    return outcome_of(
+        lambda: distill(
             problem.given,
             problem.y,
             problem.epsilon,
             problem.rounds,
             solver=problem.solver,
             **options,
-        ), "answered"
+        )
+    )
+
+
+def outcome_of(call):
+    """Return what is answered, or the error, and the kind."""
+    try:
+        return call(), "answered"
     except AccuracyError as error:
         return error, "refused"
     except InfeasibleToleranceError as error:
@@ -309,7 +321,7 @@ def compare(chain, problem):
     return [(true, claimed) for true, claimed, _ in found], wrong
 
 
-def judge(problem):
+def judge(problem, attempt=attempt):
     """Return what came of a problem, why if that is wrong, and true and claimed errors."""
     answer, kind = attempt(problem)
     if kind == "answered":
