@@ -40,15 +40,13 @@ def theorems() -> list[str]:
     return [tie.theorem for tie in TIES.values()]
 
 
-def recheck(folder: Path = coq.FOLDER, *, checker: bool = True) -> Recheck:
+def recheck(folder: Path = coq.FOLDER) -> Recheck:
     """Compile the proofs from scratch, audit them, and print what they say.
 
     Parameters
     ----------
     folder : Path
         Holds the proofs; nothing is written there.
-    checker : bool, default=True
-        Whether to run Coq's independent checker too.
 
     Raises
     ------
@@ -65,10 +63,9 @@ def recheck(folder: Path = coq.FOLDER, *, checker: bool = True) -> Recheck:
         start = time.perf_counter()
         export = coq.export(copy, theorems(), files)
         seconds["print"] = time.perf_counter() - start
-        if checker:
-            start = time.perf_counter()
-            coq.check(copy, files)
-            seconds["checker"] = time.perf_counter() - start
+        start = time.perf_counter()
+        coq.check(copy, files)
+        seconds["checker"] = time.perf_counter() - start
     for name, theorem in export.theorems.items():
         foreign = sorted(set(theorem["axioms"]) - ALLOWED)
         if foreign:
