@@ -400,8 +400,9 @@ def connect(site: Path) -> None:
     """
     files = {p.relative_to(site).as_posix(): p for p in sorted((site / "book").glob("*.html"))}
     pages = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    order = [f"book/{name}" for name in _CONTENTS.findall(next(iter(pages.values()), ""))]
-    pages = {name: pages[name] for name in dict.fromkeys([*order, *pages]) if name in pages}
+    for own, text in list(pages.items())[:1]:
+        order = [f"book/{n}" if n != "#" else own for n in _CONTENTS.findall(text)]
+        pages = {name: pages[name] for name in dict.fromkeys([*order, *pages]) if name in pages}
     if any(_MARK in text for text in pages.values()):
         return  # connected before
     places = collect(pages)

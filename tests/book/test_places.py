@@ -96,6 +96,19 @@ def test_a_check_of_a_statement_leads_to_the_ledger_and_no_other_does(site):
     assert page(site, "kept").count("<td>see ledger</td>") == 1
 
 
+def test_the_order_is_that_of_the_contents(site):
+    contents = "".join(
+        f'<li class="toctree-l1">\n<a class="reference internal" href="{to}">x</a></li>'
+        for to in ("preface.html", "other.html", "#")
+    )
+    for name in ("kept", "other"):
+        text = CHAPTER.replace("<article", f"{contents}<article").replace("Theorem 7", name)
+        (site / "book" / f"{name}.html").write_text(text, encoding="utf-8")
+    connect(site)
+    listed = re.findall(r'<a href="(\w+).html#thm-labels-kept">', page(site, "statements"))
+    assert listed[:2] == ["other", "kept"]
+
+
 def test_pages_are_connected_once(site):
     connect(site)
     once = page(site, "kept")
