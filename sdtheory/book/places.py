@@ -57,8 +57,9 @@ _MARK = "Link to this statement"
 LIST = '<div id="list-of-statements"></div>'
 #: Symbols of the table that a chapter uses for something else; K is n here, and in the paper only.
 OWN = {
-    "exact_rounds": {"D"},
+    "filters": {"P_0"},
     "fresh_labels": {"N"},
+    "generalisation": {"P_0"},
     "labels_kept": {"D"},
     "tangent_kernel": {"N"},
 }
@@ -124,7 +125,7 @@ class Symbol:
 def _bare(tex: str) -> str:
     """Return a formula without the words in it, its epsilon always the same."""
     tex = re.sub(
-        r"\\(?:text|operatorname\*?|mathrm|label)\s*\{[^{}]*\}|\\math(?:cal|bb)\s*\w",
+        r"\\(?:text|operatorname\*?|mathrm|label)\s*\{[^{}]*\}|\\math(?:cal|bb)\s*\{?\w\}?",
         " ",
         html.unescape(tex),
     )
