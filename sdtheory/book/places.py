@@ -168,14 +168,29 @@ def plain(text: str) -> str:
     return " ".join(html.unescape(_TAG.sub("", text)).split())
 
 
-def _without_formulas(text: str) -> str:
-    """Return the words of HTML, where no formulas are set."""
-    return plain(re.sub(r"\\\(.*?\\\)", "…", text, flags=re.DOTALL))
+#: How a formula reads where none are set, in this order.
+_LETTERS = (
+    (r"\\[lr]Vert\s*", "‖"),
+    (r"\\sqrt\s*\{([^{}]*)\}", r"√(\1)"),
+    (r"\\varepsilon", "epsilon"),
+    (r"\\cdots", "…"),
+    (r"\\cdot", "·"),
+    (r"\\top", "T"),
+    (r"\\[(), ]|[\\{}]", ""),
+)
+
+
+def _in_letters(text: str) -> str:
+    """Return the words of HTML, with formulas in letters."""
+    for tex, letters in _LETTERS:
+        text = re.sub(tex, letters, text)
+    return plain(text)
 
 
 def _still(body: str) -> str:
     """Return HTML without links and names of places, to show it a second time."""
-    return re.sub(r"</?a\b[^>]*>", "", re.sub(r' id="[^"]*"', "", body)).strip()
+    body = re.sub(r'<a class="headerlink".*?</a>| id="[^"]*"', "", body)
+    return re.sub(r"</?a\b[^>]*>", "", body).strip()
 
 
 def collect(pages: Mapping[str, str]) -> list[Place]:
@@ -369,9 +384,7 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
     every = [
         *places,
         *(
-            Place(
-                "symbol", preface, "notation", s.tex, plain(s.row[1]), _without_formulas(s.row[-1])
-            )
+            Place("symbol", preface, "notation", s.tex, plain(s.row[1]), _in_letters(s.row[-1]))
             for s in symbols
         ),
     ]

@@ -67,6 +67,7 @@ def test_all_that_a_page_states_is_found():
     assert (statement.name, statement.title) == ("Theorem 7", "Labels kept")
     assert statement.words == STATEMENT.slogan
     assert "<a" not in statement.body
+    assert "#" not in statement.body
     assert 'id="' not in statement.body
     assert (equation.name, equation.body) == ("(12)", r"\[a = b\]")
     assert (command.name, command.id) == ("sdtheory verify", "shell")
@@ -122,6 +123,11 @@ def test_formulas_know_their_symbols_and_the_keyboard_reaches_each_symbol_once(s
         r'<span data-notation="([\d ]+)"( role="button" tabindex="0")?', page(site, "kept")
     )
     assert marks == [("0", ' role="button" tabindex="0"'), ("0 1", ' role="button" tabindex="0"')]
+
+
+def test_formulas_read_in_letters_where_none_are_set():
+    text = r"<p>\(\rho = \sqrt{n\varepsilon}\), \(\lVert y_t\rVert / d_{\max}\)</p>"
+    assert places._in_letters(text) == "rho = √(nepsilon), ‖y_t‖/ d_max"
 
 
 def test_a_chapter_s_own_letters_are_not_explained():
