@@ -18,10 +18,12 @@ addEventListener("afterprint", () => undo());
 // a formula that is a little too wide is set smaller; the keyboard reaches and scrolls what is wider
 const SMALLEST = 0.75;
 const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th, .ledger-card dl)').forEach(box => {
-  const sized = box.matches("mjx-container") ? box.parentElement : box.matches("th") ? box : null;
-  if (sized) sized.style.fontSize = "";
-  const share = box.clientWidth / box.scrollWidth;
-  if (sized && share < 1 && share >= SMALLEST) sized.style.fontSize = `${Math.floor(100 * share)}%`;
+  if (box.matches("mjx-container, th")) {
+    const size = box.dataset.size ??= parseFloat(box.style.fontSize) || 100;  // MathJax sets it on the element
+    box.style.fontSize = `${size}%`;
+    const share = box.clientWidth / box.scrollWidth;
+    if (share < 1 && share >= SMALLEST) box.style.fontSize = `${Math.floor(size * share)}%`;
+  }
   if (box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)) box.tabIndex = 0;
   else if (box.tabIndex === 0 && !box.role) box.removeAttribute("tabindex");
 });

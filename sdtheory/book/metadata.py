@@ -18,10 +18,11 @@ PAPER = "https://arxiv.org/abs/2002.05715"
 _LONGEST = 200
 _PARAGRAPH = re.compile(r"</h1>.*?<p>(.*?)</p>", re.DOTALL)
 _FORMULA = re.compile(r"\\\(.*?\\\)", re.DOTALL)
+_FIGURE = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
 _FOOTER = re.compile(r'<div class="footer-item">\s*</div>')
 _PARTS = re.compile(
     r'<span class="caption-text">(?P<part>.*?)</span>'
-    r'|<li class="toctree-l1[^"]*"><a class="reference internal" href="(?P<page>[^"#]+)">',
+    r'|<li class="toctree-l1[^"]*">\s*<a class="reference internal" href="(?P<page>[^"#]+|#)">',
     re.DOTALL,
 )
 
@@ -70,8 +71,9 @@ def describe(site: Path, root: Path, repository: str | None = None) -> None:
         path.write_text(_FOOTER.sub(_links(owner), page, count=1), encoding="utf-8")
     (site / "citation.bib").write_text(citation(root, config), encoding="utf-8")
     if texts:
-        first = next(iter(texts.values()))
-        (site / "llms.txt").write_text(overview(first, config["title"], titles, about), "utf-8")
+        path, text = next(iter(texts.items()))
+        listed = overview(text, path.name, config["title"], titles, about)
+        (site / "llms.txt").write_text(listed, encoding="utf-8")
     if address:
         urls = "".join(
             f"<url><loc>{address}book/{path.name}</loc>"
@@ -88,7 +90,7 @@ def describe(site: Path, root: Path, repository: str | None = None) -> None:
 
 def description(text: str) -> str:
     """Return the first paragraph of a page, in whole sentences as far as they fit, or cut."""
-    found = _PARAGRAPH.search(text)
+    found = _PARAGRAPH.search(_FIGURE.sub("", text))
     words = plain(_FORMULA.sub("…", found[1])) if found else ""
     if len(words) <= _LONGEST:
         return words
@@ -133,13 +135,17 @@ def citation(root: Path, config: Mapping[str, str]) -> str:
     return "\n".join([*entries, *([paper[0]] if paper else [])])
 
 
-def overview(page: str, title: str, titles: Mapping[str, str], about: Mapping[str, str]) -> str:
+def overview(
+    page: str, own: str, title: str, titles: Mapping[str, str], about: Mapping[str, str]
+) -> str:
     """Return the list of all pages with their descriptions, for readers that are programs.
 
     Parameters
     ----------
     page : str
         HTML of a page, whose table of contents has the others.
+    own : str
+        The name of that page.
     title : str
         The book's.
     titles, about : mapping of str to str
@@ -147,7 +153,7 @@ def overview(page: str, title: str, titles: Mapping[str, str], about: Mapping[st
     """
     lines = [f"# {title}"]
     for match in _PARTS.finditer(page):
-        name = match["page"]
+        name = own if match["page"] == "#" else match["page"]
         if match["part"]:
             lines.append(f"\n## {plain(match['part'])}\n")
         elif name in titles:

@@ -57,8 +57,9 @@ _MARK = "Link to this statement"
 LIST = '<div id="list-of-statements"></div>'
 #: Symbols of the table that a chapter uses for something else; K is n here, and in the paper only.
 OWN = {
-    "exact_rounds": {"D"},
+    "filters": {"P_0"},
     "fresh_labels": {"N"},
+    "generalisation": {"P_0"},
     "labels_kept": {"D"},
     "tangent_kernel": {"N"},
 }
@@ -124,7 +125,7 @@ class Symbol:
 def _bare(tex: str) -> str:
     """Return a formula without the words in it, its epsilon always the same."""
     tex = re.sub(
-        r"\\(?:text|operatorname\*?|mathrm|label)\s*\{[^{}]*\}|\\math(?:cal|bb)\s*\w",
+        r"\\(?:text|operatorname\*?|mathrm|label)\s*\{[^{}]*\}|\\math(?:cal|bb)\s*\{?\w\}?",
         " ",
         html.unescape(tex),
     )
@@ -167,14 +168,29 @@ def plain(text: str) -> str:
     return " ".join(html.unescape(_TAG.sub("", text)).split())
 
 
-def _without_formulas(text: str) -> str:
-    """Return the words of HTML, where no formulas are set."""
-    return plain(re.sub(r"\\\(.*?\\\)", "…", text, flags=re.DOTALL))
+#: How a formula reads where none are set, in this order.
+_LETTERS = (
+    (r"\\[lr]Vert\s*", "‖"),
+    (r"\\sqrt\s*\{([^{}]*)\}", r"√(\1)"),
+    (r"\\varepsilon", "epsilon"),
+    (r"\\cdots", "…"),
+    (r"\\cdot", "·"),
+    (r"\\top", "T"),
+    (r"\\[(), ]|[\\{}]", ""),
+)
+
+
+def _in_letters(text: str) -> str:
+    """Return the words of HTML, with formulas in letters."""
+    for tex, letters in _LETTERS:
+        text = re.sub(tex, letters, text)
+    return plain(text)
 
 
 def _still(body: str) -> str:
     """Return HTML without links and names of places, to show it a second time."""
-    return re.sub(r"</?a\b[^>]*>", "", re.sub(r' id="[^"]*"', "", body)).strip()
+    body = re.sub(r'<a class="headerlink".*?</a>| id="[^"]*"', "", body)
+    return re.sub(r"</?a\b[^>]*>", "", body).strip()
 
 
 def collect(pages: Mapping[str, str]) -> list[Place]:
@@ -368,9 +384,7 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
     every = [
         *places,
         *(
-            Place(
-                "symbol", preface, "notation", s.tex, plain(s.row[1]), _without_formulas(s.row[-1])
-            )
+            Place("symbol", preface, "notation", s.tex, plain(s.row[1]), _in_letters(s.row[-1]))
             for s in symbols
         ),
     ]
@@ -400,8 +414,9 @@ def connect(site: Path) -> None:
     """
     files = {p.relative_to(site).as_posix(): p for p in sorted((site / "book").glob("*.html"))}
     pages = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    order = [f"book/{name}" for name in _CONTENTS.findall(next(iter(pages.values()), ""))]
-    pages = {name: pages[name] for name in dict.fromkeys([*order, *pages]) if name in pages}
+    for own, text in list(pages.items())[:1]:
+        order = [f"book/{n}" if n != "#" else own for n in _CONTENTS.findall(text)]
+        pages = {name: pages[name] for name in dict.fromkeys([*order, *pages]) if name in pages}
     if any(_MARK in text for text in pages.values()):
         return  # connected before
     places = collect(pages)

@@ -13,8 +13,10 @@ from sdtheory.book.metadata import PAPER, dates, describe, description
 ROOT = Path(__file__).parents[2]
 PAGE = """<html><head><title>One</title></head><body>
 <span class="caption-text">Start here</span>
-<li class="toctree-l1"><a class="reference internal" href="one.html">One</a></li>
+<li class="toctree-l1 current active">
+<a class="reference internal" href="#">One</a></li>
 <h1>One<a class="headerlink" href="#one">#</a></h1>
+<figure><figcaption><p>A caption.</p></figcaption></figure>
 <p><em>Words</em> about &amp; <span>\\(x\\)</span>.</p>
 <div class="footer-item">
 </div><div class="footer-item"> </div></body></html>"""

@@ -767,7 +767,7 @@ def test_a_page_lists_every_statement_and_equation(browser, site):
 
 def test_the_notation_in_place_is_the_preface_s_table(site):
     preface = (ROOT / "book" / "preface.md").read_text(encoding="utf-8")
-    table = preface.partition("## Notation")[2].partition("\n## ")[0]
+    table = preface.partition("## Notation\n\n")[2].partition("\n\n")[0]
     rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][1:]
     script = (HTML / "_static" / "places.js").read_text(encoding="utf-8")
     content = json.loads(script.removeprefix("globalThis.sdPlaces = ").removesuffix(";\n"))
