@@ -612,7 +612,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         try:
             matrix = as_gram(G)
             try:
-                of = Spectrum.of
+                of: Any = Spectrum.of
                 if self.memory is not None:
                     of = check_memory(self.memory).cache(_diagonalise)
                 return of(matrix, ulp), matrix
