@@ -173,7 +173,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Where to keep what fits on the same data share: eigendecompositions, and
         products with the kernel matrix. As in `sklearn.pipeline.Pipeline`.
         `GridSearchCV` over `epsilon`, `rounds` or `criterion` then computes each
-        of them once for each fold.
+        of them once for each fold, and so does scikit-learn's
+        `ValidationCurveDisplay`, which draws the scores over `epsilon`.
 
     Attributes
     ----------
