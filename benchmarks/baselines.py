@@ -116,7 +116,8 @@ def kernel_ridge_fit(problem: Problem) -> tuple[None, dict[str, Any]]:
 
 def gaussian_process_fit(problem: Problem) -> tuple[None, dict[str, Any]]:
     """Fit scikit-learn's `GaussianProcessRegressor` once, at a known kernel and noise."""
-    model = GaussianProcessRegressor(problem.kernel, alpha=ALPHA * problem.n, optimizer=None)
+    fixed: Any = None
+    model = GaussianProcessRegressor(problem.kernel, alpha=ALPHA * problem.n, optimizer=fixed)
     model.fit(problem.x, problem.y)
     return None, {}
 

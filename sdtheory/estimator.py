@@ -10,26 +10,30 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
-from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
-from sklearn.utils import check_array
+from sklearn.metrics.pairwise import kernel_metrics
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
     check_memory,
-    validate_data,
 )
 
+from sdtheory.inputs import (
+    LARGEST,
+    KernelValues,
+    real_labels,
+    takes_sparse,
+    validated,
+)
 from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
 from sdtheory.solvers import (
     CROSSING,
@@ -52,12 +56,9 @@ from sdtheory.validation import (
     as_gram,
     as_number,
     as_real_array,
-    inexact,
     machine_epsilon,
 )
 
-#: Kernels of `sklearn.metrics.pairwise` that take sparse inputs.
-_OF_SPARSE = ("rbf", "linear", "poly", "polynomial", "sigmoid", "cosine", "laplacian")
 _UNITS = ("relative", "absolute", "noise")
 _CRITERIA = ("gcv", "loo")
 #: Error of a kernel's own values in machine epsilons: squared distances by
@@ -65,9 +66,6 @@ _CRITERIA = ("gcv", "loo")
 _KERNEL_ULPS = 100
 #: Share of the largest eigenvalue up to which a direction counts as out of reach.
 _REACHED_FROM = 1e-10
-#: Labels, kernel values and multipliers lie between the reciprocal of this and this, so that no
-#: intermediate result leaves the range of floats.
-_LARGEST = 1e100
 #: Numbers that the fits of one chain may hold (2^26 are 512 MiB).
 _LARGEST_CHAIN = 2**26
 #: Kernel values that `predict` holds at a time (32 MiB).
@@ -76,61 +74,6 @@ _BATCH = 2**22
 _MOST_TRIED = 1000
 #: Ridges tried for the noise level, relative to the largest eigenvalue.
 _NOISE_RIDGES = np.logspace(-14, 4, 181)
-
-
-class _UnusableDataError(InvalidInputError, TypeError):
-    """X or y cannot be used; also a TypeError, which scikit-learn's conventions ask for."""
-
-
-@dataclass(frozen=True)
-class _Kernel:
-    """Kernel values by name or callable, checked; a memory tells two of them apart."""
-
-    kernel: Any
-    parameters: dict[str, Any]
-
-    def __call__(self, X: Any, X_fit: Any) -> Array:
-        name = "X" if isinstance(self.kernel, str) and self.kernel == "precomputed" else "kernel"
-        expected = (X.shape[0], X_fit.shape[0])
-        with np.errstate(all="ignore"):  # what is not finite is reported below
-            values = as_real_array(
-                self.uncast(X, X_fit),
-                f"{name}: the matrix of kernel values",
-                ndim=(2,),
-                remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
-                f"kernel, its parameters and the scale of X.",
-            )
-        if values.shape != expected:
-            raise InvalidInputError(
-                f"{name} gives kernel values of shape {values.shape} instead of {expected}. "
-                + (
-                    "Pass the square matrix of the kernel between all training points."
-                    if name == "X"
-                    else "It must evaluate all pairs of its two arguments' rows."
-                )
-            )
-        return values
-
-    def uncast(self, X: Any, X_fit: Any) -> Any:
-        """Return the values as they come, in the precision in which they were computed."""
-        kernel = self.kernel
-        if not isinstance(kernel, str):
-            return kernel(X, X_fit)
-        if kernel in GREENS_FUNCTIONS:
-            return kernel_by_name(kernel)(X, X_fit)
-        if kernel == "precomputed":
-            return X
-        try:
-            if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
-                # scikit-learn expands ||x - x'||^2, which cancels far from the origin
-                gamma = self.parameters.get("gamma")
-                gamma = 1 / X.shape[1] if gamma is None else gamma
-                return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
-            # None is no value for chi2
-            given = {name: value for name, value in self.parameters.items() if value is not None}
-            return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **given)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"kernel {kernel!r} cannot be evaluated: {error}") from error
 
 
 class _KernelChain(BaseEstimator):
@@ -171,12 +114,8 @@ class _KernelChain(BaseEstimator):
         """Declare that a precomputed kernel is indexed on both axes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
-        tags.input_tags.sparse = self._takes_sparse()
+        tags.input_tags.sparse = takes_sparse(self.kernel)
         return tags
-
-    def _takes_sparse(self) -> bool:
-        """Return whether the kernel is one of scikit-learn's that take sparse inputs."""
-        return isinstance(self.kernel, str) and self.kernel in _OF_SPARSE
 
 
 class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
@@ -234,7 +173,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Where to keep what fits on the same data share: eigendecompositions, and
         products with the kernel matrix. As in `sklearn.pipeline.Pipeline`.
         `GridSearchCV` over `epsilon`, `rounds` or `criterion` then computes each
-        of them once for each fold.
+        of them once for each fold, and so does scikit-learn's
+        `ValidationCurveDisplay`, which draws the scores over `epsilon`.
 
     Attributes
     ----------
@@ -328,8 +268,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Chain:
         """Fit, and return the chain, whose eigenvectors a model does not keep."""
         multipliers = self.check_parameters()
-        inputs, labels = _validated(self, X, y, multi_output=True, y_numeric=True)
-        labels = _real_labels(labels)
+        inputs, labels = validated(self, X, y, multi_output=True, y_numeric=True)
+        labels = real_labels(labels)
         ulp = machine_epsilon(X) if self._precomputed() else ULP
         weights = _weights(sample_weight, inputs)
         used = weights > 0
@@ -556,7 +496,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
     def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
         """Yield the fit of each of these coefficients; few rows of kernel values are held."""
-        inputs = _validated(self, X, reset=False)
+        inputs = validated(self, X, reset=False)
         m = inputs.shape[0]
         values = np.empty((len(duals), m, *self.dual_coef_.shape[1:]))
         step = max(1, _BATCH // self.X_fit_.shape[0])
@@ -588,13 +528,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         return self._kernel(X, X_fit)
 
     @property
-    def _kernel(self) -> _Kernel:
+    def _kernel(self) -> KernelValues:
         parameters = self.kernel_params or {
             "gamma": self.gamma,
             "degree": self.degree,
             "coef0": self.coef0,
         }
-        return _Kernel(self.kernel, parameters)
+        return KernelValues(self.kernel, parameters)
 
     def _precomputed(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel == "precomputed"
@@ -603,16 +543,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         """Return the eigendecomposition, and the matrix if its digits are as good as its dtype."""
         name = "X" if self._precomputed() else "kernel"
         size = float(np.max(np.abs(G)))
-        if size and not 1 / _LARGEST <= size <= _LARGEST:
+        if size and not 1 / LARGEST <= size <= LARGEST:
             raise InvalidInputError(
                 f"{name} gives a Gram matrix with entries up to {size:.3g}, outside of "
-                f"{1 / _LARGEST:g} to {_LARGEST:g}. Multiply the kernel by a constant; with a "
+                f"{1 / LARGEST:g} to {LARGEST:g}. Multiply the kernel by a constant; with a "
                 f"tolerance, the fits do not change."
             )
         try:
             matrix = as_gram(G)
             try:
-                of = Spectrum.of
+                of: Any = Spectrum.of
                 if self.memory is not None:
                     of = check_memory(self.memory).cache(_diagonalise)
                 return of(matrix, ulp), matrix
@@ -658,9 +598,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             return None
         remedy = "Give one positive number, or one for each round."
         c = as_real_array(self.c, "c", ndim=(0, 1), remedy=remedy)
-        if not np.all((c >= 1 / _LARGEST) & (c <= _LARGEST)):
+        if not np.all((c >= 1 / LARGEST) & (c <= LARGEST)):
             raise InvalidInputError(
-                f"c must hold multipliers between {1 / _LARGEST:g} and {_LARGEST:g}, but is "
+                f"c must hold multipliers between {1 / LARGEST:g} and {LARGEST:g}, but is "
                 f"{self.c!r}. {remedy}"
             )
         if c.ndim == 1:
@@ -832,70 +772,6 @@ def _most_rounds(labels: Array) -> int:
     return _LARGEST_CHAIN // (labels.size + 4 * len(labels))
 
 
-def _validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """Return X, or X and y, as scikit-learn checks them; a failure names the argument."""
-    for name, value in (("X", X), *(("y", labels) for labels in y)):
-        if np.ma.is_masked(value):
-            raise InvalidInputError(f"{name} has masked entries. Fill or drop them first.")
-        if name == "X" or options.get("y_numeric"):
-            _refuse_casts(value, name)
-    formats = ("csr", "csc") if estimator._takes_sparse() else False
-    try:
-        with np.errstate(all="ignore"):  # what overflows is reported as infinite
-            return validate_data(
-                estimator, X, *y, dtype=np.float64, accept_sparse=formats, **options
-            )
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _UnusableDataError(f"{_culprit(X, formats, options)}: {error}") from error
-
-
-def _refuse_casts(value: Any, name: str) -> None:
-    """Refuse what a cast to floats would change in silence: times, and integers beyond 2^53."""
-    frame = hasattr(value, "iloc") and np.ndim(value) == 2
-    for part in (value.iloc[:, k] for k in range(value.shape[1])) if frame else (value,):
-        try:
-            array = np.asarray(part)
-            kind = getattr(getattr(part, "dtype", None), "kind", array.dtype.kind)
-            times = kind == "O" and any(
-                isinstance(v, np.datetime64 | np.timedelta64) for v in array.flat
-            )
-            large = kind in "iuO" and not times and np.any(inexact(array, array.astype(float)))
-        except (TypeError, ValueError, OverflowError):
-            continue  # scikit-learn says what is wrong
-        if times or kind in "Mm":
-            raise _UnusableDataError(
-                f"{name} holds times. Convert them to numbers in a unit of your choice, for "
-                f'example (t - t[0]) / np.timedelta64(1, "h"), and fill or drop what is missing.'
-            )
-        if large:
-            raise _UnusableDataError(
-                f"{name} holds integers that do not fit a float. Subtract a constant, or scale "
-                f"them."
-            )
-
-
-def _culprit(X: Any, formats: Any, options: dict[str, Any]) -> str:
-    if options.get("reset") is False:
-        return "X"
-    try:
-        with np.errstate(all="ignore"):
-            check_array(X, accept_sparse=formats, dtype=cast(Any, np.float64))
-    except (TypeError, ValueError, OverflowError):
-        return "X"
-    return "y"
-
-
-def _real_labels(labels: Any) -> Array:
-    y = as_real_array(labels, "y", ndim=(1, 2))
-    size = float(np.max(np.abs(y)))
-    if size and not 1 / _LARGEST <= size <= _LARGEST:
-        raise InvalidInputError(
-            f"y has entries up to {size:.3g} in size, outside of {1 / _LARGEST:g} to "
-            f"{_LARGEST:g}. Divide y by a constant, and an absolute epsilon by its square."
-        )
-    return y
-
-
 def _weights(sample_weight: Any, X: Any) -> Array:
     if np.ma.is_masked(sample_weight):
         raise InvalidInputError("sample_weight has masked entries. Fill or drop them first.")
@@ -964,7 +840,7 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         SelfDistilledKernelRidgeClassifier
         """
         given: Any = X
-        X, classes = _validated(self, X, y)
+        X, classes = validated(self, X, y)
         if machine_epsilon(given) > ULP:  # what the regressor has to know
             X = cast(Any, X).astype(getattr(given, "dtype", None) or np.asarray(given).dtype)
         try:
@@ -996,7 +872,7 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
         ndarray of shape (m,) or (m, q)
         """
         check_is_fitted(self)
-        X = _validated(self, X, reset=False)
+        X = validated(self, X, reset=False)
         values = self.regressor_.predict(X)
         return values[:, 1] - values[:, 0] if len(self.classes_) == 2 else values
 

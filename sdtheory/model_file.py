@@ -255,7 +255,7 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
         value = numbers[name]
         if type(value) is not kind and not (kind is float and value is None):
             raise InvalidInputError(f"{name} is {value!r}")
-        value = tuple(map(str, value)) if kind is list else value
+        value = tuple(map(str, value)) if isinstance(value, list) else value
         setattr(estimator, name, float("nan") if value is None else value)
     for name in ("inputs", "targets"):
         if not all(isinstance(word, str) for word in manifest[name]):

@@ -231,9 +231,12 @@ class _Run:
             exactly = {"tolerance": self._known, "labels": _LABELS}
             wanted = exactly if name == "stored" else {"tolerance": self._reached}
             return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
-        matrix = None if isinstance(given.gram, Spectrum) else given.matrix()
-        if self._spectrum is None:
-            self._spectrum = given.gram if matrix is None else Spectrum.of(matrix, given.ulp)
+        matrix = None
+        if isinstance(given.gram, Spectrum):
+            self._spectrum = given.gram
+        else:
+            matrix = given.matrix()
+            self._spectrum = self._spectrum or Spectrum.of(matrix, given.ulp)
         chain = eigh.solve(self._spectrum, start, matrix, given.ulp)
         refuse_lost_digits(chain, self._known)
         return chain

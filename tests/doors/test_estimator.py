@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, ValidationCurveDisplay, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -822,6 +822,20 @@ def test_a_grid_search_over_epsilon_computes_what_it_shares_once(unit, tmp_path,
     _, smallest = search({"epsilon": epsilons["epsilon"][:1]}, str(tmp_path / "one"))
     np.testing.assert_allclose(shared, plain, rtol=1e-12)
     assert once == smallest < each / 3
+
+
+def test_a_path_of_tolerances_is_drawn_from_one_eigendecomposition_a_fold(tmp_path, monkeypatch):
+    X, y = drawn(60)
+    made = []
+    of = Spectrum.of
+    monkeypatch.setattr(Spectrum, "of", lambda *given: made.append(1) or of(*given))
+    display = ValidationCurveDisplay.from_estimator(
+        Regressor(gamma=0.1, memory=str(tmp_path)), X, y,
+        param_name="epsilon", param_range=np.geomspace(0.05, 0.4, 5), cv=3,
+    )  # fmt: skip
+    assert len(made) == 3
+    assert display.test_scores.shape == (5, 3)
+    plt.close(display.figure_)
 
 
 def test_what_was_tried_before_is_kept(monkeypatch):
