@@ -168,6 +168,8 @@ def test_intervals_are_students():
     assert np.allclose([mean - half, mean + half], [low, high])
     assert np.isclose(experiments.interval(values, 1.0)[1], half * np.sqrt(13))
     assert experiments.interval(values[:1])[1] == np.inf
+    columns = experiments.interval(np.stack([values, 2 * values], axis=1))
+    np.testing.assert_allclose(columns, [[mean, 2 * mean], [half, 2 * half]])
 
 
 def test_directions_and_courses_are_read_from_intervals():

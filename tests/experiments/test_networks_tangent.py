@@ -296,6 +296,20 @@ def test_bad_input_is_refused(call, message):
         call()
 
 
+def test_cells_are_chosen_by_configuration():
+    names = ("data", "method", "depth", "scale", "width")
+    kinds = [("digits", "penalised", 1, 1.0, w) for w in (128, 64, 64)]
+    kinds += [("digits", "penalised", 2, 1.0, 64), ("digits", "stopped", 1, 1.0, 64)]
+    cells = [
+        dict(zip(names, kind, strict=True)) | {"gap": [k, 2 * k, 3 * k]}
+        for k, kind in enumerate(kinds)
+    ]
+    found = tangent.by_width(cells)
+    assert list(found) == [64, 128]
+    np.testing.assert_array_equal(tangent.by_seed(found[64], "gap", 2), [[1, 2], [2, 4]])
+    assert [cell["gap"][0] for cell in tangent.by_width(cells, method="stopped")[64]] == [4]
+
+
 def test_the_committed_results_are_the_sweeps():
     path = Path(__file__).parent.parent.parent / "book" / "results" / "tangent_width.json"
     units = json.loads(path.read_text(encoding="utf-8"))["units"]
