@@ -85,7 +85,7 @@ def _ball(value: arb) -> Ball:
 
 def _operator(operation: Callable[[arb, arb], arb]) -> Callable[[Ball, Any], Ball]:
     def method(self: Ball, other: Any) -> Ball:
-        operand = other.value if type(other) is Ball else _as_arb(other)
+        operand: Any = other.value if type(other) is Ball else _as_arb(other)
         return operand if operand is NotImplemented else _ball(operation(self.value, operand))
 
     return method
@@ -95,7 +95,7 @@ def _comparison(
     holds: Callable[[arb, arb], bool], fails: Callable[[arb, arb], bool], sign: str
 ) -> Callable[[Ball, Any], bool]:
     def method(self: Ball, other: Any) -> bool:
-        operand = other.value if type(other) is Ball else _as_arb(other)
+        operand: Any = other.value if type(other) is Ball else _as_arb(other)
         if operand is NotImplemented:
             return operand
         if holds(self.value, operand):

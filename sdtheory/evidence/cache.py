@@ -1,10 +1,10 @@
 """Evidence that is still current: kept by statement, found again while nothing behind it changed.
 
 The evidence of a statement depends on its margin and hypotheses with all
-functions that these mention, on the cores of its chapter's proofs, on the
-effort, on the versions of the packages that compute, and on the engine: every
-module of the library that is not another chapter's, a way to show results, or
-above this room.
+functions that these mention, on the cores of its chapter's proofs, on what Coq
+has checked where it has a theorem, on the effort, on the versions of the
+packages that compute, and on the engine: every module of the library that is
+not another chapter's, a way to show results, or above this room.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 from sdtheory.evidence import fingerprint
 from sdtheory.evidence.fingerprint import Code, digest
+from sdtheory.evidence.formal import FOLDER, TIES
 from sdtheory.evidence.report import Evidence
 from sdtheory.evidence.tasks import Effort
 from sdtheory.files import replacing
@@ -81,6 +82,17 @@ class EvidenceCache:
             *(h.id for h in statement.hypotheses),
             *(part for formula in formulas for part in sorted(set(pieces(formula)))),
             _code(proofs).whole if proofs.is_file() else "",
+            self._checked if self.effort.certify and statement.id in TIES else "",
+        )
+
+    @cached_property
+    def _checked(self) -> str:
+        """Fingerprint of the proofs in Coq, and of what compares them with the registry."""
+        sources = sorted((_LIBRARY / "evidence" / "formal").glob("*.py"))
+        proofs = sorted(p for p in FOLDER.glob("*") if p.suffix in (".v", ".json"))
+        return digest(
+            *(_code(path).whole for path in sources),
+            *(part for path in proofs for part in (path.name, path.read_bytes())),
         )
 
     def _file(self, statement: Statement) -> Path:

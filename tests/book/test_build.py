@@ -326,6 +326,45 @@ def test_a_killed_build_leaves_no_process(busy):
     assert not (root / "_build" / "html").exists()
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A book that was built once."""
+    root = write_book(tmp_path_factory.mktemp("full"), {"one": chapter("One", "print(epsilon)")})
+    assert build(root).returncode == 0
+    return root
+
+
+@pytest.mark.parametrize("blocks", [1, 60, 600], ids=["at once", "in a chapter", "in the pages"])
+def test_a_disk_that_fills_up_leaves_no_book_and_nothing_that_spoils_the_next(full, blocks):
+    cell = f"print({blocks}, 'x' * 40_000)"
+    (full / "book" / "one.md").write_text(chapter("One", cell), encoding="utf-8")
+    # no file may grow beyond so many blocks of 512 bytes: writing fails as on a full disk
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *DRIVER, "--book", str(full)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "The book was not built." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (full / "_build" / "html").exists()
+    assert not (full / "_build" / "manifest.json").exists()
+
+    assert build(full).returncode == 0
+    assert f"{blocks} xxx" in page(full, "one")
+
+
+def test_a_kernel_killed_by_the_system_leaves_no_book(full):
+    cell = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    (full / "book" / "one.md").write_text(chapter("One", cell), encoding="utf-8")
+    done = build(full)
+    assert done.returncode == 1
+    assert "one.md: the kernel died" in done.stderr
+    assert not (full / "_build" / "html").exists()
+
+
 def test_a_cell_that_does_not_end_is_named(tmp_path):
     root = write_book(tmp_path, {"hangs": chapter("Hangs", "while True:\n    pass")})
     with starting(root, "--timeout", "3") as running:

@@ -5,13 +5,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from tiny_book import REPOSITORY
 
 from sdtheory.book import ledger
+from sdtheory.book.notebooks import list_chapters
 from sdtheory.evidence.certified import Certificate
 from sdtheory.evidence.formal import machine_checked
 from sdtheory.evidence.proofs import Extent, ProofResult
 from sdtheory.evidence.report import Evidence, Report, Row
 from sdtheory.evidence.sampled import Tally
+from sdtheory.evidence.searched import BUDGET
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS
 
@@ -186,3 +189,12 @@ def test_a_badge_says_how_much_the_cores_cover(report):
         alone = Report(rows, report.settings, report.circumstances)
         assert standing(alone, {"prop-active": "problem"}) == {"prop-active": standing_}
         assert extent.value in str(alone)
+
+
+def test_errata_and_ledger_collect_with_one_effort():
+    # else neither could use the evidence that the other has kept
+    chapters = list_chapters(REPOSITORY)
+    errata, whole = (chapters[name].parameters() for name in ("errata", "ledger"))
+    assert {p.name: p.default for p in errata.values()} == {n: whole[n].default for n in errata}
+    assert (whole["certify"].default, whole["mutate"].default) == (True, True)
+    assert whole["budget"].default == BUDGET

@@ -8,6 +8,7 @@ import pytest
 from sdtheory.cli import main
 from sdtheory.evidence import collecting
 from sdtheory.evidence.cache import EvidenceCache, pieces
+from sdtheory.evidence.formal import FOLDER, TIES
 from sdtheory.evidence.tasks import Effort
 from sdtheory.statements import STATEMENTS, Hypothesis, scaled_margin
 
@@ -104,6 +105,25 @@ def test_a_key_sees_margin_hypotheses_kind_and_versions(monkeypatch):
     assert key(replace(one, slogan="Other words.", tex="x")) == keys[0]
     monkeypatch.setattr("platform.python_version", lambda: "3.99")
     assert key(one) != keys[0]
+
+
+def test_a_key_sees_what_coq_has_checked(monkeypatch, tmp_path):
+    def keys():
+        certifying = EvidenceCache(None, replace(EFFORT, certify=True))
+        return [certifying.key(STATEMENTS[name]) for name in (tied, other)]
+
+    tied, other = (next(n for n in STATEMENTS if (n in TIES) is wanted) for wanted in (True, False))
+    before = keys()
+    for file in FOLDER.glob("*"):
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr("sdtheory.evidence.cache.FOLDER", tmp_path)
+    assert keys() == before
+    with (tmp_path / "Sums.v").open("a") as proofs:
+        proofs.write("(* another proof *)")
+    after = keys()
+    assert after[0] != before[0]
+    assert after[1] == before[1]
 
 
 def test_pieces_of_a_formula_reach_what_it_mentions():

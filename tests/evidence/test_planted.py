@@ -28,6 +28,7 @@ def test_a_check_that_cannot_fail_is_red(name):
     assert not report.good
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESCAPES)
 def test_what_escapes_is_known_to(name):
     statement, reason = ESCAPES[name]
