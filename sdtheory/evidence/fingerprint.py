@@ -10,10 +10,12 @@ import ast
 import builtins
 import copy
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 #: Decorators under which the body of a function runs as it is written. What others make of a
 #: body, a compiler for example, no tracer sees.
@@ -69,7 +71,7 @@ def parse(text: str) -> Code:
     functions: dict[str, list[str]] = {}
     lines: dict[str, set[int]] = {}
     for name, node in _functions(tree, ""):
-        functions.setdefault(name, []).append(ast.dump(node))
+        functions.setdefault(name, []).append(_text(node))
         lines.setdefault(name, set()).update(
             line
             for statement in node.body
@@ -80,11 +82,18 @@ def parse(text: str) -> Code:
         names[name] = len(found)
     frame = _Frame(names).visit(copy.deepcopy(tree))
     return Code(
-        digest(ast.dump(tree)),
-        digest(ast.dump(frame)),
+        digest(_text(tree)),
+        digest(_text(frame)),
         {name: digest(*found) for name, found in functions.items()},
         {name: frozenset(own) for name, own in lines.items()},
     )
+
+
+def _text(node: ast.AST) -> str:
+    """Return a tree as text that is the same on every version of Python."""
+    # from 3.13 on empty lists must be asked for; 3.12 has a field that older code leaves empty
+    options: Any = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+    return ast.dump(node, **options).replace(", type_params=[]", "")
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterable[tuple[str, _Function]]:
