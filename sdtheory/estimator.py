@@ -35,6 +35,7 @@ from sdtheory.inputs import (
     validated,
 )
 from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
+from sdtheory.recursion import Options
 from sdtheory.solvers import (
     CROSSING,
     KNOWN,
@@ -403,7 +404,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         else:
             self.epsilon_ = float("nan")
             self._check_length(len(multipliers), scaled)
-            chain = eigh.with_multipliers(spectrum, scaled, multipliers)
+            chain = eigh.with_multipliers(
+                spectrum, scaled, len(multipliers), Options(c=multipliers)
+            )
         known = chain.n_rounds
         if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
             known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
