@@ -253,7 +253,7 @@ def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
             f"may be any number."
         )
     if shares.ndim == 0:
-        return np.full(rounds, float(shares)) if shares else None
+        return np.broadcast_to(shares, (rounds,)) if shares else None
     shares = _each_round(shares, "mixing", rounds - 1, [])
     return np.concatenate([shares, shares[..., -1:]], axis=-1) if np.any(shares) else None
 
