@@ -955,6 +955,18 @@ def test_the_chain_stops_where_its_fit_is_no_longer_rougher_than_the_truth():
     assert np.all(-np.diff(errors)[:2] >= data.epsilon)
 
 
+def test_no_more_rounds_are_run_than_tell_where_to_stop():
+    X, y = sample(n=30, seed=3)
+    every = Regressor(gamma=0.3, epsilon=1e-4, rounds=None).fit(X, y)
+    assert every.n_rounds_ > 40
+    for k in (3, 20):
+        bound = float(np.sqrt(every.roughness_[k - 1] * every.roughness_[k]))
+        model = Regressor(gamma=0.3, epsilon=1e-4, rounds="rougher", roughness=bound).fit(X, y)
+        assert model.n_rounds_ == k
+        assert len(model.roughness_) == {3: 8, 20: 32}[k]
+        close(model.predict(X), list(every.staged_predict(X))[k - 1], 1e-8)
+
+
 def test_without_a_bound_the_roughness_is_that_of_a_ridge_by_cross_validation():
     X, y = sample(n=40, seed=5)
     model = Regressor(gamma=0.3, epsilon=0.01, rounds="rougher").fit(X, y)
