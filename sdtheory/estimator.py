@@ -27,6 +27,7 @@ from sklearn.utils.validation import (
     check_memory,
 )
 
+from sdtheory.formulas.mixing import roughness
 from sdtheory.inputs import (
     LARGEST,
     KernelValues,
@@ -35,6 +36,7 @@ from sdtheory.inputs import (
     validated,
 )
 from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
+from sdtheory.recursion import Options, as_mixing
 from sdtheory.solvers import (
     CROSSING,
     KNOWN,
@@ -72,6 +74,8 @@ _LARGEST_CHAIN = 2**26
 _BATCH = 2**22
 #: Rounds that ``rounds="auto"`` tries.
 _MOST_TRIED = 1000
+#: Rounds that ``rounds="rougher"`` tries first; four times as many where all are rougher.
+_TRIED_ROUNDS = 8
 #: Ridges tried for the noise level, relative to the largest eigenvalue.
 _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
@@ -95,6 +99,8 @@ class _KernelChain(BaseEstimator):
         fit_intercept: bool = False,
         solver: str = "auto",
         memory: Any = None,
+        mixing: float | Sequence[float] | str = 0.0,
+        roughness: float | None = None,
     ) -> None:
         self.kernel = kernel
         self.gamma = gamma
@@ -109,6 +115,8 @@ class _KernelChain(BaseEstimator):
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.memory = memory
+        self.mixing = mixing
+        self.roughness = roughness
 
     def __sklearn_tags__(self) -> Any:
         """Declare that a precomputed kernel is indexed on both axes."""
@@ -148,9 +156,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     c : float or sequence of float, optional
         Multipliers to use instead of a tolerance: one for every round, or one
         each.
-    rounds : int, "auto" or None, default=1
+    rounds : int, "auto", "rougher" or None, default=1
         Number of fits. "auto" takes the round of smallest `criterion`, of the
         first thousand; None the last one before the labels collapse to zero.
+        "rougher" stops after the last round whose fit is at least as rough as the
+        truth, by `roughness`, but not before the first: each round up to there
+        lowers the squared error at the inputs by at least epsilon.
     criterion : {"gcv", "loo"}, default="gcv"
         Generalised cross-validation or leave-one-out, in closed form in the
         eigenbasis. "loo" is the error of the whole chain rerun without each
@@ -164,17 +175,30 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         labels lie.
     solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
         As in `sdtheory.distill`. "eigh" diagonalises the kernel matrix, as
-        weights, sparse inputs, a precomputed kernel, `c`, ``criterion="loo"``
-        with ``rounds="auto"`` and every unit of epsilon but "absolute" need.
-        Where none of these is asked for, "auto" leaves the choice to
-        `sdtheory.distill` from 200 points on, which stores at most 512 MiB of
-        kernel values; `solver_` is its choice.
+        weights, sparse inputs, a precomputed kernel, `c`, `mixing`,
+        ``rounds="rougher"``, ``criterion="loo"`` with ``rounds="auto"`` and every
+        unit of epsilon but "absolute" need. Where none of these is asked for,
+        "auto" leaves the choice to `sdtheory.distill` from 200 points on, which
+        stores at most 512 MiB of kernel values; `solver_` is its choice.
     memory : str or joblib.Memory, optional
         Where to keep what fits on the same data share: eigendecompositions, and
         products with the kernel matrix. As in `sklearn.pipeline.Pipeline`.
         `GridSearchCV` over `epsilon`, `rounds` or `criterion` then computes each
         of them once for each fold, and so does scikit-learn's
         `ValidationCurveDisplay`, which draws the scores over `epsilon`.
+    mixing : float, sequence of float or "optimal", default=0.0
+        Share of the labels in what each round after the first is fitted to: one
+        number in [0, 1], or one for each; with `c` any numbers. "optimal", with
+        `c`, is the share of smallest generalised cross-validation in each round
+        (`mixing_`); `criterion` counts it as given. Kept labels need not
+        collapse, so the number of rounds must be known: from `rounds`, `c` or
+        here. Labels that are new in every round are no option of `fit`, where y
+        has one row for each point; see ``sdtheory.distill(fresh=...)``.
+    roughness : float, optional
+        Upper bound on the truth's squared norm in the kernel's space, for
+        ``rounds="rougher"``. By default that of the ridge fit of smallest
+        generalised cross-validation, an estimate, with which no round is
+        guaranteed to help.
 
     Attributes
     ----------
@@ -204,6 +228,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Training inputs; with a precomputed kernel the training matrix.
     epsilon_ : float
         Tolerance on the mean squared residual; NaN where `c` is given.
+    mixing_ : ndarray of shape (T - 1,)
+        Share of the labels in each round after the first.
+    roughness_ : ndarray of shape (rounds tried,)
+        Squared norm of each fit in the kernel's space, summed over outputs; empty
+        if `solver_` is not "eigh".
+    roughness_bound_ : float
+        The bound that ``rounds="rougher"`` used, else NaN.
     collapsed_ : bool
         Whether the fit is the zero function, or the next one would be.
     criterion_, criterion_error_ : ndarray of shape (rounds tried,)
@@ -229,7 +260,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
     References
     ----------
-    Mobahi et al. (2020), Prop. 1 and the recursion; as restated here.
+    Mobahi et al. (2020), Prop. 1 and the recursion; Borup and Andersen (2021), kept
+    labels; Dang, Patil and Rinaldo (2026), the optimal share; as restated here.
 
     Examples
     --------
@@ -268,6 +300,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Chain:
         """Fit, and return the chain, whose eigenvectors a model does not keep."""
         multipliers = self.check_parameters()
+        rounds, options = self._planned(multipliers)
         inputs, labels = validated(self, X, y, multi_output=True, y_numeric=True)
         labels = real_labels(labels)
         ulp = machine_epsilon(X) if self._precomputed() else ULP
@@ -275,6 +308,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         used = weights > 0
         # in the coordinates sqrt(w) y the weighted problem is the unweighted one
         weights = weights[used] / np.max(weights)
+        self.roughness_bound_ = float("nan")
         root, total = np.sqrt(weights), float(np.sum(weights))
         self.intercept_ = np.zeros(labels.shape[1:])
         if self.fit_intercept:
@@ -284,7 +318,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         scaled = (labels[used].T * root).T
 
         if self._needs_eigenbasis(inputs, weights, multipliers):
-            chain = self._in_eigenbasis(inputs, scaled, (used, root, total, ulp), multipliers)
+            chain = self._in_eigenbasis(inputs, scaled, (used, root, total, ulp), rounds, options)
         else:
             chain = self._by_distill(inputs, scaled)
         if multipliers is None and chain.n_rounds:
@@ -299,6 +333,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                     ConvergenceWarning,
                     stacklevel=3,
                 )
+        if self.rounds == "rougher" and chosen:
+            chosen = max(int(np.sum(self.roughness_ >= self.roughness_bound_)), 1)
         self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
@@ -315,6 +351,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.c_error_ = chain.c_error[:chosen]
         self.shrinkage_ = chain.B[:chosen] if known else np.empty((chosen, 0))
         self.n_rounds_ = chosen
+        last = max(chosen - 1, 0)
+        self.mixing_ = np.zeros(last) if chain.mixing is None else chain.mixing[:last]
         self.training_loss_ = self.tried_loss_[:chosen]
         low, high = chain.n_rounds_range
         self._finish(labels, low if low != high else None)
@@ -326,6 +364,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             reason
             for reason, holds in (
                 ("c", multipliers is not None),
+                ("mixing", isinstance(self.mixing, str) or bool(np.any(self.mixing))),
+                ('rounds="rougher"', self.rounds == "rougher"),
                 ('criterion="loo"', self.rounds == "auto" and self.criterion == "loo"),
                 (f'epsilon_unit="{self.epsilon_unit}"', self.epsilon_unit != "absolute"),
                 ("sample_weight", len(weights) < inputs.shape[0] or np.ptp(weights) > 0),
@@ -367,7 +407,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         axes = tuple(range(1, chain.y.ndim))
         self.tried_loss_ = np.sum((chain.y[1:] - chain.y[0]) ** 2, axis=axes) / n
         self.tried_multipliers_ = chain.c
-        self.criterion_ = self.criterion_error_ = np.empty(0)
+        self.criterion_ = self.criterion_error_ = self.roughness_ = np.empty(0)
         if self.rounds == "auto":
             shares, errors = lost_shares(operator, operator.precision, chain.c)
             self.criterion_ = self.tried_loss_ / shares**2
@@ -381,7 +421,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         inputs: Any,
         scaled: Array,
         weighting: tuple[Any, Array, float, float],
-        multipliers: Array | None,
+        rounds: int | None,
+        options: Options,
     ) -> Chain:
         """Return the chain from eigenvectors; judge every round."""
         n = inputs.shape[0]
@@ -397,15 +438,19 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset, or pass "
                 f'what needs no eigenvectors: epsilon_unit="absolute", no weights, no c.'
             ) from error
-        if multipliers is None:
+        if options.c is None or rounds is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
-            chain = self._solve(spectrum, scaled, total, matrix, ulp)
+            stored = matrix, ulp
+            if self.rounds == "rougher" and np.any(scaled):
+                chain = self._until_smoother(spectrum, scaled, total, stored)
+            else:
+                chain = self._solve(spectrum, scaled, total, stored, (rounds, options))
         else:
             self.epsilon_ = float("nan")
-            self._check_length(len(multipliers), scaled)
-            chain = eigh.with_multipliers(spectrum, scaled, multipliers)
+            self._check_length(rounds, scaled)
+            chain = eigh.with_multipliers(spectrum, scaled, rounds, options)
         known = chain.n_rounds
-        if self.rounds == "auto" and np.any(chain.c_error[1:] > KNOWN):
+        if isinstance(self.rounds, str) and np.any(chain.c_error[1:] > KNOWN):
             known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
         self._judge(chain, total, known)
         return chain
@@ -421,6 +466,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
         self.criterion_error_ = np.zeros(known)
         self.tried_multipliers_ = chain.c[:known]
+        self.roughness_ = _roughness(chain, total)[:known]
 
     def _warn_of_the_mean(self, labels: Array, weights: Array) -> None:
         """Warn where the labels' mean, which takes no fit, is nearer to them."""
@@ -589,10 +635,16 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                     f"{name} is {value!r}. Choose one of: {', '.join(allowed)}."
                 )
         count = isinstance(self.rounds, Integral) and not isinstance(self.rounds, bool)
-        auto = isinstance(self.rounds, str) and self.rounds == "auto"
+        auto = isinstance(self.rounds, str) and self.rounds in ("auto", "rougher")
         if not (self.rounds is None or auto or (count and int(cast(int, self.rounds)) >= 1)):
             raise InvalidInputError(
-                f'rounds must be a positive integer, "auto" or None, but is {self.rounds!r}.'
+                f'rounds must be a positive integer, "auto", "rougher" or None, but is '
+                f"{self.rounds!r}."
+            )
+        if self.roughness is not None and as_number(self.roughness, "roughness") <= 0:
+            raise InvalidInputError(
+                f"roughness must be positive, but is {self.roughness!r}. It bounds the truth's "
+                f"squared norm in the kernel's space."
             )
         if self.c is None:
             return None
@@ -617,6 +669,54 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             )
         # a view, so that a length that cannot be held is refused before it is allocated
         return np.broadcast_to(c, (min(int(cast(int, self.rounds)), 2 * _LARGEST_CHAIN),))
+
+    def _planned(self, multipliers: Array | None) -> tuple[int | None, Options]:
+        """Return the number of rounds, None if the collapse decides it, and how they differ."""
+        rounds = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        if multipliers is not None:
+            rounds = len(multipliers)
+        elif rounds is None and np.ndim(self.mixing) == 1:
+            rounds = np.size(cast(Any, self.mixing)) + 1
+        # to refuse what is no share before a missing number of rounds
+        named = isinstance(self.mixing, str)
+        # a length that cannot be held is refused later, before it is allocated
+        count = min(rounds or 1, 2 * _LARGEST_CHAIN)
+        mixing = as_mixing(self.mixing, count, fixed=multipliers is not None)
+        plain = mixing is None and not named
+        if self.rounds == "rougher" and not (plain and multipliers is None):
+            raise InvalidInputError(
+                'rounds="rougher" is about the chain of one tolerance. Leave out c and mixing, or '
+                "give the number of rounds."
+            )
+        if not plain and rounds is None:
+            raise InvalidInputError(
+                f"rounds is {self.rounds!r}, but with one share of the labels they need not "
+                f"collapse. Give the number of rounds, or mixing for each round after the first."
+            )
+        return rounds, Options(multipliers, mixing)
+
+    def _until_smoother(
+        self, spectrum: Spectrum, scaled: Array, total: float, stored: tuple[Array | None, float]
+    ) -> Chain:
+        """Return the chain up to a fit that is smoother than the bound, or its collapse."""
+        self.roughness_bound_ = self._bound(spectrum, scaled, total)
+        rounds = _TRIED_ROUNDS
+        while True:
+            chain = self._solve(spectrum, scaled, total, stored, (rounds, Options()))
+            norms = _roughness(chain, total)
+            if chain.n_rounds < rounds or norms[-1] < self.roughness_bound_:
+                return chain
+            rounds *= 4
+
+    def _bound(self, spectrum: Spectrum, scaled: Array, total: float) -> float:
+        """Return the bound on the truth's roughness, as given or estimated."""
+        if self.roughness is not None:
+            return float(self.roughness)
+        words = 'rounds is "rougher" without roughness', "Give roughness as a number."
+        c = _gcv_ridge(spectrum, scaled, total, *words)[0]
+        fit = _along(spectrum.d / (c + spectrum.d), spectrum.to_eigenbasis(scaled))
+        columns = fit.reshape(spectrum.n, -1).T
+        return spectrum.n / total * float(np.sum(roughness(spectrum.d, columns)))
 
     def _check_kernel(self) -> None:
         known = (*sorted(GREENS_FUNCTIONS), *sorted(kernel_metrics()), "precomputed")
@@ -660,7 +760,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if self.epsilon_unit == "absolute":
             return float(self.epsilon)
         if self.epsilon_unit == "noise":
-            return float(self.epsilon) * _noise_variance(spectrum, scaled, total)
+            words = 'epsilon_unit is "noise"', "Give epsilon in another unit."
+            return float(self.epsilon) * _gcv_ridge(spectrum, scaled, total, *words)[1]
         unreachable, reachable = split_energy(spectrum, scaled)
         unreachable, reachable = (e * spectrum.n / total for e in (unreachable, reachable))
         if np.any(scaled) and not reachable:
@@ -672,11 +773,17 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         return unreachable + float(self.epsilon) * reachable
 
     def _solve(
-        self, spectrum: Spectrum, scaled: Array, total: float, matrix: Array | None, ulp: float
+        self,
+        spectrum: Spectrum,
+        scaled: Array,
+        total: float,
+        stored: tuple[Array | None, float],
+        planned: tuple[int | None, Options],
     ) -> Chain:
         """Return the chain at the tolerance, with its errors reported and none refused."""
         if not np.any(scaled):
             return distill(spectrum, scaled, 1.0)  # trivial at any tolerance
+        asked, options = planned
         tolerance = self.epsilon_ * total / spectrum.n
         if not tolerance > 0:
             raise InvalidInputError(
@@ -684,7 +791,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"underflows. Choose a larger one."
             )
         most = _most_rounds(scaled)
-        asked = self._asked(scaled)
+        if options.mixing is not None:
+            self._check_length(cast(int, asked), scaled)
+        elif self.rounds == "auto":
+            asked = self._asked(scaled)
         if asked is None or asked > most:
             # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
             size = float(np.linalg.norm(scaled) / np.sqrt(spectrum.n))
@@ -692,7 +802,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         limit = None if asked is None else min(asked, most)
         try:
             start = Start.checked(scaled, spectrum.n, tolerance, limit)
-            chain = eigh.solve(spectrum, start, matrix, ulp)
+            chain = eigh.solve(spectrum, start, *stored, options)
         except InfeasibleToleranceError as error:
             raise InfeasibleToleranceError(
                 self.epsilon_,
@@ -701,6 +811,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             ) from error
         if asked is not None and asked > most and not chain.collapsed:
             self._check_length(asked, scaled)
+        count = isinstance(self.rounds, Integral)
+        if options.mixing is not None and count and chain.n_rounds + 1 < cast(int, asked):
+            raise InvalidInputError(
+                f"rounds is {asked}, but round {chain.n_rounds} is the zero function at this "
+                f"tolerance, and the labels in its mixture may bring later fits back. Choose a "
+                f"smaller epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} round(s)."
+            )
         return chain
 
 
@@ -722,11 +839,27 @@ def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
     return float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
 
 
+def _roughness(chain: Chain, total: float) -> Array:
+    """Return the squared norm of each fit in the kernel's space, summed over outputs."""
+    spectrum = chain.spectrum
+    fits = chain.B * np.atleast_2d(chain.z[0].T)[:, None]
+    return spectrum.n / total * np.sum(roughness(spectrum.d, fits), axis=0)
+
+
+def _shares(chain: Chain) -> Array:
+    """Return the share of the labels in each round, shape (T,); zero for the first."""
+    if chain.mixing is None:
+        return np.zeros(chain.n_rounds)
+    return np.concatenate([[0.0], chain.mixing])[: chain.n_rounds]
+
+
 def _lost(chain: Chain) -> Array:
     """Return the diagonals of I - B_t, shape (T, n), as sums of positive terms."""
-    before = np.concatenate([np.ones_like(chain.B[:1]), chain.B[:-1]])
-    c = chain.c[:, None]
-    return np.cumsum(before * (c / (c + chain.spectrum.d)), axis=0)
+    rows, left = [], np.zeros(chain.spectrum.n)
+    for c, ratio, share in zip(chain.c, chain.A, _shares(chain), strict=True):
+        left = c / (c + chain.spectrum.d) + (1 - share) * ratio * left
+        rows.append(left)
+    return np.reshape(rows, chain.A.shape)
 
 
 def _along(filters: Array, z: Array) -> Array:
@@ -748,23 +881,26 @@ def _leave_one_out(chain: Chain, lost: Array, total: float) -> Array:
 
     .. math:: \sum_{s \le t} (I - A_t \cdots A_s)_{ii}\, \delta_s = ((I - B_t) y)_i,
 
-    in which no difference of nearly equal numbers is formed for small c.
+    in which no difference of nearly equal numbers is formed for small c. Where
+    labels are mixed in with shares a, term s has the factor
+    :math:`(1 - a_{s+1}) \cdots (1 - a_t)`, also in :math:`y_i - u_t`, their sum.
     """
     spectrum, z = chain.spectrum, chain.z[0]
     squares, n = spectrum.V**2, spectrum.n
     chained, kept = np.ones((0, n)), np.zeros((0, n))
-    steps, errors = np.zeros((0, *z.shape)), []
-    for c, ratio, left in zip(chain.c, chain.A, lost, strict=True):
+    steps, errors, passed = np.zeros((0, *z.shape)), [], np.ones(0)
+    for c, ratio, left, share in zip(chain.c, chain.A, lost, _shares(chain), strict=True):
+        passed = np.append((1 - share) * passed, 1.0)
         # from round s on, for each s <= t
         chained = np.concatenate([chained, np.ones((1, n))])
         kept = np.concatenate([kept, np.zeros((1, n))]) + chained * (c / (c + spectrum.d))
         chained = chained * ratio
-        weights = kept @ squares
+        weights = passed[:, None] * (kept @ squares)
         residual = spectrum.V.T @ _along(left, z)
         residual = residual - np.einsum("si,si...->i...", weights[:-1], steps)
         step = (residual.T / weights[-1]).T
         steps = np.concatenate([steps, step[None]])
-        errors.append(np.sum(np.sum(steps, axis=0) ** 2) / total)
+        errors.append(np.sum(np.tensordot(passed, steps, 1) ** 2) / total)
     return np.array(errors)
 
 
@@ -787,24 +923,25 @@ def _weights(sample_weight: Any, X: Any) -> Array:
     return weights
 
 
-def _noise_variance(spectrum: Spectrum, scaled: Array, total: float) -> float:
-    """Return residual energy per residual degree of freedom at the ridge of smallest GCV."""
+def _gcv_ridge(
+    spectrum: Spectrum, scaled: Array, total: float, asked: str, remedy: str
+) -> tuple[float, float]:
+    """Return the multiplier of smallest GCV, and its residual energy per residual freedom."""
     z = spectrum.to_eigenbasis(scaled).reshape(spectrum.n, -1)
     energy = np.sum(z**2, axis=1) / total
-    d = spectrum.d / (spectrum.d[-1] or 1.0)
-    kept = _NOISE_RIDGES[:, None] / (_NOISE_RIDGES[:, None] + d)
+    largest = spectrum.d[-1] or 1.0
+    kept = _NOISE_RIDGES[:, None] / (_NOISE_RIDGES[:, None] + spectrum.d / largest)
     residual, freedom = kept**2 @ energy, np.mean(kept, axis=1)
     criterion = residual / freedom**2
     best = int(np.argmin(criterion))
     flat = np.ptp(criterion) <= 1e-9 * np.max(criterion)
     if np.any(scaled) and (flat or (best == 0 and spectrum.rank == spectrum.n)):
         raise InvalidInputError(
-            'epsilon_unit is "noise", but these labels do not tell the noise: generalised '
-            "cross-validation is "
+            f"{asked}, but these labels do not tell the noise: generalised cross-validation is "
             + ("the same at every ridge" if flat else "smallest where nothing is left over")
-            + ". Give epsilon in another unit."
+            + f". {remedy}"
         )
-    return float(residual[best] / freedom[best])
+    return float(_NOISE_RIDGES[best] * largest), float(residual[best] / freedom[best])
 
 
 class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
@@ -812,7 +949,8 @@ class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):
 
     Parameters
     ----------
-    kernel, gamma, degree, coef0, kernel_params, epsilon, epsilon_unit, c, rounds, criterion
+    kernel, gamma, degree, coef0, kernel_params, epsilon, epsilon_unit, c, rounds, criterion, \
+    fit_intercept, solver, mixing, roughness
         As in `SelfDistilledKernelRidge`.
 
     Attributes

@@ -29,7 +29,7 @@ from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 FORMAT = "sdtheory model"
-VERSION = 2
+VERSION = 3
 
 _MANIFEST, _DIGEST = "manifest", "sha256"
 #: What a fitted estimator consists of, beside its parameters, and the axes of each array: points,
@@ -43,14 +43,16 @@ _ARRAYS = {
     "eigenvalues_": ("rank",),
     "c_error_": ("T",),
     "intercept_": ("q",),
+    "mixing_": ("mixed",),
     "multipliers_": ("T",),
+    "roughness_": ("judged",),
     "shrinkage_": ("T", "rank"),
     "training_loss_": ("T",),
     "tried_loss_": ("tried",),
     "tried_multipliers_": ("tried",),
 }
 _NUMBERS = {"collapsed_": bool, "epsilon_": float, "fallbacks_": list, "n_features_in_": int,
-            "n_rounds_": int, "solver_": str}  # fmt: skip
+            "n_rounds_": int, "roughness_bound_": float, "solver_": str}  # fmt: skip
 #: Parameters that are of the machine, not of the model.
 _LOCAL = ("memory",)
 _OWN = {"shift": ("p",), "scale": ("p",)}

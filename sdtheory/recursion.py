@@ -5,11 +5,23 @@ fitted values are the next labels:
 
 .. math:: y_{t+1} = V^\top A_t V y_t, \qquad A_t = D (c_t I + D)^{-1},
           \qquad B_t = A_t \cdots A_0 .
+
+Variants of the chain, by options of `trajectory`: given multipliers in the
+place of the tolerance, and labels that come back in every round,
+
+.. math:: y_{t+1} = a_{t+1}\, y_0 + (1 - a_{t+1})\, V^\top A_t V y_t, \qquad
+          B_t = A_t \bigl(a_t I + (1 - a_t)\, B_{t-1}\bigr) .
+
+References
+----------
+K. Borup and L. N. Andersen (2021), labels kept in the loop; H. Dang, P. Patil
+and A. Rinaldo (2026), the optimal share; both as restated in this book.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +42,7 @@ class Trajectory:
     """The recursion in the eigenbasis; leading axes are a batch of instances.
 
     Past the collapse the fit is the zero function: c is infinite and A, B, z
-    and r are zero.
+    and r are zero. Labels that are kept may end such a round of zeros.
 
     Attributes
     ----------
@@ -41,9 +53,12 @@ class Trajectory:
     c : ndarray of shape (..., T)
         Ridge multiplier of each round.
     A, B : ndarray of shape (..., T, n)
-        Diagonals of A_t and of B_t = A_t ... A_0.
+        Diagonals of A_t and of B_t, with the fit ``V^T B_t V y_0`` of round t;
+        B_t = A_t ... A_0 unless labels are mixed. With fresh labels B_t is what
+        acts on the part that all labels share.
     z : ndarray of shape (..., T+1, n) or (..., T+1, n, q)
-        Rotated labels V y_t; row 0 is the data.
+        Rotated labels V y_t; row 0 is the data, the last row what a further
+        round would get.
     r : ndarray of shape (..., T+1)
         ``||y_t|| / sqrt(n epsilon)``.
     r_minus_1 : ndarray of shape (..., T+1)
@@ -51,6 +66,10 @@ class Trajectory:
     sensitivity : ndarray of shape (..., T)
         Relative change of c_t per relative change of sqrt(n epsilon), at
         fixed labels y_t.
+    shares : ndarray of shape (..., T) or None
+        Entry t is the share of the labels in y_{t+1}; None for the plain chain.
+
+    Epsilon, r, r_minus_1 and sensitivity are NaN where the multipliers are given.
     """
 
     d: Array
@@ -62,6 +81,7 @@ class Trajectory:
     r: Array
     r_minus_1: Array
     sensitivity: Array
+    shares: Array | None = None
 
     @property
     def n_rounds(self) -> Array:
@@ -70,7 +90,15 @@ class Trajectory:
 
 
 def trajectory(
-    d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, rounds: int, *, outputs: bool = False
+    d: ArrayLike,
+    z: ArrayLike,
+    epsilon: ArrayLike | None,
+    rounds: int,
+    *,
+    outputs: bool = False,
+    c: ArrayLike | None = None,
+    mixing: ArrayLike | str = 0.0,
+    fresh: ArrayLike | None = None,
 ) -> Trajectory:
     """Run the recursion in the eigenbasis.
 
@@ -80,12 +108,22 @@ def trajectory(
         Eigenvalues of G, non-negative.
     z : array_like of shape (..., n), or (..., n, q) with ``outputs=True``
         Rotated labels V y.
-    epsilon : array_like of shape (...)
-        Tolerance on the mean squared residual.
+    epsilon : array_like of shape (...), or None
+        Tolerance on the mean squared residual; None where `c` is given.
     rounds : int
         Rounds to run; it stops early when every instance has collapsed.
     outputs : bool, default=False
         Whether the last axis of z counts outputs that share the multiplier.
+    c : array_like of shape () or (..., T), optional
+        Multipliers in the place of a tolerance: one for all T rounds, or one each.
+    mixing : float, array_like of shape (..., T-1) or "optimal", default=0.0
+        Share of the labels in what each round after the first is fitted to: one
+        number, or one for each. Numbers in [0, 1]; with `c` any numbers.
+        "optimal", with `c`, is the share of smallest generalised
+        cross-validation in each round; see `gcv_mixing`.
+    fresh : array_like of the shape (..., T-1, n) or (..., T-1, n, q), optional
+        Rotated labels that each later round mixes in instead of z, for example
+        new measurements at the same inputs.
 
     Returns
     -------
@@ -96,40 +134,203 @@ def trajectory(
     InvalidInputError
         If an argument is unusable.
     InfeasibleToleranceError
-        If an instance has no admissible function in round 0.
+        If an instance has no admissible function in some round.
+
+    Examples
+    --------
+    >>> from sdtheory import trajectory
+    >>> path = trajectory([0.1, 1.0], [1.0, 1.0], None, 50, c=1.0, mixing=0.25)
+    >>> path.B[-1].round(4).tolist()  # one ridge fit with the multiplier c / 0.25
+    [0.0244, 0.2]
     """
     rounds = as_rounds(rounds)
-    checked = as_batch(d, z, epsilon, outputs=outputs)
-    check_signs(checked[0], checked[2])
-    path = run(*checked, rounds)
+    if (epsilon is None) == (c is None):
+        raise InvalidInputError(
+            f"epsilon and c: give one of them, and None for the other, but they are "
+            f"{epsilon!r} and {c!r}."
+        )
+    eigenvalues, labels, tolerance = as_batch(
+        d, z, 1.0 if epsilon is None else epsilon, outputs=outputs
+    )
+    check_signs(eigenvalues, tolerance)
+    if epsilon is None:
+        tolerance = np.full_like(tolerance, np.nan)
+    options = Options.checked(rounds, c, mixing, fresh, labels.shape, outputs=outputs)
+    path = run(eigenvalues, labels, tolerance, rounds, options)
     return path if outputs else replace(path, z=path.z[..., 0])
 
 
-def run(d: Array, labels: Array, epsilon: Array, rounds: int) -> Trajectory:
+@dataclass(frozen=True)
+class Options:
+    """How a chain differs from the paper's, checked.
+
+    Attributes
+    ----------
+    c : ndarray of shape (..., T) or None
+        Given multipliers.
+    mixing : ndarray of shape (..., T), "optimal" or None
+        Entry t is the share of the labels in y_{t+1}; a round after the last
+        would get the last share again. None says that no labels are mixed in.
+    fresh : ndarray of shape (..., T, n, q) or None
+        Entry t is mixed into y_{t+1}, in the place of the data.
+    """
+
+    c: Array | None = None
+    mixing: Array | str | None = None
+    fresh: Array | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        rounds: int,
+        c: ArrayLike | None,
+        mixing: ArrayLike | str,
+        fresh: ArrayLike | None,
+        shape: tuple[int, ...],
+        *,
+        outputs: bool,
+    ) -> Options:
+        """Check the options of `trajectory`, for labels of shape (..., n, q)."""
+        *batch, n, q = shape
+        several = tuple(range(8))
+        if c is not None:
+            c = as_real_array(c, "c", ndim=several)
+            if not np.all(c > 0):
+                raise InvalidInputError(f"c must hold positive numbers, but is {c}.")
+            c = _each_round(c, "c", rounds, batch)
+        shares = as_mixing(mixing, rounds, fixed=c is not None)
+        if isinstance(shares, np.ndarray):
+            shares = np.broadcast_to(shares, (*batch, rounds))
+        if fresh is None:
+            return cls(c, shares)
+        if shares is None or isinstance(shares, str):
+            raise InvalidInputError(
+                f"fresh is given, but mixing is {mixing!r}. Pass the share of the fresh labels in "
+                f"each round as mixing."
+            )
+        new = as_real_array(fresh, "fresh", ndim=several[2:])
+        new = new if outputs else new[..., None]
+        if new.shape[-3:] != (rounds - 1, n, q):
+            raise InvalidInputError(
+                f"fresh has shape {np.shape(fresh)}, but there are {rounds - 1} round(s) after "
+                f"the first, with labels of shape {(n, q) if outputs else (n,)}. Pass one set of "
+                f"labels for each of them."
+            )
+        new = np.concatenate([new, new[..., -1:, :, :]], axis=-3)
+        return cls(c, shares, np.broadcast_to(new, (*batch, rounds, n, q)))
+
+
+def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
+    """Return the share of the labels in y_1, ..., y_T, "optimal", or None for no labels.
+
+    Parameters
+    ----------
+    mixing : float, array_like of shape (..., T-1) or "optimal"
+    rounds : int
+        T.
+    fixed : bool
+        Whether the multipliers are given.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none of these, or needs given multipliers.
+    """
+    remedy = "Pass one share, or one for each round after the first."
+    if isinstance(mixing, str):
+        if mixing != "optimal":
+            raise InvalidInputError(f'mixing must be numbers or "optimal", but is {mixing!r}.')
+        if not fixed:
+            raise InvalidInputError(
+                'mixing is "optimal", which compares fits of one multiplier, but a tolerance '
+                "gives each round its own. Pass c in the place of epsilon."
+            )
+        return mixing
+    shares = as_real_array(mixing, "mixing", ndim=tuple(range(8)), remedy=remedy)
+    if not fixed and not np.all((shares >= 0) & (shares <= 1)):
+        raise InvalidInputError(
+            f"mixing must hold shares from 0 to 1, but is {mixing!r}. With given multipliers c it "
+            f"may be any number."
+        )
+    if shares.ndim == 0:
+        return np.broadcast_to(shares, (rounds,)) if shares else None
+    shares = _each_round(shares, "mixing", rounds - 1, [])
+    return np.concatenate([shares, shares[..., -1:]], axis=-1) if np.any(shares) else None
+
+
+def _each_round(values: Array, name: str, count: int, batch: list[int]) -> Array:
+    """Return one number for each of the rounds."""
+    if values.ndim and values.shape[-1] != count:
+        raise InvalidInputError(
+            f"{name} has {values.shape[-1]} number(s), but {count} round(s) need one. Give one "
+            f"number for all, or one for each."
+        )
+    try:
+        return np.broadcast_to(values, (*np.broadcast_shapes(values.shape[:-1], batch), count))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{name} of shape {values.shape} does not fit instances of shape {tuple(batch)}."
+        ) from error
+
+
+def run(
+    d: Array, labels: Array, epsilon: Array, rounds: int, options: Options | None = None
+) -> Trajectory:
     """Run the recursion for arguments that were checked: those of `trajectory`, with outputs."""
     *batch, n, q = labels.shape
+    options = options or Options()
+    data, mixing = labels, options.mixing
+    planned = mixing if isinstance(mixing, np.ndarray) else None
     repeated = np.broadcast_to(d[..., None], labels.shape).reshape(*batch, n * q)
 
     c, a, b, sensitivity, z_rows, r, r_minus_1 = [], [], [], [], [labels], [], []
-    shrinkage = np.ones_like(d)
+    shares: list[Array] = []
+    # what acts on the data in the labels of the round
+    kept = np.ones_like(d)
     mean = np.full(batch, np.nan)
     for t in range(rounds + 1):
-        flat = labels.reshape(*batch, n * q)
-        root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())
-        if t == 0 and np.any(root.status == Status.INFEASIBLE):
-            _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
-        r.append(root.r)
-        r_minus_1.append(root.r_minus_1)
-        if t == rounds or np.all(root.status == Status.TRIVIAL):
+        if options.c is None:
+            flat = labels.reshape(*batch, n * q)
+            root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())
+            if np.any(root.status == Status.INFEASIBLE):
+                _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
+            now, lost = root.c, root.sensitivity
+            r.append(root.r)
+            r_minus_1.append(root.r_minus_1)
+            mean = np.where(root.status == Status.SOLVED, root.c, np.nan) * root.r_minus_1
+            ended = bool(np.all(root.status == Status.TRIVIAL))
+        else:
+            now, lost, ended = options.c[..., min(t, rounds - 1)], np.full(batch, np.nan), False
+            r.append(lost)
+            r_minus_1.append(lost)
+        # labels that are still to come end a round of zeros
+        if t == rounds or (ended and (planned is None or not np.any(planned[..., t:]))):
             break
-        mean = np.where(root.status == Status.SOLVED, root.c, np.nan) * root.r_minus_1
-        ratio = d / (root.c[..., None] + d)
-        shrinkage = shrinkage * ratio
-        labels = ratio[..., None] * labels
+        ratio = d / (now[..., None] + d)
+        filtered = ratio * kept
+        fit = ratio[..., None] * labels
+        if mixing is None:
+            kept, labels = filtered, fit
+        else:
+            if planned is not None:
+                share = planned[..., t]
+            elif options.c is not None and t + 1 < rounds:
+                s = d / (options.c[..., t + 1, None] + d)
+                share = 1 - gcv_mixing(np.linalg.norm(data, axis=-1), s, s * filtered)
+            else:
+                share = shares[-1] if shares else np.zeros(batch)
+            shares.append(share)
+            source = data if options.fresh is None else options.fresh[..., t, :, :]
+            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                kept = share[..., None] + (1 - share[..., None]) * filtered
+                labels = share[..., None, None] * source + (1 - share[..., None, None]) * fit
+            if not np.all(np.isfinite(labels)):
+                raise InvalidInputError(
+                    f"mixing: the labels of round {t + 1} overflow, as shares beyond 0 to 1 make "
+                    f"them grow. Pass smaller shares or fewer rounds."
+                )
         for column, value in zip(
-            (c, a, b, sensitivity, z_rows),
-            (root.c, ratio, shrinkage, root.sensitivity, labels),
-            strict=True,
+            (c, a, b, sensitivity, z_rows), (now, ratio, filtered, lost, labels), strict=True
         ):
             column.append(value)
 
@@ -146,7 +347,48 @@ def run(d: Array, labels: Array, epsilon: Array, rounds: int) -> Trajectory:
         r=stacked(r),
         r_minus_1=stacked(r_minus_1),
         sensitivity=stacked(sensitivity),
+        shares=None if mixing is None else stacked(shares),
     )
+
+
+def gcv_mixing(z: ArrayLike, teacher: ArrayLike, student: ArrayLike) -> Any:
+    r"""Return the share of the student that generalised cross-validation chooses at once.
+
+    The mixture ``(1 - xi) teacher + xi student`` of two filters has its residuals
+    mixed in the same way, after each is divided by its own factor:
+
+    .. math:: \xi = \frac{A - C}{A + B - 2C}, \qquad A = \frac1n \|e_1\|^2, \
+              B = \frac1n \|e_2\|^2, \ C = \frac1n e_1^\top e_2, \qquad
+              e_i = \frac{(I - H_i)\, y}{1 - \operatorname{tr} H_i / n}
+
+    For the smoother S and its own student the filters are s and s^2. Filters that
+    depend on the labels, as in a chain of such choices, count as fixed.
+
+    Parameters
+    ----------
+    z : array_like of shape (..., n)
+        Labels in the eigenbasis; for q outputs their norms over the outputs.
+    teacher, student : array_like of shape (..., n)
+        Filters, whose mean is not 1.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Zero where both residuals are the same, so that every share is as good.
+
+    References
+    ----------
+    Dang, Patil and Rinaldo (2026); as restated here.
+    """
+    rows = np.asarray(z)
+    n = rows.shape[-1]
+    filters = np.asarray(teacher), np.asarray(student)
+    first, second = ((1 - f) * rows / (1 - np.mean(f, axis=-1, keepdims=True)) for f in filters)
+    away = first - second
+    size = np.sum(np.square(away), axis=-1)
+    rounding = (n * np.finfo(float).eps) ** 2 * np.sum(np.square(first), axis=-1)
+    apart = size > rounding
+    return np.where(apart, np.sum(first * away, axis=-1) / np.where(apart, size, 1.0), 0.0)
 
 
 def as_batch(

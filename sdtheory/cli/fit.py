@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdtheory.cli import training
+from sdtheory.validation import InvalidInputError
 
 _EXAMPLES = """\
 examples:
@@ -20,6 +21,7 @@ examples:
       --plot out.svg --save model.npz
   sdtheory fit DATA.csv --target y --epsilon noise --criterion loo
   sdtheory fit DATA.npy --target 3 --inputs 0 1 --rounds 2 --json -
+  sdtheory fit DATA.csv --target y --c 0.01 --mixing optimal --rounds 2
 
 The first line of a CSV file names its columns; those of an .npy file are called 0, 1, ... A model
 saved as .npz holds data only; one saved as .joblib is a pickle, which can run code when loaded.
@@ -39,6 +41,25 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_options(parser)
+    loop = parser.add_argument_group("what enters later rounds")
+    loop.add_argument(
+        "--c",
+        metavar="C",
+        help="multiplier in the place of --epsilon, or one for each round, with commas between",
+    )
+    loop.add_argument(
+        "--mixing",
+        default="0",
+        metavar="A",
+        help="share of the labels in what each later round is fitted to, or one for each, with "
+        "commas between; with --c any numbers, or optimal (default: 0)",
+    )
+    loop.add_argument(
+        "--roughness",
+        type=float,
+        metavar="R",
+        help="bound on the truth's squared norm in the kernel's space, for --rounds rougher",
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.svg, .png or .pdf)")
     output.add_argument("--save", type=Path, metavar="FILE", help="the model (.npz or .joblib)")
@@ -52,9 +73,12 @@ def _run(arguments: argparse.Namespace) -> int:
     training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
     training.check_suffix(arguments.save, "--save", (".npz", ".joblib"))
     training.check_outputs(arguments, "plot", "save", "json")
-    settings = training.settings(arguments)
+    settings = training.settings(arguments) | _loop(arguments)
     matrix = (
         settings["epsilon_unit"] != "absolute"
+        or settings["rounds"] == "rougher"
+        or settings["c"] is not None
+        or settings["mixing"] != 0
         or settings["solver"] == "eigh"
         or (settings["rounds"] == "auto" and settings["criterion"] == "loo")
     )
@@ -97,6 +121,10 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
     ]
     for row, B, error in zip(rounds, model.shrinkage_, model.c_error_, strict=False):
         row |= {"trace": float(np.sum(B)) if B.size else None, "error of multiplier": float(error)}
+    for row, value in zip(rounds, model.roughness_, strict=False):
+        row |= {"roughness": float(value)}
+    for row, share in zip(rounds[1:], model.mixing_, strict=False):
+        row |= {"share of labels": float(share)}
     return {
         "data": str(arguments.data),
         "rows": len(data.x),
@@ -106,7 +134,8 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
         "solver": model.solver_,
         "fallbacks": model.fallbacks_,
         "rank": int(np.count_nonzero(model.eigenvalues_)) if model.solver_ == "eigh" else None,
-        "epsilon": model.epsilon_,
+        "epsilon": None if np.isnan(model.epsilon_) else model.epsilon_,
+        "roughness bound": None if np.isnan(model.roughness_bound_) else model.roughness_bound_,
         "rounds asked for": arguments.rounds,
         "rounds fitted": model.n_rounds_,
         "collapsed": bool(model.collapsed_),
@@ -119,6 +148,27 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
     }
 
 
+def _loop(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of the estimator that only this command has."""
+    optimal = arguments.mixing == "optimal"
+    return {
+        "c": None if arguments.c is None else _numbers_of(arguments.c, "--c"),
+        "mixing": "optimal" if optimal else _numbers_of(arguments.mixing, "--mixing"),
+        "roughness": arguments.roughness,
+    }
+
+
+def _numbers_of(text: str, option: str) -> float | list[float]:
+    """Return one number, or several with commas between."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidInputError(
+            f"{option} is {text!r}. Pass a number, or several with commas between."
+        ) from None
+    return found if len(found) > 1 else found[0]
+
+
 def _words(numbers: Any) -> str:
     lines = [
         f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
@@ -129,7 +179,7 @@ def _words(numbers: Any) -> str:
             if numbers["rank"] is None
             else f"{numbers['rank']} non-zero eigenvalue(s) of {numbers['rows']}"
         )
-        + f"; epsilon = {numbers['epsilon']:.6g}",
+        + ("" if numbers["epsilon"] is None else f"; epsilon = {numbers['epsilon']:.6g}"),
     ]
     lines += [f"tried before: {words}" for words in numbers["fallbacks"]]
     lines += training.rescaled_words(numbers["rescaled"])
@@ -153,6 +203,12 @@ def _words(numbers: Any) -> str:
             f"{how} is smallest after {kept} of {tried} round(s), at this one tolerance. Whether "
             f"more rounds than one pay, `sdtheory trial` says."
         )
+    elif numbers["rounds asked for"] == "rougher":
+        rough = sum(row["roughness"] >= numbers["roughness bound"] for row in numbers["rounds"])
+        lines.append(
+            f"{rough} of {len(numbers['rounds'])} fit(s) have a squared norm of at least "
+            f"{numbers['roughness bound']:.5g}; {kept} kept."
+        )
     else:
         lines.append(f"{kept} round(s) fitted.")
     doubt = max((row[f"error of {how}"] or 0.0 for row in numbers["rounds"]), default=0.0)
@@ -160,6 +216,9 @@ def _words(numbers: Any) -> str:
         lines.append(
             f"{how} is estimated from random probes, with a standard error of up to {doubt:.1g}."
         )
+    shares = [row["share of labels"] for row in numbers["rounds"] if "share of labels" in row]
+    if any(shares):
+        lines.append(f"Share of the labels by round: {', '.join(f'{a:.4g}' for a in shares)}.")
     error = max((row.get("error of multiplier", 0.0) for row in numbers["rounds"]), default=0.0)
     if error > 1e-6:
         lines.append(f"Rounding leaves multipliers a relative error of up to {error:.1g}.")

@@ -52,8 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rounds",
         default="auto",
         metavar="T",
-        help="a number; auto: that of the smallest criterion; all: until the collapse "
-        "(default: auto)",
+        help="a number; auto: that of the smallest criterion; rougher: while the fit is rougher "
+        "than the truth, by an estimate from the data; all: until the collapse (default: auto)",
     )
     model.add_argument(
         "--criterion",
@@ -343,12 +343,14 @@ def _epsilon(text: str) -> tuple[str, float]:
 
 
 def _rounds(text: str) -> int | str | None:
-    if text in ("auto", "all"):
-        return "auto" if text == "auto" else None
+    if text in ("auto", "rougher", "all"):
+        return None if text == "all" else text
     try:
         return int(text)
     except ValueError:
-        raise InvalidInputError(f"--rounds is {text!r}. Pass a number, auto or all.") from None
+        raise InvalidInputError(
+            f"--rounds is {text!r}. Pass a number, auto, rougher or all."
+        ) from None
 
 
 def _scaling(x: Array, how: str) -> tuple[Array, Array]:

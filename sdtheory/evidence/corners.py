@@ -105,9 +105,8 @@ def distances(statement: Statement, instance: Instance) -> tuple[Measured, Array
 
     path = instance.path
     # a fresh view, so that nothing computed before is reused unrecorded
-    traced = Instance(
-        Trajectory(**{f.name: recorded(getattr(path, f.name)) for f in fields(Trajectory)})
-    )
+    given = {f.name: getattr(path, f.name) for f in fields(Trajectory)}
+    traced = Instance(Trajectory(**{k: recorded(v) for k, v in given.items() if v is not None}))
     measured = measure(statement, traced)
     return measured, np.stack(found, axis=1) if found else np.ones((m, 0))
 

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from sdtheory import recursion
 from sdtheory.formulas import bounds, equivalent_kernel, filters, mixing, risk
 from sdtheory.validation import InvalidInputError, as_real_array, as_rounds
 
@@ -140,7 +141,7 @@ ridge_between_log = _door(risk.ridge_between_log, d=_POSITIVE, log_F=_NEGATIVE, 
 roughness = _door(mixing.roughness, z=_REAL)
 kept_labels = _door(mixing.kept_labels, a=_SHARE)
 mixing_parts = _door(mixing.mixing_parts)
-gcv_mixing = _door(mixing.gcv_mixing, z=_REAL, s=_BELOW_ONE)
+gcv_mixing = _door(recursion.gcv_mixing, z=_REAL, teacher=_REAL, student=_REAL)
 fresh_labels_risk = _door(mixing.fresh_labels_risk, share=_UNIT)
 best_fresh_own = _door(mixing.best_fresh_own, s=_UNIT)
 bootstrapped = _door(mixing.bootstrapped, discount=_BELOW_ONE)

@@ -6,7 +6,8 @@ Formulas are written once, for floats and for arrays of balls.
 References
 ----------
 K. Borup and L. N. Andersen (2021), labels kept in the loop; as restated in this book.
-H. Dang, P. Patil and A. Rinaldo (2026), optimal mixing; as restated in this book.
+H. Dang, P. Patil and A. Rinaldo (2026), optimal mixing; as restated in this book. Its choice
+by generalised cross-validation is `sdtheory.recursion.gcv_mixing`.
 """
 
 from __future__ import annotations
@@ -91,25 +92,6 @@ def mixing_parts(d: Values, c: Values, theta2: Values, sigma2: Values) -> tuple[
     moved = s * rest
     slope = 2 * np.mean(moved * (rest * theta2 - s * sigma2), axis=-1)
     return slope, np.mean(np.square(moved) * (theta2 + sigma2), axis=-1)
-
-
-def gcv_mixing(z: Values, s: Values) -> Values:
-    r"""Return the share of the student that generalised cross-validation chooses at once.
-
-    .. math:: \xi = \frac{A - C}{A + B - 2C}, \qquad A = \frac1n \|e_1\|^2, \
-              B = \frac1n \|e_2\|^2, \ C = \frac1n e_1^\top e_2, \qquad
-              e_i = \frac{(I - H^i)\, y}{1 - \operatorname{tr} H^i / n}
-
-    Parameters
-    ----------
-    z : array_like of shape (..., n)
-        Labels in the eigenbasis of the smoother H.
-    s : array_like of shape (..., n)
-        Eigenvalues of H.
-    """
-    teacher, student = ((1 - f) * z / (1 - np.mean(f, axis=-1, keepdims=True)) for f in (s, s**2))
-    away = teacher - student
-    return np.sum(teacher * away, axis=-1) / np.sum(np.square(away), axis=-1)
 
 
 def fresh_labels_risk(

@@ -34,6 +34,7 @@ from scipy.sparse.linalg import LinearOperator
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.kernels import gram as gram_matrix
 from sdtheory.linalg.lanczos import Lanczos
+from sdtheory.recursion import Options
 from sdtheory.solvers import eigh, krylov, spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
 from sdtheory.solvers.operator import KernelOperator
@@ -70,9 +71,12 @@ _REACHED, KNOWN = 1e-8, 1e-3
 def distill(
     gram: Any,
     y: ArrayLike,
-    epsilon: float,
+    epsilon: float | None = None,
     rounds: int | None = None,
     *,
+    c: ArrayLike | None = None,
+    mixing: ArrayLike | str = 0.0,
+    fresh: ArrayLike | None = None,
     solver: Solver = "auto",
     tolerance: float | None = None,
     max_products: int = krylov.MAX_PRODUCTS,
@@ -102,12 +106,23 @@ def distill(
         G with the paper's 1/n, as `sdtheory.kernels.gram` returns it.
     y : array_like of shape (n,) or (n, q)
         Labels; q outputs share one tolerance and one multiplier.
-    epsilon : float
-        Tolerance on the mean squared residual (summed over outputs).
+    epsilon : float, optional
+        Tolerance on the mean squared residual (summed over outputs); needed
+        unless `c` is given.
     rounds : int, optional
-        Number of fits. By default the chain runs until its labels collapse.
+        Number of fits. By default the chain runs until its labels collapse, or
+        for as many rounds as `c` or `mixing` has numbers for.
+    c : float or array_like of shape (T,), optional
+        Multipliers in the place of a tolerance: one for all rounds, or one each.
+    mixing : float, array_like of shape (T-1,) or "optimal", default=0.0
+        Share of the labels in what each round after the first is fitted to; see
+        `sdtheory.trajectory`. Labels that are kept need not collapse, so that one
+        share needs `rounds`. The chain ends at the first fit of zero.
+    fresh : array_like of shape (T-1, n) or (T-1, n, q), optional
+        Labels that each later round mixes in instead of y, for example new
+        measurements at the same inputs.
     solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
-        How to compute; "auto" chooses as above.
+        How to compute; "auto" chooses as above. With `c` or `mixing` it is "eigh".
     tolerance : float, optional
         Largest relative error of a multiplier, `Chain.c_error`. By default 1e-8
         for "krylov" and "spline", which work until they reach it, and 1e-3 for
@@ -138,6 +153,15 @@ def distill(
     >>> chain.n_rounds, chain.solver
     (3, 'eigh')
     """
+    if c is not None or fresh is not None or np.any(np.asarray(mixing) != 0):
+        if solver not in ("auto", "eigh"):
+            raise InvalidInputError(
+                f"solver={solver!r} cannot be had with c or mixing, which need eigenvectors. Pass "
+                f'solver="eigh", or leave it out.'
+            )
+        return _varied(gram, y, (epsilon, rounds), (c, mixing, fresh), tolerance)
+    if epsilon is None:
+        raise InvalidInputError("epsilon is missing. Pass the tolerance, or multipliers as c.")
     run = _Run(gram, y, solver, tolerance, max_products)
     return run.chain(epsilon, rounds)
 
@@ -240,6 +264,51 @@ class _Run:
         chain = eigh.solve(self._spectrum, start, matrix, given.ulp)
         refuse_lost_digits(chain, self._known)
         return chain
+
+
+def _varied(
+    gram: Any,
+    y: ArrayLike,
+    length: tuple[float | None, int | None],
+    options: tuple[Any, Any, Any],
+    tolerance: float | None,
+) -> Chain:
+    """Return a chain of given multipliers, or one that mixes labels in, by "eigh"."""
+    (epsilon, rounds), (c, mixing, fresh) = length, options
+    _chosen(gram, "eigh")
+    given = _Given.checked(gram)
+    if (epsilon is None) == (c is None):
+        raise InvalidInputError(
+            f"epsilon and c: give one of them, but they are {epsilon!r} and {c!r}."
+        )
+    rounds = as_rounds(_rounds_given(rounds, c, mixing))
+    start = Start.checked(y, given.n, 1.0 if epsilon is None else epsilon, rounds)
+    matrix = None if isinstance(gram, Spectrum) else given.matrix()
+    spectrum = gram if matrix is None else Spectrum.of(matrix, given.ulp)
+    outputs, shape = start.given.ndim == 2, start.labels.shape
+    if fresh is not None:
+        rows = as_real_array(fresh, "fresh", ndim=(2, 3))
+        fresh = np.array([spectrum.to_eigenbasis(row) for row in rows])
+    checked = Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
+    if c is not None:
+        return eigh.with_multipliers(spectrum, start.given, rounds, checked)
+    chain = eigh.solve(spectrum, start, matrix, given.ulp, checked)
+    refuse_lost_digits(chain, KNOWN if tolerance is None else _as_tolerance(tolerance, "eigh"))
+    return chain
+
+
+def _rounds_given(rounds: Any, c: Any, mixing: Any) -> Any:
+    """Return the number of rounds: as given, or as there are multipliers or shares."""
+    if rounds is not None:
+        return rounds
+    if np.ndim(c) == 1:
+        return np.size(c)
+    if np.ndim(mixing) == 1:
+        return np.size(mixing) + 1
+    raise InvalidInputError(
+        "rounds is missing: with one multiplier, or one share of the labels, the chain need not "
+        "collapse. Pass the number of rounds, or one number for each round."
+    )
 
 
 class _Given:

@@ -81,7 +81,8 @@ class Chain:
     solver : {"eigh", "krylov", "spline"}
         The solver that made it.
     epsilon : float
-        Tolerance on the mean squared residual.
+        Tolerance on the mean squared residual; NaN, like `sensitivity` and `r`, where
+        the multipliers were given.
     c : ndarray of shape (T,)
         Multiplier of each round.
     c_error : ndarray of shape (T,)
@@ -128,9 +129,17 @@ class Chain:
 
     @cached_property
     def y(self) -> Array:
-        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data."""
+        """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data.
+
+        Row t + 1 is the fit of round t, or what its mixture with labels makes of it.
+        """
         fits = self._fits.labels().reshape(-1, *self._labels.shape)
         return np.concatenate([self._labels[None], fits])
+
+    @property
+    def mixing(self) -> Array | None:
+        """Share of the labels in each of y_1, ..., y_T, shape (T,); None for a plain chain."""
+        return None if self._eigenbasis is None else self._eigenbasis[1].shares
 
     @property
     def n_rounds(self) -> int:
@@ -239,10 +248,8 @@ class Chain:
         doubt = f"; relative error of c up to {error:.0e}" if error > 1e-8 else ""
         size = f"{len(self._labels)} points"
         size += f", rank {self.spectrum.rank}" if self._eigenbasis else f", solver {self.solver!r}"
-        return (
-            f"{size}, epsilon = {self.epsilon:.6g}: {count} non-trivial round(s), "
-            f"{self.outcome.value}{doubt}"
-        )
+        tolerance = f"epsilon = {self.epsilon:.6g}" if self.epsilon > 0 else "given multipliers"
+        return f"{size}, {tolerance}: {count} non-trivial round(s), {self.outcome.value}{doubt}"
 
     def _in_eigenbasis(self, name: str) -> tuple[Spectrum, Trajectory]:
         if self._eigenbasis is None:
@@ -260,6 +267,12 @@ class Chain:
             raise InvalidInputError(
                 f"round t = {t} was not run: this chain has rounds 0 to {self.n_rounds - 1}. "
                 f"Call distill with rounds={t + 1} or more."
+            )
+        if t > self.n_rounds and self.mixing is not None:
+            raise InvalidInputError(
+                f"round t = {t} was not run: this chain ends with round {self.n_rounds}, whose fit "
+                f"is zero, but the labels in its mixture may bring later fits back. Call distill "
+                f"with a smaller epsilon or a larger mixing."
             )
         return bool(t < self.n_rounds)
 

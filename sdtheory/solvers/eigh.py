@@ -18,7 +18,7 @@ import numpy as np
 from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import Doubled
 from sdtheory.multiplier import SMALLEST
-from sdtheory.recursion import Trajectory, run
+from sdtheory.recursion import Options, Trajectory, run
 from sdtheory.solvers.chain import PROBES, ULP, Chain, Outcome, Start, ending, root_mean_square
 from sdtheory.spectrum import Spectrum, backward_error
 from sdtheory.validation import Array, InfeasibleToleranceError
@@ -50,7 +50,13 @@ class _Fits:
         return self.spectrum.from_eigenbasis(np.where(d > 0, z / (self.trajectory.c[t] + d), 0.0))
 
 
-def solve(spectrum: Spectrum, start: Start, matrix: Array | None = None, ulp: float = ULP) -> Chain:
+def solve(
+    spectrum: Spectrum,
+    start: Start,
+    matrix: Array | None = None,
+    ulp: float = ULP,
+    options: Options | None = None,
+) -> Chain:
     """Run the recursion in the eigenbasis of G.
 
     `c_error` is an estimate to first order, not a bound; it is infinite where it
@@ -68,6 +74,9 @@ def solve(spectrum: Spectrum, start: Start, matrix: Array | None = None, ulp: fl
         What was diagonalised.
     ulp : float
         Machine epsilon of its entries.
+    options : Options, optional
+        Labels that are mixed in, in the eigenbasis. The chain ends at the first fit
+        of zero, also where labels would end a round of zeros.
 
     Raises
     ------
@@ -79,15 +88,19 @@ def solve(spectrum: Spectrum, start: Start, matrix: Array | None = None, ulp: fl
     z = spectrum.to_eigenbasis(start.given)
     columns = z if z.ndim == 2 else z[:, None]
     try:
-        path = run(spectrum.d, columns, np.array(start.tolerance), start.limit)
+        path = run(spectrum.d, columns, np.array(start.tolerance), start.limit, options)
     except InfeasibleToleranceError as error:
         raise InfeasibleToleranceError(
             error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
         ) from None
     path = path if z.ndim == 2 else replace(path, z=path.z[..., 0])
-    c_error, r_error = _rounding(path, spectrum.error)
+    if not np.all(np.isfinite(path.c)):
+        path = _until(path, int(np.argmax(np.isinf(path.c))))
+    fresh = options is not None and options.fresh is not None
+    c_error, r_error = _rounding(path, spectrum.error, fresh=fresh)
     cheap = len(path.c) * columns.shape[1] <= _PRODUCTS
-    if matrix is not None and cheap and np.any(c_error > _CLOSER):
+    plain = path.shares is None
+    if matrix is not None and cheap and plain and np.any(c_error > _CLOSER):
         rows = np.stack([start.given, *_Fits(spectrum, path).labels()])
         c_error = np.minimum(c_error, _measured(path, spectrum, matrix, rows, ulp))
     near = np.flatnonzero(np.abs(path.r_minus_1) <= r_error).tolist()
@@ -95,7 +108,7 @@ def solve(spectrum: Spectrum, start: Start, matrix: Array | None = None, ulp: fl
     return _chain(spectrum, path, start.given, c_error, ended)
 
 
-def with_multipliers(spectrum: Spectrum, y: Array, c: Array) -> Chain:
+def with_multipliers(spectrum: Spectrum, y: Array, rounds: int, options: Options) -> Chain:
     """Return the chain of given multipliers, which has no tolerance.
 
     Its epsilon, `r` and `sensitivity` are NaN.
@@ -104,18 +117,30 @@ def with_multipliers(spectrum: Spectrum, y: Array, c: Array) -> Chain:
     ----------
     spectrum : Spectrum
     y : ndarray of shape (n,) or (n, q)
-    c : ndarray of shape (T,)
+    rounds : int
+    options : Options
+        With the multipliers.
     """
-    z, d, unknown = spectrum.to_eigenbasis(y), spectrum.d, np.full(len(c), np.nan)
-    A = d / (c[:, None] + d)
-    B = np.multiply.accumulate(A, axis=0)
-    rows = [z]
-    for a in A:
-        rows.append((a * rows[-1].T).T)
-    after = np.append(unknown, np.nan)
-    path = Trajectory(d, np.array(np.nan), c, A, B, np.array(rows), after, after, unknown)
-    ended = Outcome.COMPLETED, (len(c), len(c))
-    return _chain(spectrum, path, y, np.zeros(len(c)), ended)
+    z = spectrum.to_eigenbasis(y)
+    columns = z if z.ndim == 2 else z[:, None]
+    path = run(spectrum.d, columns, np.array(np.nan), rounds, options)
+    path = path if z.ndim == 2 else replace(path, z=path.z[..., 0])
+    return _chain(spectrum, path, y, np.zeros(rounds), (Outcome.COMPLETED, (rounds, rounds)))
+
+
+def _until(path: Trajectory, rounds: int) -> Trajectory:
+    """Return the first rounds of a chain."""
+    return replace(
+        path,
+        c=path.c[:rounds],
+        A=path.A[:rounds],
+        B=path.B[:rounds],
+        z=path.z[: rounds + 1],
+        r=path.r[: rounds + 1],
+        r_minus_1=path.r_minus_1[: rounds + 1],
+        sensitivity=path.sensitivity[:rounds],
+        shares=None if path.shares is None else path.shares[:rounds],
+    )
 
 
 def _chain(
@@ -211,7 +236,7 @@ def _product(matrix: Array, columns: Array) -> dd.DoubleDouble:
     return dd.DoubleDouble(found[0], found[1])
 
 
-def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
+def _rounding(path: Trajectory, error: float, *, fresh: bool = False) -> tuple[Array, Array]:
     r"""Return the relative errors of c_t and the errors of r_t, to first order.
 
     Rank-one perturbations E = ``error * g h^T`` of G with Gaussian g and h
@@ -221,7 +246,8 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
     .. math:: S\, d\log c = w^\top R\,(E w / c - dy), \qquad
               dy_{t+1} = A\,dy + R\,E w / c - A w\, d\log c,
 
-    with R = c (c I + G)^{-1}, A = I - R and S = w^T A w. In the error of c_t
+    with R = c (c I + G)^{-1}, A = I - R and S = w^T A w; of labels that are mixed
+    in, the share a of their own rounding is added to 1 - a of that. In the error of c_t
     the first term is its maximum over all E of norm ``error`` instead, which
     needs no probes.
     """
@@ -237,7 +263,8 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
     rank = np.where(d == 0, n * ulp * float(d.max()) if error > 0 else 0.0, 0.0)
     rank = rank * rng.choice([-1.0, 1.0], (PROBES, 1, 1))
     noise = rng.standard_normal((PROBES, *columns.shape[1:]))
-    moved = unit * float(np.linalg.norm(columns[0])) * noise
+    given = unit * float(np.linalg.norm(columns[0])) * noise
+    moved = given
     c_error, r_error = [], []
     with np.errstate(all="ignore"):
         for t, r in enumerate(path.r):
@@ -261,6 +288,11 @@ def _rounding(path: Trajectory, error: float) -> tuple[Array, Array]:
             # a mean over so few probes may fall to half of the norm
             c_error.append(2 * root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)
+            if path.shares is not None:
+                a = path.shares[t]
+                if fresh:
+                    given = unit * np.linalg.norm(columns[t + 1]) * rng.standard_normal(moved.shape)
+                moved = a * given + (1 - a) * moved
             moved += 2 * ulp * columns[t + 1] * rng.standard_normal(moved.shape)
     errors = np.array(c_error)
     return np.where(errors < _LOST, errors, np.inf), np.nan_to_num(r_error, nan=np.inf)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.formulas.path_length import path_length
 from sdtheory.recursion import Trajectory, trajectory
+from sdtheory.validation import InvalidInputError
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,18 @@ class Instance:
         -------
         Instance
             A batch of one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the chain has given multipliers, or mixes labels in.
         """
         path = chain if isinstance(chain, Trajectory) else chain.trajectory
+        if path.shares is not None or np.any(path.epsilon != path.epsilon):
+            raise InvalidInputError(
+                "chain has given multipliers, or mixes labels in, but the statements are about the "
+                "chain of one tolerance. Leave out c and mixing."
+            )
         z = path.z if path.z.ndim == 3 else path.z[..., None]
         last = None if rounds is None else rounds + 1
 

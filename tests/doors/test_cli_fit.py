@@ -627,3 +627,51 @@ def test_a_reader_that_has_enough_is_no_error(sdtheory, example, tmp_path):
     command = f"'{sys.executable}' -m sdtheory predict '{model}' '{new}' | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("y\n", "")
+
+
+def test_fit_mixes_labels_into_later_rounds(sdtheory, example):
+    options = [*BEAM, "--rounds", "3", "--mixing", "0.25,0.5"]
+    code, out, err = sdtheory("fit", example, *options, "--json", "-")
+    assert (code, err) == (0, "")
+    found = json.loads(out)["rounds"]
+    matrix = gram(SimplySupportedBeam(), EXAMPLE.x)
+    chain = distill(matrix, EXAMPLE.y, 0.045, 3, mixing=[0.25, 0.5])
+    np.testing.assert_allclose([row["multiplier"] for row in found], chain.c)
+    assert [row.get("share of labels") for row in found] == [None, 0.25, 0.5]
+    code, out, _ = sdtheory("fit", example, *options)
+    assert code == 0
+    assert "Share of the labels by round: 0.25, 0.5." in out
+
+
+def test_fit_takes_multipliers_and_chooses_the_share(sdtheory, example):
+    options = ["--c", "1e-5", "--mixing", "optimal", "--rounds", "2", "--json", "-"]
+    code, out, err = sdtheory("fit", example, *BEAM, *options)
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    matrix = gram(SimplySupportedBeam(), EXAMPLE.x)
+    chain = distill(matrix, EXAMPLE.y, c=1e-5, rounds=2, mixing="optimal")
+    assert found["rounds"][1]["share of labels"] == pytest.approx(chain.mixing[0])
+    assert found["epsilon"] is None
+
+
+@pytest.mark.parametrize(("bound", "kept"), [("779.27", 2), ("1e6", 1), ("100", 3)])
+def test_fit_stops_where_the_fit_is_no_longer_rougher(sdtheory, example, bound, kept):
+    options = [*BEAM, "--rounds", "rougher", "--roughness", bound]
+    code, out, err = sdtheory("fit", example, *options)
+    assert (code, err) == (0, "")
+    rough = kept - (bound == "1e6")
+    assert f"{rough} of 4 fit(s) have a squared norm of at least {float(bound):.5g}" in out
+    assert f"; {kept} kept." in out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--mixing", "half"], "--mixing is 'half'"),
+        (["--c", "0.1,", "--rounds", "2"], "--c is '0.1,'"),
+        (["--mixing", "optimal", "--rounds", "2"], "Pass c in the place of epsilon"),
+        (["--mixing", "0.5"], "need not collapse"),
+    ],
+)
+def test_fit_refuses_what_cannot_enter_later_rounds(sdtheory, example, options, words):
+    assert words in refused(sdtheory, "fit", example, *BEAM, *options)

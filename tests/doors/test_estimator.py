@@ -124,6 +124,8 @@ def test_it_is_the_chain_of_distill():
         {"rounds": 3, "epsilon": 0.05, "epsilon_unit": "absolute"},
         {"c": [0.1, 0.2, 0.3], "rounds": 3},
         {"rounds": None, "epsilon": 0.3},
+        {"rounds": 3, "epsilon": 0.05, "mixing": 0.3},
+        {"rounds": "rougher", "epsilon": 0.02, "roughness": 5.0},
     ],
 )
 def test_integer_weights_are_repetitions(parameters):
@@ -880,3 +882,126 @@ def test_a_solver_that_cannot_do_what_is_asked_says_why(parameters, reason):
         Regressor(**parameters, solver="krylov").fit(X, np.arange(4.0))
     with pytest.raises(InvalidInputError, match=r"solver is .fast.\. Choose one of: auto, eigh"):
         Regressor(solver="fast").fit(X, np.arange(4.0))
+
+
+def mixed(X, y, model, t):
+    """Return the ridge regression of round t at the model's multipliers and shares."""
+    labels = y
+    for c, share in zip(model.multipliers_[: t + 1], [*model.mixing_, 0.0], strict=False):
+        ridge = KernelRidge(alpha=len(X) * c, kernel="rbf", gamma=0.3).fit(X, labels)
+        labels = share * y + (1 - share) * ridge.predict(X)
+    return ridge
+
+
+@pytest.mark.parametrize("q", [None, 2])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"epsilon": 0.05, "mixing": 0.3},
+        {"epsilon": 0.05, "mixing": [0.9, 0.0, 0.4]},
+        {"c": 0.01, "mixing": "optimal"},
+        {"c": [0.01, 0.2, 0.1, 0.3], "mixing": [-0.5, 1.5, 0.2]},
+    ],
+)
+def test_labels_are_mixed_into_later_rounds(parameters, q):
+    X, y = sample(q=q)
+    model = Regressor(rounds=4, gamma=0.3, **parameters).fit(X, y)
+    assert model.n_rounds_ == 4
+    assert np.all(model.mixing_ != 0) or 0.0 in parameters["mixing"]
+    for t, stage in enumerate(model.staged_predict(X + 0.1)):
+        close(stage, mixed(X, y, model, t).predict(X + 0.1), 1e-8)
+    # the filter is that of the fit
+    filters = model.spectrum().V.T @ np.diag(model.shrinkage_[-1]) @ model.spectrum().V
+    close(filters @ y, model.predict(X), 1e-8)
+
+
+@pytest.mark.parametrize("mixing", [0.3, [0.9, -0.4, 1.0]])
+def test_both_criteria_follow_the_mixture(mixing):
+    X, y = sample(q=2)
+    n, c = len(X), [0.01, 0.02, 0.05, 0.1]
+    parameters = {"c": c, "rounds": 4, "gamma": 0.3, "mixing": mixing}
+    loo = Regressor(criterion="loo", **parameters).fit(X, y)
+    gcv = Regressor(criterion="gcv", **parameters).fit(X, y)
+    for t in range(4):
+        errors = []
+        for i in range(n):
+            rest = np.arange(n) != i
+            left = Regressor(**parameters).set_params(c=(np.array(c) * n / (n - 1)).tolist())
+            stages = list(left.fit(X[rest], y[rest]).staged_predict(X[[i]]))
+            errors.append(np.sum((stages[t][0] - y[i]) ** 2))
+        assert loo.criterion_[t] == pytest.approx(np.mean(errors), rel=1e-8)
+        rest = np.eye(n) - mixed(X, np.eye(n), loo, t).predict(X)
+        expected = np.sum((rest @ y) ** 2) / n / (np.trace(rest) / n) ** 2
+        assert gcv.criterion_[t] == pytest.approx(expected, rel=1e-8)
+
+
+def test_the_chain_stops_where_its_fit_is_no_longer_rougher_than_the_truth():
+    data = load_example()
+    x = data.x[:, None]
+    parameters = {"epsilon": data.epsilon, "epsilon_unit": "absolute", "rounds": "rougher"}
+    model = Regressor("beam", **parameters, roughness=(2 * np.pi) ** 4 / 2).fit(x, data.y)
+    assert model.n_rounds_ == 2
+    assert not model.collapsed_
+    norms = model.roughness_
+    assert norms[1] >= model.roughness_bound_ > norms[2]
+    # the squared norm is that of the dual coefficients
+    matrix = model.kernel_matrix(x, x)
+    assert norms[1] == pytest.approx(model.dual_coef_ @ matrix @ model.dual_coef_, rel=1e-8)
+    for bound, rounds in ((1e9, 1), (norms[2], 3), (norms[3] / 2, 4)):
+        found = Regressor("beam", **parameters, roughness=bound).fit(x, data.y)
+        assert found.n_rounds_ == rounds
+    truth = np.sin(2 * np.pi * data.x)
+    errors = [np.mean((f - truth) ** 2) for f in (data.y, *found.staged_predict(x))]
+    assert np.all(-np.diff(errors)[:2] >= data.epsilon)
+
+
+def test_no_more_rounds_are_run_than_tell_where_to_stop():
+    X, y = sample(n=30, seed=3)
+    every = Regressor(gamma=0.3, epsilon=1e-4, rounds=None).fit(X, y)
+    assert every.n_rounds_ > 40
+    for k in (3, 20):
+        bound = float(np.sqrt(every.roughness_[k - 1] * every.roughness_[k]))
+        model = Regressor(gamma=0.3, epsilon=1e-4, rounds="rougher", roughness=bound).fit(X, y)
+        assert model.n_rounds_ == k
+        assert len(model.roughness_) == {3: 8, 20: 32}[k]
+        close(model.predict(X), list(every.staged_predict(X))[k - 1], 1e-8)
+
+
+def test_without_a_bound_the_roughness_is_that_of_a_ridge_by_cross_validation():
+    X, y = sample(n=40, seed=5)
+    model = Regressor(gamma=0.3, epsilon=0.01, rounds="rougher").fit(X, y)
+    ridges = [Regressor(gamma=0.3, c=c, rounds=1).fit(X, y) for c in np.logspace(-8, 1, 300)]
+    best = min(ridges, key=lambda ridge: ridge.criterion_[0])
+    assert model.roughness_bound_ == pytest.approx(best.roughness_[0], rel=0.2)
+    assert model.n_rounds_ == max(np.sum(model.roughness_ >= model.roughness_bound_), 1)
+    with pytest.raises(InvalidInputError, match='"rougher" without roughness'):
+        Regressor("linear", rounds="rougher").fit(np.eye(4), [1.0, -1.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"mixing": 0.3, "rounds": "auto"}, "need not collapse"),
+        ({"mixing": 0.3, "rounds": None}, "need not collapse"),
+        ({"mixing": "optimal", "rounds": 3}, "Pass c in the place"),
+        ({"mixing": 1.2, "rounds": 3}, "from 0 to 1"),
+        ({"mixing": [0.2], "rounds": 3}, "1 number"),
+        ({"mixing": 0.3, "rounds": 3, "solver": "krylov"}, "mixing"),
+        ({"mixing": 0.3, "rounds": "rougher"}, "need not collapse|leave out c and mixing"),
+        ({"c": [0.1, 0.2], "rounds": "rougher"}, "Leave out c and mixing"),
+        ({"rounds": "rougher", "roughness": -1.0}, "roughness must be positive"),
+        ({"mixing": 0.01, "rounds": 20, "epsilon": 0.6}, "may bring later fits back"),
+    ],
+)
+def test_unusable_mixtures_are_refused(parameters, words):
+    with pytest.raises(InvalidInputError, match=f"(?i){words}"):
+        Regressor(gamma=0.3, **parameters).fit(*sample())
+
+
+def test_classes_are_learned_from_mixtures_too():
+    X, y = sample(n=30)
+    classes = np.where(y > 0, "up", "down")
+    model = Classifier(gamma=0.3, c=0.01, rounds=3, mixing="optimal").fit(X, classes)
+    assert model.regressor_.mixing_.shape == (2,)
+    assert clone(model).get_params()["mixing"] == "optimal"
+    assert np.mean(model.predict(X) == classes) > 0.8

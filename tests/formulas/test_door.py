@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from sdtheory import InvalidInputError, formulas
+from sdtheory import InvalidInputError, formulas, recursion
 from sdtheory.formulas import bounds, equivalent_kernel, filters, mixing, risk
 
 D, C = np.array([0.5, 1.0, 2.0]), np.array([0.3, 0.7])
@@ -15,9 +15,10 @@ VALID = {
     "d_min": 0.5, "d_j": 1.0, "d_k": 2.0, "d_max": 2.0, "d": D, "c": C,
     "phi": D / 3, "theta2": D, "sigma2": 0.1, "z": -D, "s": D / 3, "a": 0.3, "share": 0.3,
     "shares": D, "target": D, "discount": 0.3, "log_F": np.log(D / 3),
+    "teacher": D / 3, "student": D / 9,
 }  # fmt: skip
 #: Arguments that may be negative.
-SIGNED = {"z", "shares", "target"}
+SIGNED = {"z", "shares", "target", "teacher", "student"}
 #: Arguments that must be negative.
 NEGATIVE = {"log_F"}
 BAD = [-1.0, np.nan, -np.inf, 1j, "text", None, np.datetime64("2024")]
@@ -26,7 +27,7 @@ ONE_C = {
     "tikhonov", "iterated_tikhonov", "gradient_flow", "kept_labels", "mixing_parts",
     "fresh_labels_risk", "bootstrapped",
 }  # fmt: skip
-FORMULAS = [
+FORMULAS = ["gcv_mixing"] + [
     name
     for module in (bounds, filters, risk, equivalent_kernel, mixing)
     for name, function in inspect.getmembers(module, inspect.isfunction)
@@ -47,7 +48,7 @@ def valid(name):
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_door_changes_no_digit(name):
-    modules = (bounds, filters, risk, equivalent_kernel, mixing)
+    modules = (bounds, filters, risk, equivalent_kernel, mixing, recursion)
     (inner,) = [getattr(m, name) for m in modules if hasattr(m, name) and name in vars(m)][:1]
     given = valid(name)
     np.testing.assert_array_equal(getattr(formulas, name)(**given), inner(**given))

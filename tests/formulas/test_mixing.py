@@ -15,7 +15,6 @@ from sdtheory.formulas.mixing import (
     best_fresh_own,
     bootstrapped,
     fresh_labels_risk,
-    gcv_mixing,
     interpolating_shares,
     kept_labels,
     mixed_chain,
@@ -23,6 +22,7 @@ from sdtheory.formulas.mixing import (
     roughness,
 )
 from sdtheory.formulas.risk import fixed_design_risk
+from sdtheory.recursion import gcv_mixing
 from sdtheory.statements import STATEMENTS
 
 EPS = np.finfo(float).eps
@@ -80,7 +80,7 @@ def test_gcv_is_the_minimum_of_its_criterion():
         residuals = [(1 - f) * z / (1 - f.mean()) for f in (s, s**2)]
         return np.sum(((1 - xi) * residuals[0] + xi * residuals[1]) ** 2)
 
-    assert gcv_mixing(z, s) == pytest.approx(brent_minimum(criterion, -20, 20), abs=1e-5)
+    assert gcv_mixing(z, s, s**2) == pytest.approx(brent_minimum(criterion, -20, 20), abs=1e-5)
 
 
 @given(

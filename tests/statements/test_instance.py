@@ -23,7 +23,10 @@ def test_a_chain_gives_the_instance_that_its_data_give(y):
     run = Instance.of(path.d, path.z[0], path.epsilon, len(path.c), outputs=y.ndim == 2)
     for field in dataclasses.fields(path):
         a, b = (getattr(i.path, field.name) for i in (taken, run))
-        np.testing.assert_allclose(a, b, rtol=1e-13)
+        if field.name == "shares":
+            assert a is b is None
+        else:
+            np.testing.assert_allclose(a, b, rtol=1e-13)
     for statement in STATEMENTS.values():
         with np.errstate(all="ignore"):
             for ours, theirs in zip(statement.cases(taken), statement.cases(run), strict=True):
