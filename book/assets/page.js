@@ -15,14 +15,21 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => undo());
 
-// a formula that is a little too wide is set smaller; the keyboard reaches and scrolls what is wider
+// a formula or a table that is a little too wide is set smaller; the keyboard reaches and scrolls what is wider
 const SMALLEST = 0.75;
-const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th, .ledger-card dl)').forEach(box => {
+const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th, .ledger-card dl, .table-scroll)').forEach(box => {
   if (box.matches("mjx-container, th")) {
     const size = box.dataset.size ??= parseFloat(box.style.fontSize) || 100;  // MathJax sets it on the element
     box.style.fontSize = `${size}%`;
     const share = box.clientWidth / box.scrollWidth;
     if (share < 1 && share >= SMALLEST) box.style.fontSize = `${Math.floor(size * share)}%`;
+  }
+  const table = box.matches(".table-scroll:not(.folds)") && box.querySelector("table");
+  if (table) {
+    table.style.fontSize = "";
+    const size = parseFloat(getComputedStyle(table).fontSize);  // the space between columns stays
+    for (let k = 99; k >= 100 * SMALLEST && box.scrollWidth > box.clientWidth; k -= 4) table.style.fontSize = `${size * k / 100}px`;
+    if (box.scrollWidth > box.clientWidth) table.style.fontSize = "";
   }
   if (box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX)) box.tabIndex = 0;
   else if (box.tabIndex === 0 && !box.role) box.removeAttribute("tabindex");

@@ -448,6 +448,7 @@ def figures_and_tables_offer_their_data(visit):
 def nothing_scrolls_sideways_on_a_laptop(visit):
     """Code may: its lines are not broken."""
     visit.run("all('details').forEach(e => e.open = true)")
+    visit.page.wait_for_timeout(200)  # until the page has heard of it
     return visit.run("""
         return all('main :is(.table-scroll, .folds th, .pst-scrollable-table-container, div.math, '
                 + 'mjx-container[display="true"])')
