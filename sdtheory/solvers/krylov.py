@@ -172,6 +172,8 @@ def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
         settled = left > 0 and _around(rule, (c, condition), none, (math.inf, found), left)[0]
         return found if settled else None
 
+    if not d[-1] > 0:
+        return ""
     low, high = np.log(d[-1] * 1e-16), np.log(d[-1])
     if energy(np.exp(high)) is None:
         return ""
@@ -311,14 +313,17 @@ def _response(d: Array, z: Array, c: Array, size: float) -> float:
     w_t^T w_t / 2 by w_t^T R_t times E w_t / c_t, or times A_{t-1} ... A_{s+1} R_s E w_s / c_s. To
     second order w_t moves by ||E|| rho times the sum of 1 / c_s at most, in all directions.
     """
-    gradient = (c[-1] / (c[-1] + d)) ** 2 * z
-    rho = float(np.linalg.norm(c[-1] / (c[-1] + d) * z))
-    total = float(np.linalg.norm(gradient)) / c[-1]
-    for earlier in c[-2::-1]:
-        kept = earlier / (earlier + d)
-        total += float(np.linalg.norm(kept * gradient)) / earlier
-        gradient = gradient - kept * gradient
-    return float(size * total / rho + 2 * (size * np.sum(1 / c)) ** 2)
+    # a multiplier that underflows moves without limit
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        gradient = (c[-1] / (c[-1] + d)) ** 2 * z
+        rho = float(np.linalg.norm(c[-1] / (c[-1] + d) * z))
+        total = float(np.linalg.norm(gradient)) / c[-1]
+        for earlier in c[-2::-1]:
+            kept = earlier / (earlier + d)
+            total += float(np.linalg.norm(kept * gradient)) / earlier
+            gradient = gradient - kept * gradient
+        moved = float(size * total / rho + 2 * (size * np.sum(1 / c)) ** 2)
+    return moved if moved < math.inf else math.inf
 
 
 def _around(

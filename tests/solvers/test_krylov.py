@@ -3,6 +3,7 @@
 import functools
 import tracemalloc
 
+import fuzz_solvers
 import numpy as np
 import pytest
 import scipy.sparse
@@ -19,6 +20,7 @@ from sdtheory.linalg.lanczos import Lanczos
 from sdtheory.recursion import trajectory
 from sdtheory.solvers import AccuracyError
 from sdtheory.solvers.chain import Outcome
+from sdtheory.solvers.krylov import _response
 from sdtheory.solvers.operator import KernelOperator
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
@@ -399,3 +401,17 @@ def test_unusable_arguments(arguments, message):
 def test_unusable_kernels(kernel, message):
     with pytest.raises(InvalidInputError, match=message):
         KernelOperator(kernel, [0.1, 0.2]) @ np.ones(2)
+
+
+def test_eigenvalues_that_are_zero_have_no_smallest_tolerance():
+    # seed found by the fuzzer: the products reach the eigenvalue 0 alone; warnings are errors here
+    problem = fuzz_solvers.make(3084, "krylov")
+    with pytest.raises(AccuracyError, match="eigenvalues up to 0") as refused:
+        distill(problem.given, problem.y, problem.epsilon, problem.rounds, solver="krylov")
+    assert "the smallest epsilon" not in str(refused.value)
+
+
+def test_a_multiplier_that_underflows_moves_without_limit():
+    d, z = np.array([[0.5], [1.0]]), np.ones((2, 1))
+    assert _response(d, z, np.array([0.0]), 1e-16) == np.inf
+    assert _response(d, z, np.array([0.1]), 1e-16) < 1e-14

@@ -10,6 +10,7 @@ is needless where the same call with a loose tolerance has an error below the de
 import math
 import sys
 import traceback
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -284,7 +285,10 @@ def attempt(problem, tolerance=None):
 def outcome_of(call):
     """Return what is answered, or the error, and the kind."""
     try:
-        return call(), "answered"
+        with warnings.catch_warnings():
+            # a number that overflowed unnoticed is a fault too
+            warnings.simplefilter("error", RuntimeWarning)
+            return call(), "answered"
     except AccuracyError as error:
         return error, "refused"
     except InfeasibleToleranceError as error:
