@@ -213,6 +213,7 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
             file = files.get(id(output), "")
             claim = output.get("metadata", {}).pop(CLAIM_METADATA, {})
             if claim.get("kind") == "table":
+                tables += 1
                 made = f" {_made_by(cell.execution_count, given, file)}</caption>"
                 output.data["text/html"] = output.data["text/html"].replace("</caption>", made, 1)
             if output.output_type == "stream" and output.name == "stderr":
@@ -226,8 +227,12 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
                     f"{where} shows an image without alt text. "
                     f"Show it with sdtheory.book.display.figure."
                 )
-        if len(figures) > 1:
-            problems.append(f"{where} shows {len(figures)} figures. Show one in each cell.")
+        if len(figures) > 1 or (figures and tables):
+            # MyST-NB gives the label and the caption to every output of the cell
+            problems.append(
+                f"{where} shows {len(figures)} figure(s) and {tables} table(s). "
+                "Show one figure in a cell, and a table in another."
+            )
         for figure in figures[:1]:
             cell.metadata["mystnb"] = {
                 "figure": {

@@ -190,8 +190,9 @@ OUTPUTS_THAT_FAIL = {
     ),
     "two": (
         FIGURE + "\nfig, axes = plt.subplots()\nfigure(fig, label='b', caption='B.', alt='Two.')",
-        "two, code cell 2 shows 2 figures",
+        "two, code cell 2 shows 2 figure(s)",
     ),
+    "both": (FIGURE + "\n" + TABLE, "both, code cell 2 shows 1 figure(s) and 1 table(s)"),
 }
 
 
