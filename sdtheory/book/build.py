@@ -207,7 +207,7 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
         where = f"{name}, code cell {cell.execution_count}"
         if "injected-parameters" in cell.metadata.get("tags", []):
             problems.append(f"{where} replaces the parameters. The book shows their defaults.")
-        figures = []
+        figures, tables = [], 0
         files = {id(output): file for output, file, _ in offered(cell, name)}
         for output in cell.outputs:
             file = files.get(id(output), "")
