@@ -173,7 +173,7 @@ STATEMENTS = (
     Statement(
         id="prop-length-falls-at-most",
         chapter="exact_rounds",
-        slogan="And hardly more: at most rho times a factor that depends on kappa alone.",
+        slogan="A round shortens the path by at most rho times a function of kappa.",
         tex=r"L(y_t) - L(y_{t+1}) \le K \rho",
         source=THIS_BOOK,
         margin=_falls_at_most,
@@ -185,7 +185,7 @@ STATEMENTS = (
     Statement(
         id="prop-length-falls-slowly",
         chapter="exact_rounds",
-        slogan="Far from the collapse the factor tends to 1.",
+        slogan="Far from the collapse a round shortens the path by hardly more than rho.",
         tex=r"L(y_t) - L(y_{t+1}) \le \rho \Bigl(1 + \frac{c_t}{2\,d_{\min}}\Bigr) \le "
         r"\rho \Bigl(1 + \frac{\kappa}{2\,(r_t - 1)}\Bigr)",
         source=THIS_BOOK,

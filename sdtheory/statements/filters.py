@@ -314,7 +314,7 @@ STATEMENTS = (
     Statement(
         id="prop-lagrangian",
         chapter="filters",
-        slogan="A filter exceeds the cost of one round by the squared distance of the two filters.",
+        slogan="A filter exceeds one round, in penalised cost, by their squared distance.",
         tex=r"J_c(\varphi) - J_c(T_c) = \frac1n \sum_k z_k^2 \Bigl(1 + \frac{c}{d_k}\Bigr) "
         r"\bigl(\varphi(d_k) - T_c(d_k)\bigr)^2, \qquad J_c = \text{residual} + c\,R",
         source=THIS_BOOK,
@@ -386,7 +386,7 @@ STATEMENTS = (
     Statement(
         id="prop-duality",
         chapter="filters",
-        slogan="It removes the share that iterated Tikhonov keeps at the reciprocal eigenvalue.",
+        slogan="Self-distillation removes the share that iterated Tikhonov keeps at 1/d.",
         tex=r"1 - \prod_{i<t} \frac{d}{c_i + d} = 1 - \prod_{i<t} "
         r"\frac{1/c_i}{1/c_i + 1/d}",
         source=THIS_BOOK,

@@ -159,8 +159,8 @@ STATEMENTS = (
     Statement(
         id="prop-balls",
         chapter="generalisation",
-        slogan="Each fit is in a smaller ball than the last, and the new kernel's ball is inside "
-        "the old one's.",
+        slogan="Each fit lies in the ball of the fit before, and the new kernel's ball lies inside "
+        "the old kernel's.",
         tex=r"R(f_t) \le R(f_{t-1}), \qquad R(f) \le R_t^+(f)",
         source=THIS_BOOK,
         margin=_balls,
@@ -184,8 +184,8 @@ STATEMENTS = (
     Statement(
         id="thm-risk-bound",
         chapter="generalisation",
-        slogan="Over a ball fixed in advance, risk exceeds training loss by little more than the "
-        "ball's complexity (checked: symmetrisation and trace).",
+        slogan="Over a ball fixed in advance, risk exceeds training loss by at most a multiple of "
+        "the ball's complexity (checked: symmetrisation and trace).",
         tex=r"\mathbb{E} \sup_f \bigl( L(f) - L_n(f) \bigr) \le "
         r"2\, \mathbb{E} \sup_f \frac1n \sum_k \sigma_k \ell_f(x_k, y_k) "
         r"\le 4 M \Lambda \sqrt{\gamma/n}",

@@ -67,7 +67,7 @@ small_steps = Hypothesis(
     words=r"$r_0 \ge 200$, $\kappa \le 20$ and at least a hundredth of the labels' energy on "
     r"$d_{\max}$: there the limit is near",
     plain="r_0 >= 200, kappa <= 20 and 1 % of the labels' energy on d_max",
-    needed_for="a limit says nothing of steps that are not small",
+    needed_for="the limit describes small steps only",
     holds=lambda i: (
         (i.r[:, 0] >= 200)
         & (i.kappa <= 20)

@@ -228,7 +228,7 @@ STATEMENTS = (
     Statement(
         id="thm-one-more-round",
         chapter="risk",
-        slogan="One more round pays where the midpoint of old and new share is above Wiener's.",
+        slogan="A round pays in directions where the midpoint of both shares is above Wiener's.",
         tex=r"n \bigl(R(B_t) - R(B_{t-1})\bigr) = 2 \sum_k (\theta_k^2 + \sigma^2)\, "
         r"(B_{t-1}[k] - B_t[k]) \Bigl(w_k - \frac{B_{t-1}[k] + B_t[k]}{2}\Bigr), "
         r"\qquad B_{-1} = I, \ \sigma > 0",
@@ -273,7 +273,7 @@ STATEMENTS = (
     Statement(
         id="prop-single-floor",
         chapter="risk",
-        slogan="What no single round can reach.",
+        slogan="No single round has a risk below this floor.",
         tex=r"0 < a \le c \le b, \ \sigma > 0: \quad n R(T_c) \ge n R(w) + "
         r"\sum_k (\theta_k^2 + \sigma^2) \Bigl( "
         r"\bigl((T_b(d_k) - w_k)^+\bigr)^2 + \bigl((T_a(d_k) - w_k)^-\bigr)^2 \Bigr); "
