@@ -147,7 +147,7 @@ STATEMENTS = (
     Statement(
         id="prop-bootstrapped",
         chapter="fresh_labels",
-        slogan="Bootstrapped values end in a ridge fit with the multiplier c/(1 - gamma).",
+        slogan="Bootstrapped values tend to a multiple of a ridge fit at c/(1 - gamma).",
         tex=r"Q_{k+1} = S(r + \gamma Q_k),\ Q_0 = 0 \implies Q_k = "
         r"G \bigl(cI + (1-\gamma) G\bigr)^{-1} \bigl(I - (\gamma S)^k\bigr)\, r",
         source=KUMAR,

@@ -277,7 +277,7 @@ STATEMENTS = (
     Statement(
         id="thm-optimal-mixing",
         chapter="labels_kept",
-        slogan="Mixing in a student helps strictly unless the multiplier is stationary.",
+        slogan="The best mixture with a student helps unless the multiplier is stationary.",
         tex=r"R(\xi) = R + \xi\, c R'(c) + \xi^2 D, \qquad \xi^* = -\frac{c R'(c)}{2D}, \qquad "
         r"R(\xi^*) = R - \frac{c^2 R'(c)^2}{4D}",
         source=DANG,
@@ -289,9 +289,11 @@ STATEMENTS = (
     Statement(
         id="thm-mixing-reaches",
         chapter="labels_kept",
-        slogan="As many mixed steps as distinct eigenvalues reach any filter, the best included.",
-        tex=r"\varphi_0 = s, \ \varphi_i = s\,(\xi_i + (1-\xi_i)\,\varphi_{i-1}): \quad "
-        r"\text{some } \xi_1, \dots, \xi_r \text{ give } \varphi_r(s_j) = w_j, \ j = 1, \dots, r",
+        slogan="As many mixed steps as distinct eigenvalues reach almost every filter.",
+        tex=r"q(s_j) = \tfrac{w_j}{s_j},\ q(1) = 1,\ q_0 + \dots + q_i \ne 1\ (i < r - 1) "
+        r"\implies \text{some } \xi_1, \dots, \xi_r \text{ give } "
+        r"\varphi_r(s_j) = w_j\ (j \le r), \qquad "
+        r"\varphi_0 = s,\ \varphi_i = s\,(\xi_i + (1-\xi_i)\,\varphi_{i-1})",
         source=PAREEK,
         margin=_reaches,
         kind=Kind.IDENTITY,
