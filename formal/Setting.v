@@ -3,9 +3,9 @@
     Everything is written in the eigenbasis of the Gram matrix G = V^T D V:
     [d k] is an eigenvalue, [z k] the matching entry of V y, and [n] the number
     of data points. A vector is a function [nat -> R] of which the first [n]
-    values count. The radius is [rho] = sqrt(n epsilon). Every definition that a
-    statement uses stands on this page, or, for the length of the path, at the
-    head of Exact_rounds.v; nothing else has to be read to know what is claimed. *)
+    values count. The radius is [rho] = sqrt(n epsilon). The definitions of the
+    paper stand on this page; a notion that a later chapter adds is defined in its
+    file, before the first theorem that uses it. *)
 From Coq Require Import Reals ZArith.
 Local Open Scope R_scope.
 

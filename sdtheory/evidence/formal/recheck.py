@@ -146,7 +146,7 @@ class Control:
         chosen = {
             id_: tie
             for id_, tie in TIES.items()
-            if committed.theorems[tie.theorem]["file"] == self.file
+            if committed.theorems.get(tie.theorem, {}).get("file") == self.file
         }
         try:
             printed = coq.export(copy, (tie.theorem for tie in chosen.values()), compiled)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sdtheory.evidence.formal.instances import Case, Drawn, Off
+from sdtheory.evidence.formal.terms import LARGEST
 
 #: A place in a margin: the name of a case and a place in it, or a place in the array of all cases.
 Index = tuple[Any, ...]
@@ -289,6 +290,240 @@ def _tolerances(drawn: Drawn, case: Case) -> Mapping[str, Any]:
 
 def _index(drawn: Drawn, case: Case) -> Mapping[str, Any]:
     return {"i": case.t}
+
+
+#: Roughness of the truths in the registry's margin, over that of the new labels; number of truths.
+_ROUGHNESS, _TRUTHS = (0.25, 1 - 2.0**-30, 4.0), 10
+
+
+def _truth(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return a truth of the registry: as rough as wanted, the last with a part out of reach."""
+    d, before, after = drawn.d, drawn.z[case.t], drawn.z[case.t + 1]
+    reached = d > 0
+
+    def roughness(z: np.ndarray) -> float:
+        return float(np.sum(z[reached] ** 2 / d[reached]))
+
+    number = case.j if case.j < _TRUTHS - 1 else 1
+    direction = (after, d * before, d * before[::-1])[number // len(_ROUGHNESS)]
+    found = roughness(direction)
+    scale = np.sqrt(_ROUGHNESS[number % len(_ROUGHNESS)] * roughness(after) / found) if found else 0
+    theta = scale * direction
+    if case.j == _TRUTHS - 1:
+        theta = theta + np.where(reached, 0, before)
+    return {"theta": lambda k: float(theta[k])}
+
+
+#: Of the registry's margins on chains with labels: their rounds, shares of the labels, shares of
+#: the student, shares of new labels, discounts, and plans with their rounds.
+_KEPT_ROUNDS = 6
+_SHARES, _MIXTURES = (0.125, 0.5, 1.0), (-1.0, 0.5, 2.0)
+_FRESH = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0)
+_DISCOUNTS = (0.25, 0.9375)
+_PLANS = ((1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3))
+
+
+def _shares(drawn: Drawn, t: int) -> np.ndarray:
+    """Return the smoother of a round, and that with multiplier 1 where there is none."""
+    c = float(_multipliers(drawn, t)[-1])
+    return drawn.d / (c + drawn.d)
+
+
+def _rows(first: Any, step: Callable[[int, Any], Any]) -> Callable[[int], Any]:
+    """Return a sequence by its recursion: of numbers, or of functions of a direction."""
+    rows = [np.asarray(first, dtype=float)]
+    for t in range(LARGEST + 1):
+        rows.append(np.asarray(step(t, rows[-1]), dtype=float))
+    if rows[0].ndim:
+        return lambda t: lambda k: float(rows[t][k])
+    return lambda t: float(rows[t])
+
+
+def _fixed(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the labels of a chain that keeps the first multiplier."""
+    s, d = _shares(drawn, 0), drawn.d
+    return {
+        "z": _rows(drawn.z[0], lambda t, z: s * z),
+        "c": float(_multipliers(drawn, 0)[-1]),
+        "t": _kept_round(case),
+        "k": case.j,
+        "m": case.n - 1,
+        "x": float(d[-2:][0]),
+    }
+
+
+def _share(case: Case) -> int:
+    return (case.t + case.j) % len(_SHARES)
+
+
+def _kept_round(case: Case) -> int:
+    return (case.t + 2 * case.j) % (_KEPT_ROUNDS + 1)
+
+
+def _kept_place(case: Case) -> int:
+    """Return where the registry's margin has the share and the round of a case."""
+    return _share(case) * (_KEPT_ROUNDS + 1) + _kept_round(case)
+
+
+def _kept(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the filters of a chain that keeps labels; as labels they are the chain from ones."""
+    s, a = _shares(drawn, case.t), _SHARES[_share(case)]
+    return {
+        "phi": _rows(1 + 0 * s, lambda t, phi: s * (a + (1 - a) * phi)),
+        "c": float(_multipliers(drawn, case.t)[-1]),
+        "a": a,
+        "t": _kept_round(case),
+    }
+
+
+def _kept_labels(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the labels of such a chain, after at least one round."""
+    s, a, labels = _shares(drawn, case.t), _SHARES[_share(case)], drawn.z[case.t]
+    return {
+        **_kept(drawn, case),
+        "z": _rows(labels, lambda t, z: s * (a * labels + (1 - a) * z)),
+        "t": 1 + case.j % _KEPT_ROUNDS,
+        "k": case.j,
+    }
+
+
+def _mixed(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the fits to the labels and to their fit, and the registry's target."""
+    s, labels = _shares(drawn, case.t), drawn.z[case.t]
+    return {
+        "u": lambda k: float(s[k] * labels[k]),
+        "v": lambda k: float(s[k] ** 2 * labels[k]),
+        "theta": lambda k: 2 * float(labels[::-1][k]),
+        "a": _MIXTURES[case.j],
+    }
+
+
+def _student(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {
+        **_noisy(drawn, case),
+        "c": float(_multipliers(drawn, case.t)[-1]),
+        "xi": _MIXTURES[case.j % len(_MIXTURES)],
+    }
+
+
+def _one_direction(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    return {"d": float(drawn.d[case.j]), "c": float(_multipliers(drawn, case.t)[-1])}
+
+
+#: Distinct entries of a smoother in the registry's margin.
+_ENTRIES = (0.25, 0.5, 0.75)
+
+
+def _steps(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return mixed steps to Wiener's filter, by the coefficients of the polynomial."""
+    s, energy = np.array(_ENTRIES), drawn.z[0] ** 2
+    total, r = np.sum(energy), len(_ENTRIES)
+    signal = total + np.array([energy[0], 0, energy[-1]])
+    w = signal / (signal + total / case.n)
+    q = np.linalg.solve(np.vander([*s, 1.0], increasing=True), [*(w / s), 1.0])
+    shares = q[:r] / (1 - np.concatenate([[0.0], np.cumsum(q[: r - 1])]))
+
+    def step(t: int, phi: Any) -> Any:
+        # the steps after the last are of no account
+        share = shares[r - 1 - t] if t < r else 1.0
+        return s * (share + (1 - share) * phi)
+
+    return {
+        "r": r,
+        "s": lambda j: float(s[j]),
+        "w": lambda j: float(w[j]),
+        "q": lambda i: float(q[i]),
+        "xi": lambda i: float(shares[r - i]),
+        "phi": _rows(s, step),
+    }
+
+
+def _returned(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return the first labels, what is left of them, and a share."""
+    before = drawn.instance.path.B[drawn.index, case.t - 1] if case.t else np.ones(case.n)
+    return {"z0": drawn.labels(0), "b": lambda k: float(before[k]), "a": _SHARES[case.j]}
+
+
+def _planned(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return norms that follow a plan with equality."""
+    plan, t = _PLANS[case.j]
+    first = 2 * np.sqrt(plan) * float(drawn.r[0])
+
+    def step(t: int, r: Any) -> Any:
+        share = (t + 1) / plan
+        return np.hypot((1 - share) * max(float(r) - 1, 0), share * first)
+
+    return {"r": _rows(first, step), "T": plan, "t": t}
+
+
+def _fresh_share(case: Case, count: int = len(_FRESH)) -> int:
+    return (case.t + 3 * case.j) % count
+
+
+def _renewed(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return bias and variance of a chain that begins with nothing fitted."""
+    s, number = float(_shares(drawn, case.t)[case.j]), _fresh_share(case)
+    theta = abs(float(drawn.z[0][case.j]))
+    sigma = float(np.sqrt(drawn.z[0] @ drawn.z[0] / case.n))
+    w = _FRESH[number]
+    own = 1 - w
+    return {
+        **{"s": s, "w": w, "theta": theta, "sigma": sigma},
+        "b": _rows(theta, lambda t, b: (1 - s) * theta + own * s * b),
+        "v": _rows(0, lambda t, v: s**2 * (w**2 * sigma**2 + own**2 * (v + sigma**2))),
+    }
+
+
+def _fresher(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return two neighbouring shares of new labels, of at most one half."""
+    number = _fresh_share(case, 4)
+    return {**_renewed(drawn, case), "w": _FRESH[number], "w'": _FRESH[number + 1]}
+
+
+def _kept_step(case: Case) -> int:
+    return (case.t + 2 * case.j) % _KEPT_ROUNDS
+
+
+def _rewarded(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return values that are fitted to a reward of one and their own discount."""
+    s, gamma = float(_shares(drawn, case.t)[case.j]), _DISCOUNTS[(case.t + case.j) % 2]
+    return {
+        **_one_direction(drawn, case),
+        "gamma": gamma,
+        "q": _rows(0, lambda k, q: s * (1 + gamma * q)),
+        "k": 1 + _kept_step(case),
+    }
+
+
+def _descending(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return gradient steps on mixed labels, half as long as they may be."""
+    d, y = float(drawn.d[case.j]), float(drawn.z[case.t][case.j])
+    eta = 0.5 / float(np.max(drawn.d))
+
+    def share(t: int) -> float:
+        return _FRESH[min(t + 1, len(_FRESH) - 1)]
+
+    def step(t: int, f: Any) -> Any:
+        return f + eta * d * (share(t) * y + (1 - share(t)) * f - f)
+
+    return {
+        **{"d": d, "y": y, "eta": eta, "a": share},
+        "f": _rows(0, step),
+        "t": 1 + _kept_step(case),
+    }
+
+
+def _passed_on(drawn: Drawn, case: Case) -> Mapping[str, Any]:
+    """Return mean and variance that are passed on, with a noise that grows."""
+    found = _one_direction(drawn, case)
+    d, c, y = found["d"], found["c"], float(drawn.z[case.t][case.j])
+    v = _rows(d, lambda t, v: v * c * (t + 1) / (v + c * (t + 1)))
+    return {
+        **{"d": d, "y": y, "t": _kept_step(case)},
+        "gamma": lambda t: c * (t + 1),
+        "m": _rows(0, lambda t, m: m + v(t) / (v(t) + c * (t + 1)) * (y - m)),
+        "v": v,
+    }
 
 
 _FOLLOW, _ORDERED = Off(follow=True), Off(ordered=True)
@@ -856,6 +1091,187 @@ TIES: dict[str, Tie] = {
         entries={p: (lambda e, p=p: (e.t, 3 * e.j + p)) for p in range(3)},
         extra=_between,
     ),
+    "prop-round-balance": Tie(
+        "prop_round_balance",
+        "The whole statement, for every truth in the range of $G$.",
+        over=f"t{_TRUTHS}",
+        entries={0: lambda e: (e.t, e.j)},
+        off=_FOLLOW,
+        extra=_truth,
+    ),
+    "prop-round-projects": Tie(
+        "prop_round_projects",
+        "The whole statement, for every truth in the range of $G$.",
+        over=f"t{_TRUTHS}",
+        entries={0: lambda e: (e.t, e.j)},
+        off=_FOLLOW,
+        extra=_truth,
+    ),
+    "thm-rougher": Tie(
+        "thm_rougher",
+        "The whole statement, for every truth in the range of $G$ and all labels; nothing is "
+        "assumed of the noise.",
+        over=f"t{_TRUTHS}",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_truth,
+    ),
+    "cor-rougher-rounds": Tie(
+        "cor_rougher_rounds",
+        "The whole statement, with $k = t + 1$.",
+        over=f"t{_TRUTHS}",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_truth,
+    ),
+    "prop-fixed-power": Tie(
+        "prop_fixed_power",
+        "The whole statement; and the labels never reach zero, if a direction that the kernel "
+        "reaches has energy.",
+        over="tj",
+        entries={0: lambda e: (0, e.j, 0, _kept_round(e))},
+        extra=_fixed,
+        non_trivial=False,
+    ),
+    "prop-fixed-direction": Tie(
+        "prop_fixed_direction",
+        "The inequality, in every round, for any bound of the other eigenvalues; the limit of the "
+        "direction is left to the page.",
+        over="tj",
+        entries={0: lambda e: (0, _kept_round(e))},
+        extra=_fixed,
+        non_trivial=False,
+    ),
+    "prop-fixed-above": Tie(
+        "prop_fixed_above",
+        f"{NON_TRIVIAL} Singular $G$ included.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+    ),
+    "thm-labels-kept": Tie(
+        "thm_labels_kept",
+        "The whole statement, in the eigenbasis, singular $G$ included.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, _share(e) * _KEPT_ROUNDS + e.j % _KEPT_ROUNDS)},
+        extra=_kept_labels,
+        non_trivial=False,
+    ),
+    "cor-kept-limit": Tie(
+        "cor_kept_limit",
+        "Both inequalities, in every direction and round, singular $G$ included; the limit in "
+        "$t$ is left to the page.",
+        over="tj",
+        entries={p: (lambda e, p=p: (e.t, e.j, 2 * _kept_place(e) + p)) for p in range(2)},
+        off=_ORDERED,
+        extra=lambda drawn, case: {**_kept(drawn, case), "k": case.j},
+        non_trivial=False,
+    ),
+    "prop-overshoot": Tie(
+        "prop_overshoot",
+        "The whole statement, for any two directions. From which round on the ratio is above its "
+        "limit is left to the page.",
+        over="tp",
+        entries={0: lambda e: (e.t, e.j, _kept_place(e))},
+        off=_ORDERED,
+        extra=_kept,
+        non_trivial=False,
+    ),
+    "prop-best-share": Tie(
+        "prop_best_share",
+        "The whole statement, for any two fits that differ and any target.",
+        over="t3",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_mixed,
+    ),
+    "lem-tangent": Tie(
+        "lem_tangent",
+        "The whole statement, in each direction, with the derivative.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_one_direction,
+        non_trivial=False,
+    ),
+    "thm-optimal-mixing": Tie(
+        "thm_optimal_mixing",
+        "The parabola, its value at $\\xi^*$, and the derivative $R'(c)$, for $n R$. That no share "
+        "does better, as $D > 0$, is left to the page.",
+        over="t3",
+        entries={1: lambda e: (e.t, e.j), 2: lambda e: (e.t, 3)},
+        extra=_student,
+        non_trivial=False,
+    ),
+    "thm-mixing-reaches": Tie(
+        "thm_mixing_reaches",
+        "The whole statement, for the coefficients of such a polynomial; where the entries are "
+        "distinct it exists: mixing_polynomial.",
+        over="3",
+        entries={0: lambda e: (0, e.j)},
+        extra=_steps,
+    ),
+    "prop-renewed-step": Tie(
+        "prop_renewed_step",
+        "The whole statement, singular $G$ included.",
+        over="t3",
+        entries={0: lambda e: (e.t, e.j)},
+        extra=_returned,
+    ),
+    "thm-renewed-plan": Tie(
+        "thm_renewed_plan",
+        "The whole statement on numbers $r_t$, with both lower bounds of the proof. That a chain "
+        "satisfies the plan: prop_renewed_step.",
+        over=f"{len(_PLANS)}",
+        entries={p: (lambda e, p=p: (0, 3 * e.j + p)) for p in range(3)},
+        extra=_planned,
+    ),
+    "prop-fresh-stationary": Tie(
+        "prop_fresh_stationary",
+        "For the recursions of bias and variance: both fixed points, the distance to them after "
+        "$t$ rounds, and both limits. That independent noise gives the recursions is left to the "
+        "page.",
+        over="tj",
+        entries={p: (lambda e, p=p: (e.t, e.j, 2 * _fresh_share(e) + p)) for p in range(2)},
+        extra=_renewed,
+        non_trivial=False,
+    ),
+    "thm-fresh-half": Tie(
+        "thm_fresh_half",
+        "The inequality in each direction, of which $R$ is the sum.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, _fresh_share(e, 4))},
+        extra=_fresher,
+        non_trivial=False,
+    ),
+    "prop-golden": Tie(
+        "prop_golden",
+        "The whole statement. The limit of the share for $s \\to 1$ is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, _fresh_share(e)), 1: lambda e: (e.t, e.j, len(_FRESH))},
+        extra=_renewed,
+        non_trivial=False,
+    ),
+    "prop-bootstrapped": Tie(
+        "prop_bootstrapped",
+        "The whole statement in each direction, with the limit.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, (e.t + e.j) % 2 * _KEPT_ROUNDS + _kept_step(e))},
+        extra=_rewarded,
+        non_trivial=False,
+    ),
+    "prop-descent-in-disguise": Tie(
+        "prop_descent_in_disguise",
+        "The whole statement in each direction, for any shares and any step.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, _kept_step(e))},
+        extra=_descending,
+        non_trivial=False,
+    ),
+    "prop-posterior-passed": Tie(
+        "prop_posterior_passed",
+        "The formula of the mean, and of the variance, from the update in each direction; that "
+        "conditioning a normal distribution is this update is left to the page.",
+        over="tj",
+        entries={0: lambda e: (e.t, e.j, _kept_step(e))},
+        extra=_passed_on,
+        non_trivial=False,
+    ),
 }
 
 #: Statement id -> why no theorem of Coq is that statement.
@@ -869,16 +1285,4 @@ LEFT_OUT = {
     "thm-lost-rounds": "it is a limit of integrals along the flow; not written yet.",
     "prop-quarter": "it bounds an integral along the flow; not written yet.",
     "prop-longest-path": "it speaks of the limit over all spectra; not written yet.",
-    **dict.fromkeys(
-        (
-            *("prop-round-balance", "prop-round-projects", "thm-rougher", "cor-rougher-rounds"),
-            *("prop-fixed-power", "prop-fixed-direction", "prop-fixed-above"),
-            *("thm-labels-kept", "cor-kept-limit", "prop-overshoot", "prop-best-share"),
-            *("lem-tangent", "thm-optimal-mixing", "thm-mixing-reaches"),
-            *("prop-renewed-step", "thm-renewed-plan"),
-            *("prop-fresh-stationary", "thm-fresh-half", "prop-golden", "prop-bootstrapped"),
-            *("prop-descent-in-disguise", "prop-posterior-passed"),
-        ),
-        "newer than the proofs in Coq; not written yet.",
-    ),
 }
