@@ -32,12 +32,16 @@ Doors: `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``)
 `sdtheory.book` builds the book, `sdtheory.experiments` trains networks.
 """
 
-from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
-from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.solvers import AccuracyError, Chain, KernelOperator, distill, distill_path
-from sdtheory.solvers.chain import Outcome
-from sdtheory.spectrum import Spectrum
-from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
+    from sdtheory.recursion import Trajectory, trajectory
+    from sdtheory.solvers import AccuracyError, Chain, KernelOperator, distill, distill_path
+    from sdtheory.solvers.chain import Outcome
+    from sdtheory.spectrum import Spectrum
+    from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 __version__ = "0.1.0"
 
@@ -58,3 +62,17 @@ __all__ = [
     "gram",
     "trajectory",
 ]
+
+_MODULES = ("validation", "kernels", "spectrum", "recursion", "solvers", "solvers.chain")
+
+
+def __getattr__(name: str) -> Any:
+    # loaded when first used: an interrupt while NumPy loads finds the command in charge
+    if name in __all__:
+        for module in _MODULES:
+            if hasattr(found := import_module(f"{__name__}.{module}"), name):
+                globals()[name] = getattr(found, name)
+                return globals()[name]
+    if name in {module.partition(".")[0] for module in _MODULES}:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -673,15 +673,19 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     def _planned(self, multipliers: Array | None) -> tuple[int | None, Options]:
         """Return the number of rounds, None if the collapse decides it, and how they differ."""
         rounds = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        shares: Any = self.mixing
+        if not isinstance(shares, str):
+            remedy = "Pass one share, or one for each round after the first."
+            shares = as_real_array(shares, "mixing", ndim=(0, 1), remedy=remedy)
         if multipliers is not None:
             rounds = len(multipliers)
-        elif rounds is None and np.ndim(self.mixing) == 1:
-            rounds = np.size(cast(Any, self.mixing)) + 1
+        elif rounds is None and np.ndim(shares) == 1:
+            rounds = np.size(shares) + 1
         # to refuse what is no share before a missing number of rounds
-        named = isinstance(self.mixing, str)
+        named = isinstance(shares, str)
         # a length that cannot be held is refused later, before it is allocated
         count = min(rounds or 1, 2 * _LARGEST_CHAIN)
-        mixing = as_mixing(self.mixing, count, fixed=multipliers is not None)
+        mixing = as_mixing(shares, count, fixed=multipliers is not None)
         plain = mixing is None and not named
         if self.rounds == "rougher" and not (plain and multipliers is None):
             raise InvalidInputError(

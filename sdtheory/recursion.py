@@ -20,6 +20,7 @@ and A. Rinaldo (2026), the optimal share; both as restated in this book.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +36,9 @@ from sdtheory.validation import (
     as_real_array,
     as_rounds,
 )
+
+#: Each round at level DEBUG, so that callers can show progress.
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -197,10 +201,11 @@ class Options:
             c = as_real_array(c, "c", ndim=several)
             if not np.all(c > 0):
                 raise InvalidInputError(f"c must hold positive numbers, but is {c}.")
-            c = _each_round(c, "c", rounds, batch)
+            _check_count(c, "c", rounds)
+            c = _for_all(c, "c", batch, (rounds,))
         shares = as_mixing(mixing, rounds, fixed=c is not None)
         if isinstance(shares, np.ndarray):
-            shares = np.broadcast_to(shares, (*batch, rounds))
+            shares = _for_all(shares, "mixing", batch, (rounds,))
         if fresh is None:
             return cls(c, shares)
         if shares is None or isinstance(shares, str):
@@ -217,7 +222,7 @@ class Options:
                 f"labels for each of them."
             )
         new = np.concatenate([new, new[..., -1:, :, :]], axis=-3)
-        return cls(c, shares, np.broadcast_to(new, (*batch, rounds, n, q)))
+        return cls(c, shares, _for_all(new, "fresh", batch, (rounds, n, q)))
 
 
 def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
@@ -254,22 +259,26 @@ def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
         )
     if shares.ndim == 0:
         return np.broadcast_to(shares, (rounds,)) if shares else None
-    shares = _each_round(shares, "mixing", rounds - 1, [])
+    _check_count(shares, "mixing", rounds - 1)
     return np.concatenate([shares, shares[..., -1:]], axis=-1) if np.any(shares) else None
 
 
-def _each_round(values: Array, name: str, count: int, batch: list[int]) -> Array:
-    """Return one number for each of the rounds."""
+def _check_count(values: Array, name: str, count: int) -> None:
     if values.ndim and values.shape[-1] != count:
         raise InvalidInputError(
             f"{name} has {values.shape[-1]} number(s), but {count} round(s) need one. Give one "
             f"number for all, or one for each."
         )
+
+
+def _for_all(values: Array, name: str, batch: list[int], rest: tuple[int, ...]) -> Array:
+    """Return the values of each instance, where they may be given once for all."""
     try:
-        return np.broadcast_to(values, (*np.broadcast_shapes(values.shape[:-1], batch), count))
+        return np.broadcast_to(values, (*batch, *rest))
     except ValueError as error:
         raise InvalidInputError(
-            f"{name} of shape {values.shape} does not fit instances of shape {tuple(batch)}."
+            f"{name} is given for instances of shape {values.shape[: -len(rest)]}, but there are "
+            f"instances of shape {tuple(batch)}. Give it once for all, or once for each."
         ) from error
 
 
@@ -289,6 +298,7 @@ def run(
     kept = np.ones_like(d)
     mean = np.full(batch, np.nan)
     for t in range(rounds + 1):
+        _LOGGER.debug("round %d", t)
         if options.c is None:
             flat = labels.reshape(*batch, n * q)
             root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())

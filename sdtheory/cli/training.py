@@ -267,11 +267,11 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
 
 @contextmanager
 def _progress(n: int) -> Iterator[None]:
-    """Count the products with the kernel matrix, on a terminal."""
+    """Count products with the kernel matrix and rounds in its eigenbasis, on a terminal."""
     from tqdm import tqdm
 
     logger = logging.getLogger("sdtheory")
-    with tqdm(unit=" products", desc=f"fit, {n} rows", disable=None, delay=1, leave=False) as bar:
+    with tqdm(unit=" steps", desc=f"fit, {n} rows", disable=None, leave=False) as bar:
 
         class Count(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:

@@ -151,19 +151,21 @@ def _trial(arguments: argparse.Namespace, data: Any, grids: _Grids) -> dict[str,
     # for each width, once
     kernels = np.array([model.kernel_matrix(data.x, data.x) for model in unfitted])
     y = data.y.reshape(len(data.y), -1)
-    outer, chosen = [], []
-    count = arguments.repeats * _OUTER
-    with tqdm(total=count, unit="fold", desc="trial", disable=None, delay=1, leave=False) as bar:
+    outer, chosen, everything = [], [], np.arange(len(y))
+    splits = arguments.repeats * _OUTER * (_INNER + 1) + _OUTER
+    with tqdm(
+        total=splits * len(kernels), unit=" fits", desc="trial", disable=None, leave=False
+    ) as bar:
         for seed in range(arguments.repeats):
             for train, test in _folds(len(y), _OUTER, arguments.seed + seed):
-                inner = _scores(kernels, y, train, _folds(len(train), _INNER, seed), grids)
-                judged = _scores(kernels, y, np.arange(len(y)), iter([(train, test)]), grids)
+                inner = _scores(kernels, y, train, _folds(len(train), _INNER, seed), grids, bar=bar)
+                judged = _scores(kernels, y, everything, iter([(train, test)]), grids, bar=bar)
                 best = [np.unravel_index(np.argmin(risk), risk.shape) for risk in inner]
                 outer.append([float(risk[at]) for risk, at in zip(judged, best, strict=True)])
                 chosen.append(int(best[1][2]) + 1)
-                bar.update()
-    everything = np.arange(len(y))
-    scores = _scores(kernels, y, everything, _folds(len(y), _OUTER, arguments.seed), grids)
+        scores = _scores(
+            kernels, y, everything, _folds(len(y), _OUTER, arguments.seed), grids, bar=bar
+        )
     errors = np.array(outer)
     difference = (errors[:, 0] - errors[:, 1]) / np.mean(errors[:, 0])
     mean, half = _interval(difference)
@@ -194,19 +196,27 @@ def _folds(n: int, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
 
 
 def _scores(
-    kernels: Array, y: Array, rows: Any, folds: Iterator[tuple[Any, Any]], grids: _Grids
+    kernels: Array,
+    y: Array,
+    rows: Any,
+    folds: Iterator[tuple[Any, Any]],
+    grids: _Grids,
+    *,
+    bar: Any,
 ) -> tuple[Array, Array]:
-    """Return the mean squared errors over folds, of ridge and of chains.
+    """Return the mean squared errors over folds, of ridge and of chains; count them on the bar.
 
     Returns
     -------
     ndarray of shape (widths, M, 1), ndarray of shape (widths, N, rounds)
     """
     both = (grids.ridge, 1), (grids.chain, grids.rounds)
-    found = [
-        [_errors(kernel, y, rows[train], rows[test], both) for kernel in kernels]
-        for train, test in folds
-    ]
+    found = []
+    for train, test in folds:
+        found.append([])
+        for kernel in kernels:
+            found[-1].append(_errors(kernel, y, rows[train], rows[test], both))
+            bar.update()
     ridge, chain = (np.mean([[e[k] for e in fold] for fold in found], axis=0) for k in (0, 1))
     return ridge, chain
 

@@ -45,7 +45,9 @@ _NOT_NEGATIVE = _Domain("numbers that are not negative", lambda v: v >= 0)
 _FINITE_KAPPA = _Domain("numbers of at least 1", lambda v: v >= 1)
 _ASCENDING = _Domain(
     "positive numbers, at least two and ascending on the last axis",
-    lambda v: (v > 0) & (np.diff(v, axis=-1, prepend=v[..., :1]) >= 0) & (v.shape[-1] > 1),
+    lambda v: (
+        v.ndim > 0 and (v > 0) & (np.diff(v, axis=-1, prepend=v[..., :1]) >= 0) & (v.shape[-1] > 1)
+    ),
 )
 _REAL = _Domain("finite numbers", np.isfinite)
 _UNIT = _Domain("numbers from 0 to 1", lambda v: (v >= 0) & (v <= 1))
@@ -69,8 +71,11 @@ _ORDERED = (("d_min", "d_max"), ("d_min", "d_j"), ("d_j", "d_k"))
 
 def _checked(name: str, value: Any, domain: _Domain) -> Any:
     """Return an argument as floats, or unchanged if it holds balls or symbols."""
-    given = np.asarray(value)
-    if given.dtype == object:
+    try:
+        given = np.asarray(value)
+    except ValueError:  # ragged, which is refused in words
+        return as_real_array(value, name, ndim=())
+    if given.dtype == object and not any(v is None for v in given.flat):
         return value
     if name in _COUNTS:
         counts = [as_rounds(v, name) for v in given.flat]

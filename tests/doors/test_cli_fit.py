@@ -619,6 +619,32 @@ def test_a_real_interrupt_while_reading(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["data.csv"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to a process are POSIX")
+@pytest.mark.parametrize(
+    "module", ["sdtheory.validation", "sdtheory.solvers.chain", "sdtheory.cli"]
+)
+@pytest.mark.parametrize("door", ["module", "script"])
+def test_a_real_interrupt_while_the_command_loads(module, door):
+    # interrupted when the module starts to load, also inside of a class that is being made
+    how = {
+        "module": "import runpy; runpy.run_module('sdtheory', run_name='__main__')",
+        "script": "from sdtheory.__main__ import main; sys.exit(main())",
+    }[door]
+    script = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Loads:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        f"sys.meta_path.insert(0, Loads()); sys.argv[1:] = ['--version']; {how}\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "sdtheory: interrupted\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of a shell are POSIX")
 def test_a_reader_that_has_enough_is_no_error(sdtheory, example, tmp_path):
     model = tmp_path / "model.npz"

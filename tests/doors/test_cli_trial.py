@@ -1,10 +1,14 @@
 """``sdtheory trial``: scores against fits one by one, and verdicts where they are known."""
 
 import csv
+import functools
+import io
 import json
+import re
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from sdtheory.cli import main, trial
 from sdtheory.estimator import SelfDistilledKernelRidge
@@ -113,3 +117,23 @@ def test_many_rows_must_be_asked_for(tmp_path, capsys):
     path = write(tmp_path / "many.csv", rng.normal(size=n), rng.normal(size=n))
     assert main(["trial", path, "--target", "y"]) == 2
     assert "--sample" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        (["trial", *QUICK], r"/100 \["),
+        (["fit", "--target", "y", "--epsilon", "0.01%"], r"[1-9]\d* steps \["),
+    ],
+)
+def test_a_terminal_shows_the_progress_of_a_long_search(data, monkeypatch, command, step):
+    monkeypatch.setattr("sys.stderr", shown := Terminal())
+    every = functools.partialmethod(tqdm.__init__, mininterval=0)
+    monkeypatch.setattr(tqdm, "__init__", every)
+    assert main([command[0], data, *command[1:]]) == 0
+    assert re.search(step, shown.getvalue()), shown.getvalue()

@@ -986,6 +986,8 @@ def test_without_a_bound_the_roughness_is_that_of_a_ridge_by_cross_validation():
         ({"mixing": "optimal", "rounds": 3}, "Pass c in the place"),
         ({"mixing": 1.2, "rounds": 3}, "from 0 to 1"),
         ({"mixing": [0.2], "rounds": 3}, "1 number"),
+        ({"mixing": [[0.1, 0.2]] * 3, "rounds": 3}, "mixing must have 0 or 1 dimension"),
+        ({"mixing": [[0.1], [0.1, 0.2]], "rounds": None}, "mixing is ragged"),
         ({"mixing": 0.3, "rounds": 3, "solver": "krylov"}, "mixing"),
         ({"mixing": 0.3, "rounds": "rougher"}, "need not collapse|leave out c and mixing"),
         ({"c": [0.1, 0.2], "rounds": "rougher"}, "Leave out c and mixing"),

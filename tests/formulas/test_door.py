@@ -93,3 +93,16 @@ def test_symbols_and_balls_pass():
     flint = pytest.importorskip("flint")
     ball = formulas.guaranteed_rounds(np.array([flint.arb(-2)]), np.array([flint.arb(4)]))
     assert ball[0] == flint.arb("-0.5")
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("bad", [None, [[1.0], [1.0, 2.0]]])
+def test_what_is_missing_or_ragged_is_refused_in_words(name, bad):
+    for argument in inspect.signature(getattr(formulas, name)).parameters:
+        with pytest.raises(InvalidInputError, match=argument):
+            getattr(formulas, name)(**valid(name) | {argument: bad})
+
+
+def test_one_number_is_no_spectrum():
+    with pytest.raises(InvalidInputError, match="at least two and ascending"):
+        formulas.near_interpolation_limit(1.0)
