@@ -23,9 +23,10 @@ _ROUNDS = 6
 
 
 def _first(i: Instance) -> Values:
-    """Return the first round's smoother, shape (m, n); that of a trivial round is 1/2."""
-    c = np.where(i.alive[:, :1], i.c[:, :1], 1)
-    return tikhonov(i.d, c)
+    """Return the first round's smoother, shape (m, n); a round that is trivial has c = 1."""
+    if not i.c.shape[1]:
+        return tikhonov(i.d, np.ones_like(i.d[:, :1]))
+    return tikhonov(i.d, np.where(i.alive[:, :1], i.c[:, :1], 1))
 
 
 def _fixed_labels(i: Instance) -> list[Values]:

@@ -77,7 +77,7 @@ def _discrepancy(i: Instance) -> Values:
     fit = np.where(alive, ridge, 0)
     margins = {}
     for words, truth, from_ridge in (
-        ("half the ridge", half_ridge, half_ridge * (c / 2) / (c + d)),
+        ("half the multiplier", half_ridge, half_ridge * (c / 2) / (c + d)),
         ("residual reversed", ridge + reversal, reversal),
     ):
         difference = np.where(alive, from_ridge, truth)

@@ -13,7 +13,7 @@ non_trivial = Hypothesis(
     id="non-trivial",
     words=r"round $t$ has a non-trivial fit, $\|y_t\|^2 > n\varepsilon$",
     plain="round t has a non-trivial fit (the labels exceed the tolerance)",
-    needed_for="after the collapse the fit is zero and no finite ridge exists",
+    needed_for="after the collapse the fit is zero and no finite multiplier exists",
     holds=lambda i: i.alive,
 )
 

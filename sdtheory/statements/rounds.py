@@ -109,7 +109,7 @@ STATEMENTS = (
     Statement(
         id="lem-one-round-convex",
         chapter="rounds",
-        slogan="The one-round map is convex and increasing: it lies above its tangent.",
+        slogan="The one-round map is convex and increasing: it is never below a tangent.",
         tex=r"h(r) \ge a\,r - b, \qquad "
         r"a = \frac{(r_0-1)^2 + \kappa(2r_0-1)}{(r_0-1+\kappa)^2}, \quad "
         r"b = \frac{r_0^2\,\kappa}{(r_0-1+\kappa)^2}",

@@ -9,7 +9,7 @@ from sdtheory.evidence.certified import certify
 from sdtheory.evidence.families import chunks
 from sdtheory.evidence.floating import measure
 from sdtheory.evidence.points import points
-from sdtheory.statements import STATEMENTS
+from sdtheory.statements import STATEMENTS, Instance
 
 INSTANCES = 2_240
 BUDGET = 300
@@ -90,3 +90,11 @@ def test_a_margin_is_written_for_balls_and_equal_eigenvalues(statement):
     assert "not written" not in certificate.reason
     # a refuted claim may fail here; a strict one is not decided at equality
     assert certificate.cleared or statement.refuted, certificate
+
+
+@pytest.mark.parametrize("d", [[1.0], [1.0, 2.0]], ids=["one", "two"])
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=lambda s: s.id)
+def test_a_margin_is_defined_where_every_chain_collapses_at_once(statement, d):
+    instance = Instance.of([d], [[0.1] * len(d)], [1.0], 8)
+    assert not instance.alive.any()
+    assert len(measure(statement, instance).margin) == 1
