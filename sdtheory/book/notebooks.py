@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +30,39 @@ Value = bool | int | float | str
 _NO_START = ("Kernel died before replying to kernel_info", "Kernel didn't respond in")
 
 #: A kernel writes what it depended on when it ends; a busy machine needs more than five seconds.
-_PATIENT = Config({"KernelManager": {"shutdown_wait_time": 120.0}})
+SHUTDOWN_SECONDS = 120.0
+#: Channels of a kernel, each with a port.
+_CHANNELS: tuple[str, ...] = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+#: Systems hand out ports from 32768 on by themselves.
+_PORTS = range(20_000, 32_000, len(_CHANNELS))
+_started = count()
+
+
+def _ports() -> dict[str, int]:
+    """Return free ports for a kernel, others for every process and every kernel.
+
+    Jupyter asks the system for free ports, and gives them back before the kernel takes them. Of
+    two kernels that start at the same moment both may be told the same.
+    """
+    first = 64 * os.getpid() + next(_started)
+    for place in range(first, first + len(_PORTS)):
+        start = _PORTS[place % len(_PORTS)]
+        found = dict(zip(_CHANNELS, range(start, start + len(_CHANNELS)), strict=True))
+        try:
+            for port in found.values():
+                with socket.socket() as trial:
+                    trial.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return found
+    return {}  # Jupyter finds some
+
+
+def _settings() -> Config:
+    """Return what is set of the kernel that is started next."""
+    ports = _ports()
+    manager = {"shutdown_wait_time": SHUTDOWN_SECONDS, "cache_ports": not ports}
+    return Config({"KernelManager": manager | ports})
 
 
 class ChapterFailedError(RuntimeError):
@@ -387,7 +421,7 @@ def _run(
                 progress_bar=progress,
                 log_output=False,
                 execution_timeout=timeout,
-                config=_PATIENT,
+                config=_settings(),
             )
         except RuntimeError as error:
             started = not any(message in str(error) for message in _NO_START)

@@ -1,5 +1,6 @@
 """A chapter's parameters, cell ids and place; the table of contents; the book's folder."""
 
+import socket
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,7 @@ from tiny_book import HEADER, chapter, write_book
 from sdtheory.book.notebooks import (
     Chapter,
     ChapterFailedError,
+    _ports,
     chapter_by_name,
     execute,
     find_book,
@@ -211,3 +213,25 @@ def test_the_book_is_found_from_a_folder_inside_it(tmp_path):
         find_book(tmp_path)
     with pytest.raises(InvalidInputError, match="nowhere is not a folder"):
         find_book(root / "nowhere")
+
+
+def test_no_two_kernels_are_given_the_same_ports(monkeypatch):
+    first = list(_ports().values())
+    second = list(_ports().values())
+    assert not set(first) & set(second)
+    monkeypatch.setattr("os.getpid", lambda: 4711)
+    monkeypatch.setattr("sdtheory.book.notebooks._started", iter([0, 0]))
+    free = _ports()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free["hb_port"]))
+        assert not set(_ports().values()) & set(free.values())
+
+
+@pytest.mark.book
+def test_a_kernel_listens_where_it_was_told(tmp_path):
+    ask = "import json\nfrom ipykernel.connect import get_connection_info\n"
+    ask += 'print(json.loads(get_connection_info())["hb_port"])'
+    target = tmp_path / "one.ipynb"
+    execute(one(tmp_path / "book", chapter("One", ask)), target)
+    said = [o.text for c in nbformat.read(target, as_version=4).cells for o in c.get("outputs", [])]
+    assert 20_000 <= int(said[0]) < 32_000
