@@ -19,10 +19,17 @@ addEventListener("afterprint", () => undo());
 const SMALLEST = 0.75;
 const reach = () => document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .folds th, .ledger-card dl, .table-scroll)').forEach(box => {
   if (box.matches("mjx-container, th")) {
-    const size = box.dataset.size ??= parseFloat(box.style.fontSize) || 100;  // MathJax sets it on the element
-    box.style.fontSize = `${size}%`;
-    const share = box.clientWidth / box.scrollWidth;
-    if (share < 1 && share >= SMALLEST) box.style.fontSize = `${Math.floor(size * share)}%`;
+    const row = box.matches("th"), sized = row ? [...box.querySelectorAll("mjx-container")] : [box];
+    const set = share => sized.forEach(formula => {
+      const size = formula.dataset.size ??= parseFloat(formula.style.fontSize) || 100;  // MathJax sets it on the element
+      // in tables custom.css overrules MathJax
+      if (share < 1) formula.style.setProperty("font-size", `${Math.floor((row ? 110 : size) * share)}%`, row ? "important" : "");
+      else formula.style.fontSize = `${size}%`;
+    });
+    set(1);
+    const smallest = row ? 0.55 : SMALLEST, wide = () => box.scrollWidth > box.clientWidth;
+    for (let share = Math.min(1, box.clientWidth / box.scrollWidth); share >= smallest && wide(); share -= 0.01) set(share);
+    if (wide()) set(1);
   }
   const table = box.matches(".table-scroll:not(.folds)") && box.querySelector("table");
   if (table) {

@@ -448,7 +448,10 @@ WRONG = {
         ["DATA", "--target", "y", "--kernel", "beam", "--epsilon", "1e-9"],
         "epsilon = 1e-09 is infeasible",
     ),
-    "rounds": (["DATA", *BEAM, "--rounds", "some"], "--rounds is 'some'. Pass a number, auto or"),
+    "rounds": (
+        ["DATA", *BEAM, "--rounds", "some"],
+        "--rounds is 'some'. Pass a number, auto, rougher or",
+    ),
     "rounds zero": (["DATA", *BEAM, "--rounds", "0"], "rounds must be a positive integer"),
     "kernel": (["DATA", "--target", "y", "--kernel", "spline"], "kernel 'spline' is unknown"),
     "gamma": (["DATA", "--target", "y", "--gamma=-1"], "gamma must not be negative"),

@@ -790,7 +790,7 @@ def test_the_comparison_finds_a_planted_wrong_number(monkeypatch, owner, name, m
 
 def test_the_fuzzer_finds_a_planted_crash(monkeypatch):
     monkeypatch.setattr(
-        "sdtheory.estimator._real_labels", lambda y: np.asarray(y, dtype=float)[..., 0]
+        "sdtheory.estimator.real_labels", lambda y: np.asarray(y, dtype=float)[..., 0]
     )
     with pytest.raises(AssertionError, match="seed "):
         run(range(40), Counter())
