@@ -414,8 +414,6 @@ class Tied:
         missed: list[str] = []
         met = 0
         for instance in chains(rng, CHAINS):
-            if "t" in self.tie.over and not instance.t.size:
-                continue
             margin = self._margin(instance)
             applies = self._applies(instance)
             for index in range(len(margin)):
