@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import jupytext
 import nbformat
@@ -256,17 +257,31 @@ def find_book(start: Path | None = None) -> Path:
     )
 
 
-def _files(contents: object) -> Iterator[str]:
+def files(contents: object) -> Iterator[str]:
     """Yield the files that a table of contents names, in its order and however deep."""
     if isinstance(contents, dict):
         for key, value in contents.items():
             if key in ("root", "file"):
                 yield value
             else:
-                yield from _files(value)
+                yield from files(value)
     elif isinstance(contents, list):
         for entry in contents:
-            yield from _files(entry)
+            yield from files(entry)
+
+
+def read_contents(root: Path) -> Any:
+    """Return what the table of contents holds.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not YAML.
+    """
+    try:
+        return yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InvalidInputError(f"_toc.yml is not YAML: {error}") from None
 
 
 def list_chapters(root: Path) -> dict[str, Chapter]:
@@ -278,12 +293,8 @@ def list_chapters(root: Path) -> dict[str, Chapter]:
         If the table of contents is not YAML or names no page, a page twice,
         or a file that does not exist.
     """
-    try:
-        contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InvalidInputError(f"_toc.yml is not YAML: {error}") from None
     chapters: dict[str, Chapter] = {}
-    for file in _files(contents):
+    for file in files(read_contents(root)):
         path = root / f"{file}.md"
         if not path.is_file():
             raise InvalidInputError(f"_toc.yml names {file!r}, but there is no file {path.name}.")

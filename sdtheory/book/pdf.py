@@ -23,7 +23,7 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from pypdf import PdfReader, PdfWriter
 
-from sdtheory.book.notebooks import find_book
+from sdtheory.book.notebooks import files, find_book, read_contents
 from sdtheory.files import replacing
 from sdtheory.validation import InvalidInputError
 
@@ -60,11 +60,10 @@ class Part:
 
 def parts(root: Path) -> list[Part]:
     """Return the parts of a book in their order."""
-    contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    contents = read_contents(root)
     found = [Part("", (contents["root"],))]
     for part in contents.get("parts", [{"chapters": contents.get("chapters", [])}]):
-        names = tuple(chapter["file"] for chapter in part["chapters"])
-        found.append(Part(part.get("caption", ""), names))
+        found.append(Part(part.get("caption", ""), tuple(files(part["chapters"]))))
     return found
 
 
