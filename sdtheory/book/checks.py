@@ -133,7 +133,7 @@ class Checks:
         values = np.concatenate([np.ravel(case.margin[case.applies]) for case in cases])
         violation = np.abs(values) if statement.kind is Kind.IDENTITY else -values
         return ChapterCheck(
-            name=f"{statement.slogan} \\({statement.tex}\\)",
+            name=statement.claim,
             how=f"Worst of {values.size} case(s): margin {values.min():.2g}" if values.size else "",
             defect=float(violation.max()) if values.size else None,
             tolerance=self.unit,

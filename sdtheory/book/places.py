@@ -273,8 +273,7 @@ def mark(text: str, verdicts: Mapping[str, str], ledger: str) -> str:
 def _link_checks(text: str, ledger: str) -> str:
     """Link "see ledger" in a table of checks to the statement of its row."""
     for statement in STATEMENTS.values():
-        claim = html.escape(f"{statement.slogan} \\({statement.tex}\\)")
-        at = text.find(f">{claim}</th>")
+        at = text.find(f">{html.escape(statement.claim)}</th>")
         if at >= 0:
             end = text.index("</tr>", at)
             link = f'<a href="{ledger}#ledger-{statement.id}">see ledger</a>'

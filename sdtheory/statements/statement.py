@@ -185,6 +185,11 @@ class Statement:
     repaired_by: tuple[str, ...] = ()
 
     @property
+    def claim(self) -> str:
+        """The slogan and the formula, as tables of checks show them and links find them."""
+        return f"{self.slogan} \\({self.tex}\\)"
+
+    @property
     def refuted(self) -> bool:
         """Whether the claim is false as restated and kept for the errata."""
         return self.counterexample is not None
