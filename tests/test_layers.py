@@ -43,7 +43,6 @@ POSTPONED = {
     ("__main__.py", "sdtheory.cli.main"),
     ("evidence/tasks.py", "sdtheory.evidence.proved"),
     ("book/cache.py", "sdtheory.book.ledger"),
-    ("book/pdf.py", "playwright.sync_api.sync_playwright"),
 }
 
 

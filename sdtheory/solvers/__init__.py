@@ -234,11 +234,9 @@ class _Run:
         fallbacks = []
         for name in self._cheaper if self._known < math.inf else ():
             try:
-                found = self._by(name, start, _TRIED)
+                return self._by(name, start, _TRIED)
             except AccuracyError as error:
                 fallbacks.append(f"krylov: {error}")
-            else:
-                return found
         found = self._by(self._last, start, self._max_products)
         return replace(found, fallbacks=tuple(fallbacks))
 

@@ -14,7 +14,6 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser():
-
     try:
         from playwright.sync_api import sync_playwright
 
