@@ -16,7 +16,7 @@ LAYERS = (
     {"linalg"},
     {"kernels", "spectrum", "multiplier", "plotting"},
     {"recursion", "datasets"},
-    {"solvers", "formulas", "inputs"},
+    {"solvers", "formulas"},
     {"statements"},
     {"evidence", "estimator", "experiments"},
     {"model_file"},
@@ -27,7 +27,7 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 TOP = {"__init__", "__main__"}
 #: Packages that only these modules may import.
 RESERVED = {
-    "sklearn": {"kernels", "datasets", "inputs", "estimator", "experiments"},
+    "sklearn": {"kernels", "datasets", "estimator", "experiments"},
     "matplotlib": {"plotting", "book"},
     "seaborn": {"plotting"},
     "flint": {"evidence"},

@@ -33,7 +33,7 @@ _PACKAGE = _LIBRARY.name
 #: Rooms and modules that no evidence depends on, or that are looked at function by function.
 _ELSEWHERE = (
     *("book/", "cli/", "experiments/", "formulas/", "evidence/proofs/"),
-    *("plotting.py", "inputs.py", "estimator.py", "model_file.py", "files.py", "datasets.py"),
+    *("estimator/", "plotting.py", "model_file.py", "files.py", "datasets.py"),
     *("evidence/cache.py", "evidence/fingerprint.py", "evidence/formal"),
     *("evidence/checking.py", "evidence/collecting.py", "evidence/replaying.py"),
 )

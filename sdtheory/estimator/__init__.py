@@ -27,14 +27,14 @@ from sklearn.utils.validation import (
     check_memory,
 )
 
-from sdtheory.formulas.mixing import roughness
-from sdtheory.inputs import (
+from sdtheory.estimator.inputs import (
     LARGEST,
     KernelValues,
     real_labels,
     takes_sparse,
     validated,
 )
+from sdtheory.formulas.mixing import roughness
 from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
 from sdtheory.recursion import Options, as_mixing
 from sdtheory.solvers import (
