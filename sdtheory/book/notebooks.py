@@ -17,9 +17,11 @@ import jupytext
 import nbformat
 import papermill
 import yaml
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+from traitlets import Unicode
 from traitlets.config import Config
 
 from sdtheory.book.kernel import EVIDENCE, isolated
@@ -59,11 +61,34 @@ def _ports() -> dict[str, int]:
     return {}  # Jupyter finds some
 
 
-def _settings() -> Config:
+class LoggedKernelManager(AsyncKernelManager):
+    """Writes to a file what a kernel says outside of its cells, as of a race while it ends."""
+
+    log_file = Unicode(config=True)
+
+    async def start_kernel(self, **kw: Any) -> None:
+        """Start the kernel."""
+        with open(self.log_file, "wb") as file:
+            await self._async_start_kernel(stdout=file, stderr=file, **kw)
+
+
+def _settings(log: Path) -> Config:
     """Return what is set of the kernel that is started next."""
     ports = _ports()
-    manager = {"shutdown_wait_time": SHUTDOWN_SECONDS, "cache_ports": not ports}
-    return Config({"KernelManager": manager | ports})
+    manager = {"shutdown_wait_time": SHUTDOWN_SECONDS, "log_file": str(log)}
+    return Config(
+        {
+            "LoggedKernelManager": manager | {"cache_ports": not ports} | ports,
+            "NotebookClient": {"kernel_manager_class": LoggedKernelManager},
+        }
+    )
+
+
+def _last_words(log: Path) -> str:
+    """Return the end of what a kernel said outside of its cells, as a sentence."""
+    lines = log.read_text("utf-8", errors="replace").split("\n") if log.exists() else []
+    said = [line for line in lines if line.strip()][-10:]
+    return "\n".join([" It said last:", *said]) if said else ""
 
 
 class ChapterFailedError(RuntimeError):
@@ -366,6 +391,7 @@ def execute(
         isolated(Path(folder), record=record, evidence=evidence),
     ):
         source, partial = Path(folder) / "source.ipynb", Path(folder) / "partial.ipynb"
+        log = Path(folder) / "kernel.log"
         nbformat.write(chapter.notebook(), source)
 
         def failure(message: str) -> ChapterFailedError:
@@ -375,7 +401,9 @@ def execute(
             return ChapterFailedError(message, failed)
 
         try:
-            _run(chapter, source, partial, parameters or {}, progress=progress, timeout=timeout)
+            _run(
+                chapter, source, partial, log, parameters or {}, progress=progress, timeout=timeout
+            )
         except PapermillExecutionError as error:
             raise failure(
                 f"{chapter.locate(error.source)} (code cell {error.exec_count}): "
@@ -384,7 +412,7 @@ def execute(
         except DeadKernelError:
             raise failure(
                 f"{chapter.path.name}: the kernel died. Did a cell end the process, or take more "
-                f"memory than there is?"
+                f"memory than there is?{_last_words(log)}"
             ) from None
         except CellTimeoutError:
             raise failure(
@@ -416,6 +444,7 @@ def _run(
     chapter: Chapter,
     source: Path,
     partial: Path,
+    log: Path,
     parameters: Mapping[str, Value],
     *,
     progress: bool,
@@ -432,12 +461,13 @@ def _run(
                 progress_bar=progress,
                 log_output=False,
                 execution_timeout=timeout,
-                config=_settings(),
+                config=_settings(log),
             )
         except RuntimeError as error:
             started = not any(message in str(error) for message in _NO_START)
             if started or attempt == 2:
                 raise
-            print(f"{chapter.name}: the kernel did not start; trying once more", file=sys.stderr)
+            again = f"{chapter.name}: the kernel did not start; trying once more."
+            print(again + _last_words(log), file=sys.stderr)
         else:
             return

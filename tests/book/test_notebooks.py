@@ -235,3 +235,17 @@ def test_a_kernel_listens_where_it_was_told(tmp_path):
     execute(one(tmp_path / "book", chapter("One", ask)), target)
     said = [o.text for c in nbformat.read(target, as_version=4).cells for o in c.get("outputs", [])]
     assert 20_000 <= int(said[0]) < 32_000
+
+
+@pytest.mark.book
+def test_what_a_kernel_says_while_it_ends_is_not_for_the_reader(tmp_path, capfd):
+    cell = "import atexit, os\natexit.register(os.write, 2, b'a race\\n')"
+    execute(one(tmp_path / "book", chapter("One", cell)), tmp_path / "one.ipynb")
+    assert "race" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.book
+def test_the_last_words_of_a_kernel_that_dies_are_told(tmp_path):
+    cell = "import os\nos.write(2, b'no memory left\\n')\nos._exit(1)"
+    with pytest.raises(ChapterFailedError, match="It said last:\nno memory left"):
+        execute(one(tmp_path / "book", chapter("One", cell)), tmp_path / "one.ipynb")

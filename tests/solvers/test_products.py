@@ -1,6 +1,7 @@
 """Products that never store G against the stored matrix, in extended precision."""
 
 import math
+import os
 import pickle
 import threading
 import tracemalloc
@@ -135,17 +136,26 @@ def test_threads_give_the_same_bits(monkeypatch):
     assert threading.get_ident() not in places
 
 
-def test_products_take_little_memory(monkeypatch):
-    n = 3000
+def peak_of_product(kernel, n):
+    operator = KernelOperator(kernel, np.random.default_rng(5).random(n))
+    operator @ np.ones(n)  # loads what there is to load
+    tracemalloc.start()
+    operator @ np.ones(n)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("kernel", [BrownianBridge(), PeriodicSobolev(), RBF(0.3)])
+def test_products_take_little_memory(kernel, monkeypatch):
     monkeypatch.setattr(products, "_KEPT", 0)
-    for kernel in (BrownianBridge(), PeriodicSobolev(), RBF(0.3)):
-        operator = KernelOperator(kernel, np.random.default_rng(5).random(n))
-        operator @ np.ones(n)  # loads what there is to load
-        tracemalloc.start()
-        operator @ np.ones(n)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < n**2 * 8 / 10
+    n, cores = 3000, len(os.sched_getaffinity(0))
+    threads = peak_of_product(kernel, n)
+    monkeypatch.setattr(products, "_THREADED", n + 1)
+    alone = peak_of_product(kernel, n)
+    assert alone < n**2 * 8 / 10
+    # a tile for every thread
+    assert threads < 1.2 * cores * alone + 2 * products.N_PARTS * n * 8
 
 
 @pytest.mark.parametrize(
