@@ -246,17 +246,7 @@ def mutate(statement: Statement) -> Iterator[Mutant]:
 
 
 def judge_mutants(statement: Statement) -> Mutation:
-    """Try to kill every mutant of a statement on the fixed sample.
-
-    Parameters
-    ----------
-    statement : Statement
-        The statement.
-
-    Returns
-    -------
-    Mutation
-    """
+    """Try to kill every mutant of a statement on the fixed sample."""
     sample = _Sample(statement)
     _check_source(statement, sample.instances[0], sample.originals[0])
     return Mutation(tuple(sample.fate(mutant) for mutant in mutate(statement)))

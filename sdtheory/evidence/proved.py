@@ -39,10 +39,6 @@ def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> P
     proofs : mapping of str to tuple of Proof, optional
         Where to find the cores.
 
-    Returns
-    -------
-    ProofResult
-
     Raises
     ------
     InvalidInputError
