@@ -64,7 +64,7 @@ HALLEY_STOP = 2.0**-7
 #: Differences of energies that are relatively smaller are formed exactly.
 CANCELLING = 2.0**-39
 #: Above this amplification a double-double residual leaves more than 2^-56 in c: its errors are
-#: below 2^-96 (of a quotient 22, of its square 85, of their sum L (L + 18) times 2^-106 more, with
+#: below 2^-96 (of a quotient 22, of its square 85, of their sum L (L + 2) times 2^-106 more, with
 #: L <= 20 levels).
 UNRESOLVED = 2.0**40
 #: Relative to the largest eigenvalue, or to the labels' squared size; below it intermediate
@@ -211,10 +211,9 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
     for block in np.array_split(np.arange(size), -(-z.size // _BLOCK)):
         rho2 = dd.two_prod(np.full(len(block), float(points)), tolerance[block])
         scale = (-2 * z_exponent[block]).tolist()
-        energy = dd.total(dd.square(scaled_z[block]))
-        below = dd.total(dd.square(np.where(reachable[block], 0.0, scaled_z[block])))
-        excess = dd.add(energy, dd.negative(rho2))
-        slack = dd.add(rho2, dd.negative(below))
+        energy = dd.square(scaled_z[block]).total(axis=-1)
+        below = dd.square(np.where(reachable[block], 0.0, scaled_z[block])).total(axis=-1)
+        excess, slack = energy - rho2, rho2 - below
         for i in np.flatnonzero(np.abs(excess.high) < CANCELLING * rho2.high):
             row = block[i]
             exact = _exact_excess(z[row], points, float(epsilon[row]))
@@ -237,7 +236,7 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
             continue
         rows = block[solvable]
         reached = np.where(reachable[rows], scaled_z[rows], 0.0)
-        excess, slack = (DoubleDouble(a.high[solvable], a.low[solvable]) for a in (excess, slack))
+        excess, slack = excess[solvable], slack[solvable]
         with np.errstate(over="ignore", divide="ignore"):
             start = np.ldexp(guess[rows], -d_exponent[rows])
             root, used = _near_roots(scaled_d[rows], reached, excess.high, slack.high, start)
@@ -388,8 +387,9 @@ def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) ->
         return 1 / np.where((last > 0) & np.isfinite(last), last, mu), evaluations
 
 
-def _moments(c: Array, d: Array, z: Array, reciprocal: Array) -> tuple[Array, Array]:
+def _moments(c: Array, d: Array, z: Array) -> tuple[Array, Array]:
     """Return S1 and S2, the sums over w^2 of the first two powers of d/(c+d)."""
+    reciprocal = 1 / (c + d)
     w = z * (c * reciprocal)
     shrinkage = d * reciprocal
     first = w * w * shrinkage
@@ -414,24 +414,18 @@ def _corrected(
     """
     with np.errstate(all="ignore"):
         near = excess.high < slack.high
-        target = _choose(near, excess, slack)
+        target = dd.where(near, excess, slack)
         sign = np.where(near, 1.0, -1.0)
         steepness, delta = np.empty_like(c), np.empty_like(c)
         active = np.arange(len(c))
         for _ in range(MAX_CORRECTIONS):
             at = np.broadcast_to(c[active, None], (len(active), d.shape[-1]))
             za, da, lost = z[active], d[active], near[active, None]
-            top, bottom = dd.two_prod(za, np.where(lost, da, at)), dd.two_sum(at, da)
-            reciprocal = 1 / bottom.high
-            ratio = dd.divide(top, bottom, reciprocal)
+            ratio = dd.two_prod(za, np.where(lost, da, at)) / dd.two_sum(at, da)
             # with w = c z/(c+d): w^2, or z^2 - w^2 = (z - w)(2z - (z - w))
-            rest, error = dd.two_sum(2 * za, -ratio.high)
-            rest = DoubleDouble(rest, error - ratio.low)
-            energy = dd.total(dd.multiply(ratio, _choose(lost, rest, ratio)))
-            aim = DoubleDouble(target.high[active], target.low[active])
-            residual = dd.add(energy, dd.negative(aim))
-            s1, s2 = _moments(at, da, za, reciprocal)
-            newton = sign[active] * (residual.high + residual.low) / (2 * s1)
+            energy = (ratio * dd.where(lost, 2 * za - ratio, ratio)).total(axis=-1)
+            s1, s2 = _moments(at, da, za)
+            newton = sign[active] * (energy - target[active]).high / (2 * s1)
             newton = np.clip(newton, -0.5, 0.5)
             growth = 3 * s2 - s1  # of S1 in log c
             delta[active] = newton / (1 + newton * growth / (2 * s1))
@@ -444,10 +438,6 @@ def _corrected(
         scale = target.high + np.where(target.high < CANCELLING * rho2, 0.0, rho2)
         resolved = (scale < UNRESOLVED * 2 * steepness) & (target.high > SMALLEST)
         return c, steepness, resolved & (np.abs(delta) <= NEAR)
-
-
-def _choose(where: NDArray[np.bool_], a: DoubleDouble, b: DoubleDouble) -> DoubleDouble:
-    return DoubleDouble(np.where(where, a.high, b.high), np.where(where, a.low, b.low))
 
 
 def _bisected(d: Array, z: Array, points: int, epsilon: float) -> float:

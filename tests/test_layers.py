@@ -49,7 +49,8 @@ POSTPONED = {
 def imports(source):
     """Yield the dotted names that a module imports, with whether a function does it.
 
-    `import_module` of one of the library's own modules is an import.
+    `import_module` of one of the library's own modules is an import; where the last part of the
+    name is computed, of all modules of that package: ``package.*``.
     """
     tree = ast.parse(source)
     inside = {
@@ -65,9 +66,14 @@ def imports(source):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Call):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            literal = node.args and isinstance(node.args[0], ast.Constant)
-            name = node.args[0].value if called == "import_module" and literal else ""
-            names = [name] if isinstance(name, str) and name.startswith("sdtheory.") else []
+            name = ""
+            if called == "import_module" and node.args:
+                parts = getattr(node.args[0], "values", node.args[:1])
+                name = "".join(
+                    str(getattr(part, "value", "")) if isinstance(part, ast.Constant) else "*"
+                    for part in parts
+                )
+            names = [name] if name.startswith("sdtheory.") else []
         else:
             continue
         for name in names:
@@ -103,10 +109,13 @@ def graph(sources):
     for name, path in names.items():
         targets = set()
         for imported, _ in imports(sources[path]):
+            package, _, last = imported.rpartition(".")
             # an attribute of a module, or the module
-            target = imported if imported in names else imported.rpartition(".")[0]
-            if target in names and target != name:
-                targets.add(target)
+            target = imported if imported in names else package
+            found = (
+                {n for n in names if n.rpartition(".")[0] == package} if last == "*" else {target}
+            )
+            targets |= found & names.keys() - {name}
         arrows[name] = targets
     return arrows
 
@@ -198,6 +207,7 @@ def test_no_name_is_a_module_and_a_function(sources):
         # inside a package, by import_module, and across packages
         {"linalg/blas.py": "from sdtheory.linalg import lanczos"},
         {"linalg/halley.py": "import_module('sdtheory.linalg.smoother')"},
+        {"statements/instance.py": "import_module(f'sdtheory.statements.{name}')"},
         {"validation.py": "from sdtheory.solvers.chain import Start"},
     ],
 )

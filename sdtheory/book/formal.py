@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sdtheory.evidence.formal import TIES, Export, Tie
+from sdtheory.evidence.formal import TIES, Export, Tie, theorem_of
 
 _STATEMENT = re.compile(r"^`{3,}\{prf:(?!ref)\w+\}[^\n]*\n:label: (\S+)", re.MULTILINE)
 _PROOF = re.compile(
@@ -26,15 +26,15 @@ def notes(export: Export, ties: Mapping[str, Tie] = TIES) -> dict[str, str]:
     export : Export
         What Coq has printed.
     ties : mapping of str to Tie
-        Which theorem is which statement.
+        What the theorem of each statement covers.
     """
-    return {id_: _note(export, tie) for id_, tie in ties.items()}
+    return {id_: _note(export, theorem_of(id_), tie) for id_, tie in ties.items()}
 
 
-def _note(export: Export, tie: Tie) -> str:
-    theorem = export.theorems[tie.theorem]
+def _note(export: Export, name: str, tie: Tie) -> str:
+    theorem = export.theorems[name]
     return (
-        f"`````{{dropdown}} Machine-checked: formal/{theorem['file']}, {tie.theorem}\n"
+        f"`````{{dropdown}} Machine-checked: formal/{theorem['file']}, {name}\n"
         f":class-container: machine-checked\n\n{tie.scope}\n\n"
         f"````text\n{theorem['statement']}\n````\n`````"
     )

@@ -95,10 +95,6 @@ def certify(
     limit : int, optional
         Most bits of precision to try.
 
-    Returns
-    -------
-    Certificate
-
     Raises
     ------
     InvalidInputError
@@ -136,10 +132,6 @@ def rejudge(statement: Statement, instance: Instance, index: int = 0) -> Certifi
         A batch of floats; its d, labels and epsilon are taken exactly.
     index : int, default=0
         Position in the batch.
-
-    Returns
-    -------
-    Certificate
     """
     path = instance.path
     rounds = path.c.shape[-1]
@@ -157,10 +149,6 @@ def judge(statement: Statement, instance: Instance) -> Certificate:
         The statement.
     instance : Instance
         From `sdtheory.evidence.balls.enclose`.
-
-    Returns
-    -------
-    Certificate
 
     Raises
     ------

@@ -94,10 +94,6 @@ def control(
         Seed of the search.
     budget : int, optional
         Instances that the search evaluates.
-
-    Returns
-    -------
-    Control
     """
     dropped = without(statement, hypothesis)
     tried = undefined = 0

@@ -55,11 +55,6 @@ def idle(statement: Statement) -> tuple[str, ...]:
 
     Claims of algebra hold on distorted instances too; they must fail where
     their formula is changed.
-
-    Parameters
-    ----------
-    statement : Statement
-        The statement.
     """
     left: dict[str, bool] = {}
     for instance in distorted():
@@ -84,13 +79,7 @@ def idle(statement: Statement) -> tuple[str, ...]:
 
 
 def assumed(statement: Statement) -> tuple[str, ...]:
-    """Return the hypotheses that hold exactly where the margin is not negative, by id.
-
-    Parameters
-    ----------
-    statement : Statement
-        The statement.
-    """
+    """Return the hypotheses that hold exactly where the margin is not negative, by id."""
     same = {hypothesis.id: True for hypothesis in statement.hypotheses}
     both = dict.fromkeys(same, False)
     for instance in distorted():

@@ -117,19 +117,7 @@ class Measured:
 
 
 def measure(statement: Statement, instance: Instance) -> Measured:
-    """Evaluate a statement over a batch of floats.
-
-    Parameters
-    ----------
-    statement : Statement
-        The statement.
-    instance : Instance
-        The batch.
-
-    Returns
-    -------
-    Measured
-    """
+    """Evaluate a statement over a batch of floats."""
     with np.errstate(all="ignore"):
         cases = statement.cases(instance)
     m = len(instance.d)

@@ -49,7 +49,7 @@ from sdtheory.evidence.certified import rejudge
 from sdtheory.evidence.families import chunks, drawn, far_chunks
 from sdtheory.evidence.floating import Measured, measure
 from sdtheory.evidence.searched import search
-from sdtheory.evidence.survivors import explain
+from sdtheory.evidence.survivors import EXPLANATIONS
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import Instance, Kind, Statement
 
@@ -246,17 +246,7 @@ def mutate(statement: Statement) -> Iterator[Mutant]:
 
 
 def judge_mutants(statement: Statement) -> Mutation:
-    """Try to kill every mutant of a statement on the fixed sample.
-
-    Parameters
-    ----------
-    statement : Statement
-        The statement.
-
-    Returns
-    -------
-    Mutation
-    """
+    """Try to kill every mutant of a statement on the fixed sample."""
     sample = _Sample(statement)
     _check_source(statement, sample.instances[0], sample.originals[0])
     return Mutation(tuple(sample.fate(mutant) for mutant in mutate(statement)))
@@ -297,7 +287,9 @@ class _Sample:
             and search(mutant.statement, budget=BUDGET, corners=False).found
         ):
             killed = "is certainly false"
-        found = None if killed or implied else explain(self.statement.id, mutant.key)
+        found = (
+            EXPLANATIONS.get((self.statement.id, mutant.key)) if not (killed or implied) else None
+        )
         words, true = ("", False) if found is None else (found.words, found.true)
         return Fate(mutant.name, killed, implied, words, true, mutant.key, mutant.place)
 

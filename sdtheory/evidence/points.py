@@ -104,17 +104,7 @@ def points() -> Iterator[Point]:
 
 
 def certify_points(statement: Statement) -> Certified:
-    """Judge a statement in ball arithmetic at every declared point.
-
-    Parameters
-    ----------
-    statement : Statement
-        The statement.
-
-    Returns
-    -------
-    Certified
-    """
+    """Judge a statement in ball arithmetic at every declared point."""
     verdicts: Counter[str] = Counter()
     reasons, bits = [], 0
     for point in points():

@@ -9,62 +9,20 @@ rounds, limits. "Proved" is said of the cores, never of more.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from time import perf_counter
 
-from sdtheory.evidence.proofs import (
-    Extent,
-    ProofResult,
-    early_stopping,
-    exact_rounds,
-    example,
-    extent,
-    filters,
-    fixed_multiplier,
-    fresh_labels,
-    generalisation,
-    kkt,
-    labels_kept,
-    lost_rounds,
-    multiplier,
-    near_interpolation,
-    outputs,
-    problem,
-    recursion,
-    risk,
-    rounds,
-    sharper,
-    sparsification,
-    when_a_round_helps,
-)
+from sdtheory.evidence.proofs import Extent, ProofResult, extent
 from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
+from sdtheory.statements import CHAPTERS
 from sdtheory.validation import InvalidInputError
 
 __all__ = ["PROOFS", "Extent", "Proof", "ProofFailedError", "ProofResult", "prove"]
 
 #: The cores of every statement that has one, by the statement's id.
 PROOFS: dict[str, tuple[Proof, ...]] = {}
-for _module in (
-    problem,
-    kkt,
-    multiplier,
-    recursion,
-    rounds,
-    sparsification,
-    near_interpolation,
-    early_stopping,
-    sharper,
-    exact_rounds,
-    lost_rounds,
-    filters,
-    risk,
-    when_a_round_helps,
-    fixed_multiplier,
-    labels_kept,
-    fresh_labels,
-    outputs,
-    generalisation,
-    example,
-):
+for _chapter in CHAPTERS:
+    _module = import_module(f"sdtheory.evidence.proofs.{_chapter}")
     for _statement, _proofs in _module.PROOFS.items():
         if _statement in PROOFS:
             raise ValueError(f"statement {_statement!r} has its cores declared twice")
@@ -80,10 +38,6 @@ def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> P
         Id of a statement that has a core.
     proofs : mapping of str to tuple of Proof, optional
         Where to find the cores.
-
-    Returns
-    -------
-    ProofResult
 
     Raises
     ------

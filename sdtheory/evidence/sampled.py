@@ -206,13 +206,6 @@ def _share(doubtful: tuple[float, Witness]) -> float:
 def sample_chunk(statements: Iterable[Statement], chunk: Chunk) -> list[Tally]:
     """Evaluate statements over one chunk.
 
-    Parameters
-    ----------
-    statements : iterable of Statement
-        Statements.
-    chunk : Chunk
-        The chunk.
-
     Returns
     -------
     list of Tally

@@ -230,10 +230,6 @@ def search(
         Worst instance sampled, to descend from.
     corners : bool, default=True
         Whether to go to the corners of comparisons as well.
-
-    Returns
-    -------
-    Searched
     """
     timed = seconds is not None
     deadline = perf_counter() + seconds if timed else float("inf")

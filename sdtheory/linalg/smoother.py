@@ -40,7 +40,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from sdtheory.linalg import sweeps
-from sdtheory.linalg.double_double import Doubled, each, high, two_sum, zeros
+from sdtheory.linalg.double_double import DoubleDouble, each, high, two_sum, zeros
 from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed
 from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
@@ -89,7 +89,7 @@ class Knots:
         """Number of inputs."""
         return len(self.index)
 
-    def average(self, y: Array) -> Doubled:
+    def average(self, y: Array) -> DoubleDouble:
         """Return the mean label at each knot, shape (k, q), of labels (n, q).
 
         Its error is below 2^-100 of the largest label.
@@ -99,8 +99,8 @@ class Knots:
         if len(at) == len(self.x):  # no repetition: a permutation
             means = np.empty((len(self.x), y.shape[1]))
             means[at] = y
-            return Doubled(means)
-        sums = zeros((len(self.x), y.shape[1]), like=Doubled(0.0))
+            return DoubleDouble(means)
+        sums = zeros((len(self.x), y.shape[1]), like=DoubleDouble(0.0))
         unit = 2.0 ** np.frexp(np.max(np.abs(y), initial=0.0))[1]
         for digits in (25, 50, None):  # sums of a few leading digits are exact
             part = (
@@ -124,7 +124,7 @@ class Fit:
 
     Attributes
     ----------
-    values : ndarray or Doubled of shape (k, q), or (L, q, P) as `Spline.cut` makes it
+    values : ndarray or DoubleDouble of shape (k, q), or (L, q, P) as `Spline.cut` makes it
         ``G (c I + G)^{-1} y``, not a difference of y where that would cancel.
     residual : ndarray of the same shape
         ``c (c I + G)^{-1} y``, c times the dual vector, likewise.
@@ -214,8 +214,8 @@ class Spline:
         return self.cut(self.gaps)
 
     @cached_property
-    def _exact_gaps(self) -> Doubled:
-        return self.cut(Doubled(self.gaps, self.gap_errors))
+    def _exact_gaps(self) -> DoubleDouble:
+        return self.cut(DoubleDouble(self.gaps, self.gap_errors))
 
     @cached_property
     def simple(self) -> bool:
@@ -224,7 +224,7 @@ class Spline:
 
     def inner(self, a: Any, b: Any) -> Any:
         """Return the inner product of two cut arrays that counts every input."""
-        if isinstance(a, Doubled):
+        if isinstance(a, DoubleDouble):
             return (a * b if self.simple else a * b * self.weights).total()
         if self.simple:
             return float(np.sum(np.einsum("iqp,iqp->p", a, b)))
@@ -237,7 +237,7 @@ class Spline:
         # lengths in units of `unit`, f^(m) in units of unit^-m; a power of two, which is exact
         unit = 2.0 ** round(math.log2(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0)))
         like = self._exact_gaps if precise else self._gaps
-        scale = Doubled(unit ** (2 * m - 1)) / (Doubled(float(self.n)) * c)
+        scale = DoubleDouble(unit ** (2 * m - 1)) / (DoubleDouble(float(self.n)) * c)
         factors = Factors(
             unit,
             like * (1 / unit),
@@ -284,10 +284,10 @@ def _solve_banded(matrix: Any, right: Any, band: int) -> Any:
     def rough(right: Array) -> Array:
         return scipy.linalg.solve_banded((band, band), high(matrix), right, check_finite=False)
 
-    if not isinstance(matrix, Doubled):
+    if not isinstance(matrix, DoubleDouble):
         return rough(right)
     size = right.shape[0]
-    found, last = Doubled(rough(right.high)), math.inf
+    found, last = DoubleDouble(rough(right.high)), math.inf
     for _ in range(_CORRECTIONS):
         rest = each(np.copy, right)
         for k in range(-band, band + 1):  # entries k below the diagonal
@@ -305,7 +305,7 @@ def _solve_banded(matrix: Any, right: Any, band: int) -> Any:
     return _eliminated(matrix, each(np.copy, right), band)
 
 
-def _eliminated(matrix: Doubled, right: Doubled, band: int) -> Doubled:
+def _eliminated(matrix: DoubleDouble, right: DoubleDouble, band: int) -> DoubleDouble:
     """Solve a banded system by elimination with pivots, as LAPACK does it in floats."""
     size = right.shape[0]
     full = zeros((size, size), like=matrix)
@@ -336,7 +336,7 @@ class Resolvent:
     spline : Spline
     factors : Factors
         Of all stretches.
-    joining : ndarray or Doubled
+    joining : ndarray or DoubleDouble
         Banded matrix that joins them.
     """
 
@@ -409,7 +409,7 @@ class Root:
     c : float
     fit : Fit
         Cut.
-    shrunk : ndarray or Doubled of shape (L, q, P)
+    shrunk : ndarray or DoubleDouble of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
     sensitivity : float
         Relative change of c per relative change of rho.
@@ -437,16 +437,16 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
     Parameters
     ----------
     spline : Spline
-    y : ndarray or Doubled of shape (L, q, P)
+    y : ndarray or DoubleDouble of shape (L, q, P)
         Labels at the knots, cut. Their kind is that of all arithmetic.
-    excess : float or Doubled
+    excess : float or DoubleDouble
         ||y||^2 - rho^2, positive.
-    slack : float or Doubled
+    slack : float or DoubleDouble
         rho^2 less the energy that no fit can reach, positive.
     start : float, optional
         First c to try.
     """
-    precise = isinstance(y, Doubled)
+    precise = isinstance(y, DoubleDouble)
     near, share = _NEARER if precise else _NEAR, float(excess / slack)
     # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
     first = share / (1 + math.sqrt(1 + share)) / _trace(spline)

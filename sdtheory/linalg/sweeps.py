@@ -1,7 +1,7 @@
 """Sweeps through all stretches of a spline at once, row by row of arrays (L, ..., P).
 
 What `sdtheory.linalg.smoother` is made of; its module docstring says what these compute.
-Arrays hold floats or, for twice the precision, are `sdtheory.linalg.double_double.Doubled`.
+Arrays hold floats or, for twice the precision, are `sdtheory.linalg.double_double.DoubleDouble`.
 """
 
 from __future__ import annotations

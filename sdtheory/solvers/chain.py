@@ -457,21 +457,16 @@ def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) ->
 
     def squares(first: int, last: int) -> DoubleDouble:
         found = dd.square(flat[first:last])
-        if counts is None:
-            return found
-        exact = counts[first:last]
-        return dd.multiply(found, DoubleDouble(exact, np.zeros_like(exact)))
+        return found if counts is None else found * counts[first:last]
 
     whole = len(flat) // _BLOCK * _BLOCK
-    high, low = squares(whole, len(flat))
+    rest = squares(whole, len(flat))
+    energy = rest.total()
     if whole:
-        columns, errors = squares(0, _BLOCK)
+        columns = squares(0, _BLOCK)
         for first in range(_BLOCK, whole, _BLOCK):
-            terms, rest = squares(first, first + _BLOCK)
-            columns, lost = dd.two_sum(columns, terms)
-            errors += lost + rest
-        high, low = np.concatenate([columns, high]), np.concatenate([errors, low])
-    energy = dd.total(DoubleDouble(high, low))
-    rho2 = dd.two_prod(np.array(float(n)), np.array(epsilon))
-    difference = dd.add(energy, dd.negative(rho2))
-    return float(difference.high + difference.low)
+            terms = squares(first, first + _BLOCK)
+            sums = dd.two_sum(columns.high, terms.high)
+            columns = DoubleDouble(sums.high, columns.low + (sums.low + terms.low))
+        energy = columns.total() + energy
+    return float(energy - dd.two_prod(np.array(float(n)), np.array(epsilon)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sdtheory.linalg import double_double as dd
-from sdtheory.linalg.double_double import Doubled
+from sdtheory.linalg.double_double import DoubleDouble
 from sdtheory.multiplier import SMALLEST
 from sdtheory.recursion import Options, Trajectory, run
 from sdtheory.solvers.chain import PROBES, ULP, Chain, Outcome, Start, ending, root_mean_square
@@ -185,7 +185,7 @@ def _measured(
     scale = int(np.frexp(np.sqrt(n) * np.sqrt(path.epsilon))[1])
     matrix, d, c = (np.ldexp(a, -shift) for a in (matrix, d, path.c))
     y = np.ldexp(rows, -scale).reshape(len(rows), n, -1)
-    rho2 = Doubled(*dd.two_prod(np.array(float(n)), np.ldexp(path.epsilon, -2 * scale)))
+    rho2 = dd.two_prod(np.array(float(n)), np.ldexp(path.epsilon, -2 * scale))
     sizes = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))[:, None]
     unit = _ENTRIES * ulp
     rng = np.random.default_rng(0)
@@ -204,10 +204,9 @@ def _measured(
             gradient = w * lost / steepness
             a = spectrum.V.T @ (w / at)
             exact = dd.two_prod(np.array(at), a)
-            energy = (Doubled(*exact) * Doubled(*exact)).total()
-            short = float(rho2 - energy)
-            left = dd.add(dd.DoubleDouble(y[t], np.zeros_like(a)), dd.negative(exact))
-            residual = dd.add(left, dd.negative(_product(matrix, a)))
+            short = float(rho2 - (exact * exact).total())
+            left = y[t] - exact
+            residual = left - _product(matrix, a)
             change = spectrum.V @ (residual.high + moved)
             here = short / 2 / steepness - float(np.sum(gradient * change))
             # the same for the rounding of G: of this round, and of those before
@@ -221,19 +220,18 @@ def _measured(
             second = unit / least * np.sqrt(n) * float(np.max(sizes)) ** 2
             errors[t] += 2 * float(np.sum(w * w)) / steepness * second**2
             drawn = kept * drawn + lost * direct + w * kept * drift
-            left = dd.add(left, dd.negative(dd.DoubleDouble(y[t + 1], np.zeros_like(a))))
+            left = left - y[t + 1]
             moved = left.high + moved - spectrum.V.T @ (lost * change + kept * w * here)
     return np.where(errors < _LOST, errors, np.inf)
 
 
-def _product(matrix: Array, columns: Array) -> dd.DoubleDouble:
+def _product(matrix: Array, columns: Array) -> DoubleDouble:
     """Return a matrix times columns, in double-double arithmetic."""
-    found = np.empty((2, *columns.shape))
+    found = DoubleDouble(np.empty(columns.shape))
     for j, column in enumerate(columns.T):
         for i in range(0, len(matrix), _ROWS):
-            sums = dd.total(dd.two_prod(matrix[i : i + _ROWS], column))
-            found[:, i : i + _ROWS, j] = sums
-    return dd.DoubleDouble(found[0], found[1])
+            found[i : i + _ROWS, j] = dd.two_prod(matrix[i : i + _ROWS], column).total(axis=-1)
+    return found
 
 
 def _rounding(path: Trajectory, error: float, *, fresh: bool = False) -> tuple[Array, Array]:

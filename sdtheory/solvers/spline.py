@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
 from sdtheory.linalg import double_double as dd
 from sdtheory.linalg import smoother as spline
-from sdtheory.linalg.double_double import Doubled, high
+from sdtheory.linalg.double_double import DoubleDouble, high
 from sdtheory.linalg.halley import NoRootError
 from sdtheory.linalg.smoother import Fit, Knots, Root, Spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start, ending, excess_of
@@ -127,13 +127,15 @@ class _LostError(ArithmeticError):
 class _Side:
     """One of two chains over the same knots, in floats or in double-doubles."""
 
-    def __init__(self, curve: Spline, means: Doubled, excess: Doubled, *, precise: bool) -> None:
+    def __init__(
+        self, curve: Spline, means: DoubleDouble, excess: DoubleDouble, *, precise: bool
+    ) -> None:
         self.curve = curve
         self.precise = precise
         self.labels = curve.cut(means if precise else means.high)
         self.excess = excess if precise else float(excess)
 
-    def solve(self, slack: Doubled, first: float | None) -> Root:
+    def solve(self, slack: DoubleDouble, first: float | None) -> Root:
         """Return the multiplier, sought from `first` on."""
         return spline.solve(
             self.curve, self.labels, self.excess, slack if self.precise else float(slack), first
@@ -143,7 +145,7 @@ class _Side:
         """Take the fit for labels."""
         self.labels = fit.values
         if self.precise:
-            rho2 = Doubled(*dd.two_prod(np.array(float(n)), np.array(epsilon)))
+            rho2 = dd.two_prod(np.array(float(n)), np.array(epsilon))
             self.excess = self.curve.inner(self.labels, self.labels) - rho2
         else:
             weights = None if self.curve.simple else self.curve.weights
@@ -171,14 +173,14 @@ class _Rounds:
         double: bool,
     ) -> None:
         means = knots.average(start.labels)
-        rho2 = Doubled(*dd.two_prod(np.array(float(knots.n)), np.array(epsilon)))
-        energy = Doubled(*dd.square(start.labels)).total()
+        rho2 = dd.two_prod(np.array(float(knots.n)), np.array(epsilon))
+        energy = dd.square(start.labels).total()
         rest = start.labels - knots.spread(means)
         self._missed = (rest * rest).total()
         self._rho2, self._epsilon = rho2, epsilon
         self._start, self._tolerance = start, tolerance
         self._main = _Side(curve, means, energy - rho2, precise=precise)
-        turned = Doubled(means.high[::-1], means.low[::-1])
+        turned = means[::-1]
         self._other = _Side(curve.mirrored(), turned, energy - rho2, precise=not double)
         self._share = 2.0**-30 if precise and double else _APART
         self.fits: list[Fit] = []
@@ -253,7 +255,7 @@ class _Rounds:
             other.advance(mirrored.fit, len(start.labels), self._epsilon)
             self.r.append(float(np.sqrt(max(1 + self.excess / rho2, 0.0))))
 
-    def _solved(self, slack: Doubled) -> tuple[Root, Root]:
+    def _solved(self, slack: DoubleDouble) -> tuple[Root, Root]:
         """Return the roots of both chains."""
         main, other = self._main, self._other
         last = self.c[-1] if self.c else None

@@ -4,21 +4,23 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from changed_theorems import GIVEN, Changed, changed_definitions, length_agrees, mutants
 
-from sdtheory.evidence.formal import ALLOWED, EVERYWHERE, LEFT_OUT, TIES, machine_checked
-from sdtheory.evidence.formal import coq as coq_module
-from sdtheory.evidence.formal.compared import (
-    GIVEN,
-    Tied,
-    changed_definitions,
-    length_agrees,
+from sdtheory.evidence.formal import (
+    ALLOWED,
+    EVERYWHERE,
+    LEFT_OUT,
+    TIES,
+    machine_checked,
+    theorem_of,
 )
+from sdtheory.evidence.formal import coq as coq_module
+from sdtheory.evidence.formal.compared import Tied
 from sdtheory.evidence.formal.coq import FOLDER, CoqError, Export, missing_tools
 from sdtheory.evidence.formal.recheck import CONTROLS, differences
 from sdtheory.evidence.formal.terms import (
     NotEvaluableError,
     World,
-    mutants,
     parts,
     read,
     read_definition,
@@ -49,7 +51,7 @@ def export():
 
 @cache
 def tied(id_):
-    return Tied(STATEMENTS[id_], TIES[id_], export())
+    return Changed(STATEMENTS[id_], TIES[id_], export())
 
 
 @pytest.mark.parametrize("id_", TIES)
@@ -80,7 +82,6 @@ def test_every_change_of_a_definition_is_noticed():
 def test_ties_are_claims_of_the_registry_under_their_own_names():
     for id_, tie in TIES.items():
         assert not STATEMENTS[id_].refuted
-        assert tie.theorem == id_.replace("-", "_")
         assert tie.scope.endswith(".")
         assert tie.scope[0].isupper()
     assert EVERYWHERE
@@ -94,14 +95,14 @@ def test_every_claim_has_a_theorem_or_a_reason_why_not():
 
 
 def test_every_theorem_stands_in_the_file_of_its_chapter():
-    for id_, tie in TIES.items():
-        file = export().theorems[tie.theorem]["file"]
+    for id_ in TIES:
+        file = export().theorems[theorem_of(id_)]["file"]
         assert file == f"{STATEMENTS[id_].chapter.capitalize()}.v"
 
 
 def test_the_export_is_of_these_files_and_rests_on_the_axioms_of_the_reals():
     assert export().changed() == ()
-    assert set(export().theorems) == {tie.theorem for tie in TIES.values()}
+    assert set(export().theorems) == set(map(theorem_of, TIES))
     assert all(set(t["axioms"]) <= ALLOWED for t in export().theorems.values())
     assert coq_module.forbidden(FOLDER) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from fractions import Fraction
 
 import numpy as np
@@ -12,10 +13,6 @@ from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import DoubleDouble
 
 ERROR = Fraction(1, 2**101)
-
-
-def divide(a, b):
-    return dd.divide(a, b, 1 / b.high)
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def numbers(rng, shape, decades=12):
 
 def doubles(rng, shape):
     high = numbers(rng, shape)
-    return DoubleDouble(*dd.two_sum(high, high * rng.uniform(-1, 1, shape) * 2.0**-54))
+    return dd.two_sum(high, high * rng.uniform(-1, 1, shape) * 2.0**-54)
 
 
 def exact(a):
@@ -45,7 +42,7 @@ def worst(computed, truths):
 
 def plain(values):
     """Return floats as double-doubles without their low parts: the control."""
-    return DoubleDouble(np.asarray(values), np.zeros_like(values))
+    return DoubleDouble(values)
 
 
 def test_sum_and_product_of_floats_are_exact(rng):
@@ -66,9 +63,9 @@ def test_sum_and_product_of_floats_are_exact(rng):
 @pytest.mark.parametrize(
     ("operation", "truth"),
     [
-        (dd.add, Fraction.__add__),
-        (dd.multiply, Fraction.__mul__),
-        (divide, Fraction.__truediv__),
+        (operator.add, Fraction.__add__),
+        (operator.mul, Fraction.__mul__),
+        (operator.truediv, Fraction.__truediv__),
     ],
 )
 def test_operations_keep_101_bits(rng, operation, truth):
@@ -77,20 +74,19 @@ def test_operations_keep_101_bits(rng, operation, truth):
     result = operation(a, b)
     assert worst(result, truths) < ERROR
     assert worst(plain(result.high), truths) > ERROR
-    ulps = 0.5 if operation is dd.add else 4
-    assert np.all(np.abs(result.low) <= ulps * np.spacing(np.abs(result.high)))
+    assert np.all(np.abs(result.low) <= np.spacing(np.abs(result.high)) / 2)
 
 
 def test_addition_keeps_its_bits_under_cancellation(rng):
     a = doubles(rng, 2000)
     b = DoubleDouble(-a.high * (1 + 2.0**-40), a.low / 3)
     truths = [x + y for x, y in zip(exact(a), exact(b), strict=True)]
-    assert worst(dd.add(a, b), truths) < ERROR
+    assert worst(a + b, truths) < ERROR
 
 
 def test_negative(rng):
     a = doubles(rng, 20)
-    assert exact(dd.negative(a)) == [-x for x in exact(a)]
+    assert exact(-a) == [-x for x in exact(a)]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 20, 1001])
@@ -101,7 +97,7 @@ def test_total_of_positive_terms(rng, n):
     a = DoubleDouble(sign * a.high, sign * a.low)
     terms = exact(a)
     truths = [sum(terms[i : i + n]) for i in range(0, len(terms), n)]
-    result = dd.total(a)
+    result = a.total(axis=-1)
     assert result.high.shape == (20,)
     error = Fraction(levels * (levels + 2), 2**106)
     assert worst(result, truths) <= error
@@ -112,4 +108,4 @@ def test_total_of_positive_terms(rng, n):
 
 def test_total_of_nothing_is_zero():
     empty = np.zeros((3, 0))
-    assert exact(dd.total(DoubleDouble(empty, empty))) == [0, 0, 0]
+    assert exact(DoubleDouble(empty).total(axis=-1)) == [0, 0, 0]

@@ -2,7 +2,7 @@
 
 The proofs stand in ``formal/``, one file for each chapter. What Coq has printed
 of them is committed in ``formal/export.json``, with the hashes of the files.
-This package reads it, says which theorem is which statement (`ties`), and
+This package reads it, says what each theorem covers of its statement (`ties`), and
 compares the two by evaluation (`compared`). Where Coq is installed, `recheck`
 compiles everything anew, audits it and compares what Coq prints.
 """
@@ -14,7 +14,7 @@ from functools import cache
 
 from sdtheory.evidence.formal.compared import Comparison, Tied
 from sdtheory.evidence.formal.coq import ALLOWED, FOLDER, INSTALL, REALS, Export, missing_tools
-from sdtheory.evidence.formal.ties import EVERYWHERE, LEFT_OUT, TIES, Tie
+from sdtheory.evidence.formal.ties import EVERYWHERE, LEFT_OUT, TIES, Tie, theorem_of
 from sdtheory.statements import Statement
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Tied",
     "machine_checked",
     "missing_tools",
+    "theorem_of",
     "where_checked",
 ]
 
@@ -109,10 +110,11 @@ def machine_checked(statement: Statement) -> Formal | None:
     if tie is None or not FOLDER.is_dir():
         return None
     export = _export()
-    theorem = export.theorems[tie.theorem]
+    name = theorem_of(statement.id)
+    theorem = export.theorems[name]
     return Formal(
         statement=statement.id,
-        theorem=tie.theorem,
+        theorem=name,
         file=theorem["file"],
         scope=tie.scope,
         axioms=tuple(theorem["axioms"]),

@@ -1,29 +1,26 @@
 """The tie between a theorem of Coq and a formula of the registry, evaluated.
 
-Three comparisons, none of them in Coq. *Off the chain* and on both sides of
+Two comparisons, none of them in Coq. *Off the chain* and on both sides of
 zeros of the registry's margin every claim of the theorem has the margin's
 sign: the two are the same formula. *On chains* the hypotheses of the theorem
 hold wherever the registry's do, so that the theorem covers the statement's
-cases, and all its claims hold. *Mutants* of the theorem, and of the
-definitions that it uses, must be noticed by the first two.
+cases, and all its claims hold. That both notice every change of a theorem, and
+of the definitions that it uses, is tested.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-import scipy
 
 from sdtheory.evidence.formal.coq import Export
 from sdtheory.evidence.formal.instances import (
     ROUNDS,
-    SEQUENCES,
     Array,
     Case,
     Drawn,
@@ -39,15 +36,12 @@ from sdtheory.evidence.formal.terms import (
     Term,
     World,
     holds,
-    mutants,
-    names,
     parts,
     read_definition,
     read_theorem,
     written,
 )
-from sdtheory.evidence.formal.ties import Index, Tie
-from sdtheory.formulas.path_length import path_length
+from sdtheory.evidence.formal.ties import Index, Tie, theorem_of
 from sdtheory.statements import Instance, Statement
 
 #: Instances off the chain, pairs of them between which zeros are looked for, and chains.
@@ -66,10 +60,8 @@ _SCALES: tuple[Callable[[float], float], ...] = (float, math.log, lambda x: x * 
 #: Halvings of the way between two instances: the two sides of a zero are this near.
 _HALVINGS = 26
 _SEED = 20_200_213
-#: Points at which changed definitions are tried, for each hypothesis and for each claim.
-_SOME, _MANY = 8, 30
 #: What evaluating a changed term may raise: it has no value, or divides, or reads too far.
-_UNKNOWN = (NotEvaluableError, ArithmeticError, ValueError, TypeError, LookupError)
+UNKNOWN = (NotEvaluableError, ArithmeticError, ValueError, TypeError, LookupError)
 
 
 @dataclass(frozen=True)
@@ -103,18 +95,15 @@ class Point:
     scale: Callable[[float], float] = float
 
     @_QUIET
-    def agrees(self, claim: Term, definitions: Mapping[str, Term] | None = None) -> bool:
+    def agrees(self, claim: Term) -> bool:
         """Return whether a claim is what it must be."""
-        world = self.world
-        if definitions is not None:
-            world = replace(world, definitions=definitions)
         try:
-            value = world.value(claim, self.env)
+            value = self.world.value(claim, self.env)
             if self.sign is None:
                 return holds(value)
             same = _sign(_scaled(value), _NOISE) == self.sign
             return same and (self.value is None or self.apart(value) < _APART)
-        except _UNKNOWN:
+        except UNKNOWN:
             return False
 
     def apart(self, claim: Any) -> float:
@@ -130,19 +119,6 @@ class Point:
 
 def _sign(margin: float, zero: float = _ZERO) -> int:
     return 0 if not abs(margin) > zero else 1 if margin > 0 else -1
-
-
-def _spoiled(env: Mapping[str, Any], part: Part) -> Iterator[dict[str, Any]]:
-    """Yield variables of a chain made wrong: a round too many, or other labels in a round."""
-    kinds = dict(part.variables)
-    if "N" in env:
-        yield {**env, "N": env["N"] + 1}
-        if "z" in env and kinds["z"] == SEQUENCES:
-            after, z = env["N"] + 1, env["z"]
-            yield {**env, "z": lambda s: (lambda k: 1.0) if s == after else z(s)}
-    for name in ("z'", "f"):
-        if name in env:
-            yield {**env, name: lambda k: 0.0}
 
 
 def _scaled(claim: Any) -> float:
@@ -234,7 +210,7 @@ class Tied:
     statement : Statement
         Of the registry.
     tie : Tie
-        Which theorem it is.
+        How they are compared.
     export : Export
         What Coq has printed.
     """
@@ -243,22 +219,12 @@ class Tied:
         self.statement, self.tie, self.export = statement, tie, export
         #: names of the margin's cases and number of their axes, by size
         self._layout: dict[int, tuple[list[str], int]] = {}
-        if tie.theorem not in export.theorems:
-            raise ValueError(f"Coq has printed no theorem {tie.theorem}")
-        self.theorem = read_theorem(export.theorems[tie.theorem]["term"])
+        self.name = theorem_of(statement.id)
+        if self.name not in export.theorems:
+            raise ValueError(f"Coq has printed no theorem {self.name}")
+        self.theorem = read_theorem(export.theorems[self.name]["term"])
         self.parts = parts(self.theorem)
         self.definitions = _definitions(export)
-
-    @cached_property
-    def used(self) -> tuple[str, ...]:
-        """Definitions that the theorem uses, directly or through others."""
-        found: set[str] = set()
-        todo = names(self.theorem) & self.definitions.keys()
-        while todo:
-            found |= todo
-            todo = set().union(*(names(self.definitions[n]) for n in todo)) - found
-            todo &= self.definitions.keys()
-        return tuple(sorted(found))
 
     # ---- points ----
 
@@ -478,7 +444,7 @@ class Tied:
         disagreements = [*missed[:3], *(self._said(p) for p in wrong[:3])]
         return Comparison(
             statement=self.statement.id,
-            theorem=self.tie.theorem,
+            theorem=self.name,
             tied=len(self.tie.entries),
             claims=len(self.parts),
             signs=len(self.off),
@@ -495,66 +461,8 @@ class Tied:
         where = "beside a zero" if point.zero else "on a chain" if point.sign is None else "off it"
         return f"claim {point.number}, {claim}, differs {where}"
 
-    @cached_property
-    def _by_claim(self) -> dict[int, list[Point]]:
-        found: dict[int, list[Point]] = {}
-        for point in (*self.off, *self.zeros, *self.chained[0]):
-            found.setdefault(point.number, []).append(point)
-        return found
-
-    def mutants(self) -> Iterator[tuple[str, bool]]:
-        """Yield every change of a claim that stands in the margin, and whether it is noticed.
-
-        A claim that must only hold at chains may be changed into a weaker one unnoticed.
-        """
-        for number in self.tie.entries:
-            part, points = self.parts[number], self._by_claim.get(number, [])
-            variables = frozenset(name for name, _ in part.variables)
-            for changed in mutants(part.claim, variables):
-                noticed = not all(p.agrees(changed) for p in points)
-                yield f"claim {number}: {written(changed)}", noticed
-
-    @cached_property
-    @_QUIET
-    def assumed(self) -> tuple[tuple[World, Mapping[str, Any], Term, bool], ...]:
-        """Hypotheses at some chains, at spoiled chains and off the chain; whether they hold."""
-        found = []
-        for points in (self.chained[0][::-1], self.off, self.zeros):
-            for point in points[:: max(len(points) // _SOME, 1)]:
-                for env in (point.env, *_spoiled(point.env, self.parts[point.number])):
-                    for hypothesis in self.parts[point.number].hypotheses:
-                        try:
-                            truth = holds(point.world.value(hypothesis, env))
-                        except _UNKNOWN:
-                            continue
-                        found.append((point.world, env, hypothesis, truth))
-        return tuple(found)
-
-    @_QUIET
-    def notices(self, definitions: Mapping[str, Term]) -> bool:
-        """Return whether changed definitions are noticed: by a claim, or by a hypothesis."""
-        for number, points in self._by_claim.items():
-            claim = self.parts[number].claim
-            if any(
-                not p.agrees(claim, definitions) for p in points[:: max(len(points) // _MANY, 1)]
-            ):
-                return True
-        for world, env, hypothesis, truth in self.assumed:
-            try:
-                if holds(replace(world, definitions=definitions).value(hypothesis, env)) != truth:
-                    return True
-            except _UNKNOWN:
-                return True
-        return False
-
 
 _FIT = Name("fit")
-#: Definitions that speak of all functions, and what stands for them where terms are evaluated.
-GIVEN = {
-    "minimiser": "the fit, which the theorem fit_is_minimiser says is the minimiser",
-    "is_length": "the library's length, compared with the integral of the speed",
-    "length_factor": "the registry's K, compared with the factor",
-}
 
 
 @cache
@@ -564,38 +472,3 @@ def _parsed(text: str) -> Term:
 
 def _definitions(export: Export) -> dict[str, Term]:
     return {name: _parsed(text) for name, text in export.definitions.items()}
-
-
-def changed_definitions(tieds: Iterable[Tied]) -> Iterator[tuple[str, str, Callable[[], bool]]]:
-    """Yield every change of a definition: its name, the change, and what decides if it is noticed.
-
-    Left out are definitions that are not evaluated, as they speak of all functions: what stands
-    for them here is `GIVEN`. Those of a length are tried by integrating the speed.
-    """
-    tieds = list(tieds)
-    everything = tieds[0].definitions
-    for name in sorted(set().union(*(tied.used for tied in tieds)) - GIVEN.keys()):
-        users = [tied for tied in tieds if name in tied.used]
-        for changed in mutants(everything[name], frozenset()):
-            definitions = {**everything, name: changed}
-
-            def noticed(
-                definitions: Mapping[str, Term] = definitions, users: list[Tied] = users
-            ) -> bool:
-                if not length_agrees(definitions):
-                    return True
-                return any(tied.notices(definitions) for tied in users)
-
-            yield name, written(changed), noticed
-
-
-def length_agrees(definitions: Mapping[str, Term]) -> bool:
-    """Return whether the integral of the speed, as defined in Coq, is the library's length."""
-    d, a = (0.5, 2.0), (1.0, -3.0)
-    try:
-        speed = World(definitions, {}).value(Name("speed"), {})(2)(d.__getitem__)(a.__getitem__)
-        with warnings.catch_warnings(action="ignore"):
-            found = scipy.integrate.quad(speed, 0, math.inf)[0]
-    except _UNKNOWN:
-        return False
-    return math.isclose(found, float(path_length(d, np.square(a))), rel_tol=1e-6)

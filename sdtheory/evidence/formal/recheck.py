@@ -12,7 +12,7 @@ from sdtheory.evidence.formal import coq
 from sdtheory.evidence.formal.compared import Tied
 from sdtheory.evidence.formal.coq import ALLOWED, CoqError, Export
 from sdtheory.evidence.formal.terms import read_definition, read_theorem
-from sdtheory.evidence.formal.ties import TIES
+from sdtheory.evidence.formal.ties import TIES, theorem_of
 from sdtheory.statements import STATEMENTS
 
 
@@ -33,11 +33,6 @@ class Recheck:
     export: Export
     objections: tuple[str, ...]
     seconds: dict[str, float]
-
-
-def theorems() -> list[str]:
-    """Return the names of all theorems that are statements."""
-    return [tie.theorem for tie in TIES.values()]
 
 
 def recheck(folder: Path = coq.FOLDER) -> Recheck:
@@ -61,7 +56,7 @@ def recheck(folder: Path = coq.FOLDER) -> Recheck:
         coq.compile_files(copy, files)
         seconds["compile"] = time.perf_counter() - start
         start = time.perf_counter()
-        export = coq.export(copy, theorems(), files)
+        export = coq.export(copy, map(theorem_of, TIES), files)
         seconds["print"] = time.perf_counter() - start
         start = time.perf_counter()
         coq.check(copy, files)
@@ -144,18 +139,18 @@ class Control:
     def _audited(self, copy: Path, compiled: list[str]) -> str:
         committed = Export.read()
         chosen = {
-            id_: tie
-            for id_, tie in TIES.items()
-            if committed.theorems.get(tie.theorem, {}).get("file") == self.file
+            theorem_of(id_): id_
+            for id_ in TIES
+            if committed.theorems.get(theorem_of(id_), {}).get("file") == self.file
         }
         try:
-            printed = coq.export(copy, (tie.theorem for tie in chosen.values()), compiled)
+            printed = coq.export(copy, chosen, compiled)
         except CoqError:
             return "the theorem is missing"
         if any(set(theorem["axioms"]) - ALLOWED for theorem in printed.theorems.values()):
             return "by the axioms"
         now = replace(committed, theorems={**committed.theorems, **printed.theorems})
-        ties = (Tied(STATEMENTS[id_], tie, now).compare() for id_, tie in chosen.items())
+        ties = (Tied(STATEMENTS[id_], TIES[id_], now).compare() for id_ in chosen.values())
         return "by the tie to the registry" if not all(tie.good for tie in ties) else ""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sdtheory.formulas.path_length import path_length
@@ -197,22 +197,6 @@ def read_definition(printed: str) -> Term:
     for field in reversed(fields[:-1]):
         both = Apply(Apply(Name("and"), field), both)
     return _bound("fun", parameters, both)
-
-
-def names(term: Term) -> set[str]:
-    """Return the names that a term uses and does not bind."""
-    if isinstance(term, Name):
-        return {term.id}
-    if isinstance(term, Apply):
-        return names(term.function) | names(term.argument)
-    if isinstance(term, Bind):
-        return names(term.kind) | (names(term.body) - {term.variable})
-    if isinstance(term, Fix):
-        return names(term.body) - {term.name}
-    found = names(term.value)
-    for pattern, body in term.cases:
-        found |= names(body) - set(pattern[1:])
-    return found
 
 
 # ---- propositions ------------------------------------------------------------------
@@ -502,76 +486,6 @@ def _parts(
             yield from _parts(inner.body, (*variables, (inner.variable, inner.kind)), hypotheses)
             return
     yield Part(variables, hypotheses, term)
-
-
-# ---- mutants ---------------------------------------------------------------------------
-
-_SWAPPED = {
-    "Rplus": "Rminus",
-    "Rminus": "Rplus",
-    "Rmult": "Rdiv",
-    "Rdiv": "Rmult",
-    "Rmax": "Rmin",
-    "sqrt": "Rabs",
-    "d_min": "d_max",
-    "d_max": "d_min",
-    "j": "k",
-    "k": "j",
-    "dj": "dk",
-    "dk": "dj",
-    "z": "z'",
-    "z'": "z",
-    "O": "S O",
-}
-_TURNED = ("Rle", "Rlt")
-
-
-def mutants(term: Term, variables: frozenset[str]) -> Iterator[Term]:
-    """Yield a term with one small change each, that uses no variable but the given ones."""
-    if isinstance(term, Name):
-        swapped = _SWAPPED.get(term.id)
-        if swapped is not None and (swapped in variables or swapped.split()[0] in PRIMITIVES):
-            yield read(swapped)
-        if term.id == "xH":
-            yield read("xO xH")
-        if term.id == "t" and "t" in variables:
-            yield read("S t")
-    elif isinstance(term, Apply):
-        head, arguments = spine(term)
-        if isinstance(head, Name) and head.id in _TURNED and len(arguments) == 2:
-            yield Apply(Apply(head, arguments[1]), arguments[0])
-        if head == Name("eq") and len(arguments) == 3:
-            # the kind of an equality is no part of the formula
-            yield from (
-                Apply(Apply(Apply(head, arguments[0]), a), b)
-                for a, b in (
-                    *((m, arguments[2]) for m in mutants(arguments[1], variables)),
-                    *((arguments[1], m) for m in mutants(arguments[2], variables)),
-                )
-            )
-            return
-        for changed in mutants(term.function, variables):
-            yield Apply(changed, term.argument)
-        for changed in mutants(term.argument, variables):
-            yield Apply(term.function, changed)
-    elif isinstance(term, Bind):
-        inner = variables | {term.variable}
-        if term.word == "forall" and term.variable == "_":
-            for changed in mutants(term.kind, variables):
-                yield replace(term, kind=changed)
-        for changed in mutants(term.body, inner):
-            yield replace(term, body=changed)
-    elif isinstance(term, Fix):
-        for changed in mutants(term.body, variables):
-            yield Fix(term.name, changed)
-    else:
-        for changed in mutants(term.value, variables):
-            yield Match(changed, term.cases)
-        for index, (pattern, body) in enumerate(term.cases):
-            for changed in mutants(body, variables | set(pattern[1:])):
-                cases = list(term.cases)
-                cases[index] = (pattern, changed)
-                yield Match(term.value, tuple(cases))
 
 
 def written(term: Term) -> str:

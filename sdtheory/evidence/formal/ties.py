@@ -1,4 +1,4 @@
-"""Which theorem of Coq is which statement of the registry, and what it covers of it.
+"""What the theorem of Coq that bears a statement's id covers of it, and how the two compare.
 
 A `Tie` says where, in the registry's margin, a claim of the theorem stands:
 `entries` maps the number of a claim, in the order of the theorem, to the index
@@ -9,7 +9,7 @@ real chains, where they can be evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,10 @@ REGULAR = "$d_{\\min}$ is any lower bound of the eigenvalues, $d_{\\max}$ any up
 
 @dataclass(frozen=True)
 class Tie:
-    """A theorem, and how it is compared with a statement.
+    """How the theorem of a statement is compared with it.
 
     Attributes
     ----------
-    theorem : str
-        Its name in Coq.
     scope : str
         What it covers of the statement, in words and TeX.
     over : str
@@ -60,8 +58,7 @@ class Tie:
         Cases that it speaks of, among those in the scope of the statement.
     """
 
-    theorem: str
-    scope: str
+    scope: str = "The whole statement."
     over: str = "t"
     entries: Mapping[int, Callable[[Case], Index]] = field(default_factory=dict)
     shift: int = 0
@@ -526,118 +523,118 @@ def _passed_on(drawn: Drawn, case: Case) -> Mapping[str, Any]:
     }
 
 
-_FOLLOW, _ORDERED = Off(follow=True), Off(ordered=True)
+def theorem_of(statement: str) -> str:
+    """Return the name in Coq of the theorem that is a statement."""
+    return statement.replace("-", "_")
 
-#: Statement id -> theorem, in the order of the book.
+
+_FOLLOW, _ORDERED = Off(follow=True), Off(ordered=True)
+#: What some ties share: one round meets several at an eigenvalue, or a fit is beside a truth.
+_MET = Tie(
+    over="tj",
+    entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
+    shift=1,
+    extra=_meeting,
+)
+_OF_TRUTHS = Tie(
+    "The whole statement, for every truth in the range of $G$.",
+    over=f"t{_TRUTHS}",
+    entries={0: lambda e: (e.t, e.j)},
+    extra=_truth,
+)
+
+#: Statement id -> its theorem, in the order of the book.
 TIES: dict[str, Tie] = {
     "prop-collapse": Tie(
-        "prop_collapse",
         "For every solution of the constrained problem, singular $G$ included.",
         entries={0: lambda e: (e.t,)},
         off=Off(alive=False),
         non_trivial=False,
     ),
     "prop-active": Tie(
-        "prop_active",
         "For every solution of the constrained problem, singular $G$ included.",
         entries={0: lambda e: (e.t,)},
         extra=lambda drawn, case: {"f": drawn.fitted(case.t)},
     ),
     "prop-stationarity": Tie(
-        "prop_stationarity",
-        "For the solution, where $\\|P_0 y\\|^2 < n\\varepsilon < \\|y\\|^2$: some $c > "
-        "0$ gives the equation of the values. The equivalence for a given $\\lambda$, in "
-        "function space, is left to the page.",
+        "For the solution, where $\\|P_0 y\\|^2 < n\\varepsilon < \\|y\\|^2$: some $c > 0$ gives "
+        "the equation of the values. The equivalence for a given $\\lambda$, in function space, "
+        "is left to the page.",
         over="tj",
         entries={1: lambda e: (e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-closed-form": Tie(
-        "thm_closed_form",
-        "The values at the data; $\\alpha = (cI + G)^{-1} y$ is given. That it exists and"
-        " is the only one: solution.",
+        "The values at the data; $\\alpha = (cI + G)^{-1} y$ is given. That it exists and is the "
+        "only one: solution.",
         over="tj",
         extra=_direction,
     ),
     "prop-energy": Tie(
-        "prop_energy",
         "The whole statement, with $V$ given.",
         over="tj",
         entries={1: lambda e: (e.t, e.j)},
         extra=_direction,
     ),
     "prop-minimum": Tie(
-        "prop_minimum",
-        "The gap; the KKT conditions stand as the fit that they give. That $f$ is the "
-        "only solution: minimiser_unique.",
+        "The gap; the KKT conditions stand as the fit that they give. That $f$ is the only "
+        "solution: minimiser_unique.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         extra=_exchanged,
         non_trivial=False,
         only=lambda drawn, case: bool(drawn.d[case.j] > 0),
     ),
-    "prop-secular": Tie("prop_secular", "The whole statement, singular $G$ included.", wider=True),
+    "prop-secular": Tie("The whole statement, singular $G$ included.", wider=True),
     "prop-dual-feasible": Tie(
-        "prop_dual_feasible",
         "The whole statement, at the data; the multiplier is unique.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-bounds": Tie(
-        "prop_multiplier_bounds",
         f"The whole statement, singular $G$ included; {REGULAR}. Where they are attained: "
         "prop_multiplier_bounds_left, prop_multiplier_bounds_right.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
     "prop-newton-concave": Tie(
-        "prop_newton_concave",
-        "Signs of the two formulas, tangents above $\\phi$, every step of Newton. That "
-        "they are the derivatives, equality, the first step and convergence are left to "
-        "the page.",
+        "Signs of the two formulas, tangents above $\\phi$, every step of Newton. That they are "
+        "the derivatives, equality, the first step and convergence are left to the page.",
         over="t4",
         entries={1: lambda e: (e.t, 2 * e.j), 3: lambda e: (e.t, 2 * e.j + 1)},
         extra=_newton,
     ),
     "prop-morozov": Tie(
-        "prop_morozov",
-        (
-            "The whole statement, at the data, in every round."
-            " Where $\\|P_0 y\\| < \\rho$ or $\\|y\\| \\le \\rho$."
-        ),
+        "The whole statement, at the data, in every round. Where $\\|P_0 y\\| < \\rho$ or "
+        "$\\|y\\| \\le \\rho$.",
         over="t2",
         entries={0: lambda e: (e.t, 2 * e.j), 1: lambda e: (e.t, 2 * e.j + 1)},
         extra=_labels_by_choice,
         non_trivial=False,
     ),
     "thm-recursion": Tie(
-        "thm_recursion",
-        f"{NON_TRIVIAL} $V$ is given. A round is defined by its closed form; that the "
-        "solution of the problem is one: prop_dual_feasible.",
+        f"{NON_TRIVIAL} $V$ is given. A round is defined by its closed form; that the solution of "
+        "the problem is one: prop_dual_feasible.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-product": Tie(
-        "thm_product",
-        f"{NON_TRIVIAL} Of $f_t$ its coefficients where $d_k > 0$. A round is defined by "
-        "its closed form.",
+        f"{NON_TRIVIAL} Of $f_t$ its coefficients where $d_k > 0$. A round is defined by its "
+        "closed form.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "prop-step": Tie(
-        "prop_step",
         "The whole statement, singular $G$ included.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 2), 2: lambda e: (e.t, 3)},
         off=_FOLLOW,
     ),
     "cor-rounds-any-kernel": Tie(
-        "cor_rounds_any_kernel",
         "The whole statement, for $r_0 > 1$, singular $G$ included.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         shift=1,
     ),
     "prop-ordered": Tie(
-        "prop_ordered",
         NON_TRIVIAL,
         over="tp",
         entries={
@@ -646,70 +643,58 @@ TIES: dict[str, Tie] = {
         },
     ),
     "lem-one-round": Tie(
-        "lem_one_round",
-        (f"Every round, $G$ regular; {REGULAR}. Equality is left to the page."),
+        f"Every round, $G$ regular; {REGULAR}. Equality is left to the page.",
         entries={0: lambda e: (e.t,)},
         off=Off(alive=False),
         non_trivial=False,
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
     "lem-one-round-convex": Tie(
-        "lem_one_round_convex",
-        "All inequalities, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of "
-        "differences; the formula of $h'$ and the equality case are left to the page.",
+        "All inequalities, with $h' \\ge 1/\\kappa$ and $h' \\le 1$ as bounds of differences; the "
+        "formula of $h'$ and the equality case are left to the page.",
         entries={0: lambda e: ("chord", e.t), 1: lambda e: ("below", e.t)},
         extra=_convex,
         only=lambda drawn, case: bool(drawn.r[0] >= 1),
     ),
     "prop-norm-bound": Tie(
-        "prop_norm_bound",
-        (
-            f"Every round; {REGULAR}. The paper's form, with the quotient: prop_norm_bound_paper."
-            " Equality is left to the page."
-        ),
+        f"Every round; {REGULAR}. The paper's form, with the quotient: prop_norm_bound_paper. "
+        "Equality is left to the page.",
         entries={0: lambda e: (e.t,)},
         shift=1,
         off=Off(alive=False),
         non_trivial=False,
     ),
     "prop-rounds-bound": Tie(
-        "prop_rounds_bound",
-        (f"Every round, any $r_0$; {REGULAR}. Equality is left to the page."),
+        f"Every round, any $r_0$; {REGULAR}. Equality is left to the page.",
         entries={0: lambda e: (e.t, 0)},
         shift=1,
         off=Off(alive=False),
         non_trivial=False,
     ),
     "cor-step-dominates": Tie(
-        "cor_step_dominates",
-        "The inequalities, in every round; strictness, and the labels with $N = \\lceil "
-        "r_0 - 1 \\rceil$, are left to the page.",
+        "The inequalities, in every round; strictness, and the labels with $N = \\lceil r_0 - 1 "
+        "\\rceil$, are left to the page.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         shift=1,
         off=Off(alive=False),
         non_trivial=False,
     ),
     "lem-ratio": Tie(
-        "lem_ratio",
-        (
-            "The whole statement; how near the ratio comes to $d_k/d_j$: ratio_limit."
-            " The limit 1 at $c \\to 0$ is left to the page."
-        ),
+        "The whole statement; how near the ratio comes to $d_k/d_j$: ratio_limit. The limit 1 at "
+        "$c \\to 0$ is left to the page.",
         over="tp",
         extra=_wider,
         only=_positive,
     ),
     "lem-one-round-ratio": Tie(
-        "lem_one_round_ratio",
         f"Both inequalities; {REGULAR}. Where they are attained is left to the page.",
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         off=_ORDERED,
     ),
     "thm-sparsification": Tie(
-        "thm_sparsification",
-        "The whole statement, every pair of eigenvalues, with the existence of the "
-        f"rounds; {REGULAR}.",
+        "The whole statement, every pair of eigenvalues, with the existence of the rounds; "
+        f"{REGULAR}.",
         over="tp",
         entries={1: lambda e: (e.t, e.j)},
         shift=1,
@@ -717,7 +702,6 @@ TIES: dict[str, Tie] = {
         only=_distinct,
     ),
     "cor-sparsification-every-round": Tie(
-        "cor_sparsification_every_round",
         f"The whole statement, every pair of eigenvalues; {REGULAR}.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
@@ -725,7 +709,6 @@ TIES: dict[str, Tie] = {
         off=_ORDERED,
     ),
     "prop-sparsification-cap": Tie(
-        "prop_sparsification_cap",
         f"{NON_TRIVIAL} $G$ regular; {REGULAR}.",
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
@@ -733,9 +716,8 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
     "thm-near-interpolation": Tie(
-        "thm_near_interpolation",
-        "The inequalities, for every pair of neighbours, which keeps the minimum over the"
-        " pairs; strictness is left to the page.",
+        "The inequalities, for every pair of neighbours, which keeps the minimum over the pairs; "
+        "strictness is left to the page.",
         over="tp",
         entries={0: lambda e: ("in t", e.t, e.j)},
         shift=1,
@@ -744,9 +726,8 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-fixed-rounds": Tie(
-        "prop_fixed_rounds",
-        "The inequalities; strictness, the limit 1, and that $r_0$ grows as the tolerance"
-        " falls are left to the page.",
+        "The inequalities; strictness, the limit 1, and that $r_0$ grows as the tolerance falls "
+        "are left to the page.",
         over="tp",
         entries={
             0: lambda e: ("falls", e.t, e.j),
@@ -759,14 +740,12 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "lem-flow-step": Tie(
-        "lem_flow_step",
         f"The whole statement; {REGULAR}.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=_FOLLOW,
         extra=_index,
     ),
     "thm-index-limit": Tie(
-        "thm_index_limit",
         f"Both bounds of the index, for every pair; {REGULAR}. The limit and $s^*$ are left to "
         "the page.",
         over="tp",
@@ -775,9 +754,8 @@ TIES: dict[str, Tie] = {
         extra=_index,
     ),
     "prop-early-stopping": Tie(
-        "prop_early_stopping",
-        "The inequalities, for two tolerances; both limits in the tolerance are left to "
-        "the page (in $c$, the upper one: ratio_limit).",
+        "The inequalities, for two tolerances; both limits in the tolerance are left to the page "
+        "(in $c$, the upper one: ratio_limit).",
         over="tp",
         entries={
             2: lambda e: ("ratio grows", e.t, e.j),
@@ -787,7 +765,6 @@ TIES: dict[str, Tie] = {
         only=_positive,
     ),
     "prop-flow-stopping": Tie(
-        "prop_flow_stopping",
         "Non-increasing, between 1 and $d_k/d_j$; strictness and the limits are left to the page.",
         over="tp",
         entries={0: lambda e: ("ratio falls with time", e.t, e.j), 1: lambda e: ("cap", e.t, e.j)},
@@ -796,9 +773,8 @@ TIES: dict[str, Tie] = {
         only=_positive,
     ),
     "prop-filter-cap": Tie(
-        "prop_filter_cap",
-        "The whole statement: any filter whose $\\phi(d)/d$ does not increase, and the "
-        "three of the statement.",
+        "The whole statement: any filter whose $\\phi(d)/d$ does not increase, and the three of "
+        "the statement.",
         over="tp",
         entries={
             1: lambda e: ("Tikhonov, cap", e.t, e.j),
@@ -810,15 +786,12 @@ TIES: dict[str, Tie] = {
         only=_positive,
     ),
     "lem-two-rounds": Tie(
-        "lem_two_rounds",
-        "The whole statement.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         extra=_round_before,
         only=_positive,
     ),
     "thm-beyond-cap": Tie(
-        "thm_beyond_cap",
         f"The inequality; {REGULAR}.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
@@ -827,9 +800,8 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: _positive(drawn, case) and _distinct(drawn, case),
     ),
     "thm-no-filter": Tie(
-        "thm_no_filter",
-        "Both inequalities and (1); (2), strict, and (3), with the existence of $d^*$, "
-        "are left to the page.",
+        "Both inequalities and (1); (2), strict, and (3), with the existence of $d^*$, are left "
+        "to the page.",
         over="tp",
         entries={0: lambda e: ("falls", e.t, e.j), 1: lambda e: ("below the sum", e.t, e.j)},
         shift=1,
@@ -837,21 +809,18 @@ TIES: dict[str, Tie] = {
         only=_gap,
     ),
     "prop-shared-tolerance": Tie(
-        "prop_shared_tolerance",
-        "The secular equation and the energies: several outputs are one, with $n q$ "
-        "directions. Compared at one output. That the fit is a round with one root: "
-        "prop_secular, prop_dual_feasible.",
+        "The secular equation and the energies: several outputs are one, with $n q$ directions. "
+        "Compared at one output. That the fit is a round with one root: prop_secular, "
+        "prop_dual_feasible.",
         over="tj",
         entries={0: lambda e: ("tolerance", e.t), 1: lambda e: ("energies", e.t, e.j)},
         extra=_one_output,
     ),
     "prop-outputs-rotation": Tie(
-        "prop_outputs_rotation",
         "One non-trivial round; the chain by induction. The only root: prop_secular.",
         extra=_one_output,
     ),
     "prop-one-price": Tie(
-        "prop_one_price",
         "The inequality, against all outputs $h$; the separate fits are left to the page. "
         "Compared at one output.",
         over="t2",
@@ -860,16 +829,14 @@ TIES: dict[str, Tie] = {
         extra=_one_output,
     ),
     "thm-equivalent-kernel": Tie(
-        "thm_equivalent_kernel",
         "The values at the data; the kernel between the data, and its space, are left to the page.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "prop-equivalent-shrinks": Tie(
-        "prop_equivalent_shrinks",
-        "All inequalities, for $d_k > 0$ and $t \\ge 1$; the asymptotics as $d \\to 0$ "
-        "are left to the page.",
+        "All inequalities, for $d_k > 0$ and $t \\ge 1$; the asymptotics as $d \\to 0$ are left "
+        "to the page.",
         over="tp",
         entries={
             0: lambda e: ("by round", e.t, e.j),
@@ -881,24 +848,20 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: bool(case.t >= 1 and drawn.d[case.j] > 0),
     ),
     "prop-balls": Tie(
-        "prop_balls",
         f"{NON_TRIVIAL} For every function, by its values at the data.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
     "prop-example-ends": Tie(
-        "prop_example_ends",
         "All but the last sentence on the example's labels, for any kernel.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=Off(singular=True),
     ),
     "thm-length-falls": Tie(
-        "thm_length_falls",
         "The whole statement, for regular $G$.",
         entries={0: lambda e: ("round", e.t)},
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
     "prop-length-bounds": Tie(
-        "prop_length_bounds",
         "All but the second expression in $K$, which is left to the page; the length exists: "
         "length_exists.",
         over="1",
@@ -907,62 +870,49 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-length-falls-at-most": Tie(
-        "prop_length_falls_at_most",
         f"{NON_TRIVIAL} $K$ is any factor with $L(y) \\le K \\|y\\|$ for all $y$.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-length-falls-slowly": Tie(
-        "prop_length_falls_slowly",
         f"The whole statement; {REGULAR}.",
         entries={0: lambda e: ("by c", e.t)},
     ),
     "thm-rounds-limit": Tie(
-        "thm_rounds_limit",
-        "The whole statement: both bounds at every tolerance and the limit; $K$ is any factor with "
-        "$L(y) \\le K \\|y\\|$ for all $y$.",
+        "The whole statement: both bounds at every tolerance and the limit; $K$ is any factor "
+        "with $L(y) \\le K \\|y\\|$ for all $y$.",
         over="4",
         entries={0: lambda e: ("by K", 0), 1: lambda e: (f"q = {1 + _THRESHOLDS[e.j]:g}", 0)},
         extra=_thresholds,
     ),
     "prop-singular-first-step": Tie(
-        "prop_singular_first_step",
-        (
-            "The inequality, for every non-trivial round."
-            " The bounds of $N$ that follow are left to the page."
-        ),
+        "The inequality, for every non-trivial round. The bounds of $N$ that follow are left to "
+        "the page.",
         over="1",
         entries={1: lambda e: (0,)},
         off=Off(singular=True),
     ),
     "prop-multiplier-lower": Tie(
-        "prop_multiplier_lower",
         f"The whole statement; {REGULAR}.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-upper": Tie(
-        "prop_multiplier_upper",
         f"The whole statement, singular $G$ included; {REGULAR}.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-grows": Tie(
-        "prop_multiplier_grows",
         "The whole statement, singular $G$ included.",
         entries={0: lambda e: (e.t,)},
         only=lambda drawn, case: case.t + 1 < drawn.rounds,
     ),
     "prop-smoother": Tie(
-        "prop_smoother",
-        "The whole statement.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
     "prop-leaves-data": Tie(
-        "prop_leaves_data",
         NON_TRIVIAL,
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=_FOLLOW,
     ),
     "thm-sparsification-all-rounds": Tie(
-        "thm_sparsification_all_rounds",
         f"All four bounds for every pair, for regular G; {REGULAR}.",
         over="tp",
         entries={p: (lambda e, p=p: (e.t, e.j, p)) for p in range(4)},
@@ -970,16 +920,14 @@ TIES: dict[str, Tie] = {
         off=_ORDERED,
     ),
     "thm-crossing": Tie(
-        "thm_crossing",
-        "The inequalities; $d_{\\min}$ and $d_{\\max}$ bound all positive eigenvalues "
-        "(directions without energy are dropped first). Strictness, the one $c$ and $d^*$"
-        " are left to the page.",
+        "The inequalities; $d_{\\min}$ and $d_{\\max}$ bound all positive eigenvalues (directions "
+        "without energy are dropped first). Strictness, the one $c$ and $d^*$ are left to the "
+        "page.",
         entries={p: (lambda e, p=p: (e.t, p)) for p in range(8)},
         shift=1,
         extra=_ends,
     ),
     "prop-steepness": Tie(
-        "prop_steepness",
         "The whole statement, with the derivative; equality and strictness are left to the page.",
         over="tj",
         entries={p + 1: (lambda e, p=p: (e.t, e.j, p)) for p in range(3)},
@@ -987,62 +935,33 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: bool(drawn.d[case.j] > 0),
     ),
     "thm-majorises": Tie(
-        "thm_majorises",
-        "The whole statement.",
         over="tj",
         entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t, (e.j + e.t) % e.n)},
         shift=1,
         extra=_meeting,
     ),
-    "cor-variance": Tie(
-        "cor_variance",
-        "The inequality; strictness is left to the page.",
-        over="tj",
-        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
-        shift=1,
-        extra=_meeting,
-    ),
+    "cor-variance": replace(_MET, scope="The inequality; strictness is left to the page."),
     "prop-lagrangian": Tie(
-        "prop_lagrangian",
         "The whole statement, for every filter that is zero at zero.",
         over="tj",
         shift=1,
         extra=_meeting,
     ),
-    "thm-off-front": Tie(
-        "thm_off_front",
-        "The inequality; equality for $t = 2$, the positive right side, and what follows "
-        "at equal residual or equal $R$ are left to the page.",
-        over="tj",
-        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
-        shift=1,
-        extra=_meeting,
+    "thm-off-front": replace(
+        _MET,
+        scope="The inequality; equality for $t = 2$, the positive right side, and what follows at "
+        "equal residual or equal $R$ are left to the page.",
     ),
-    "prop-equal-norm": Tie(
-        "prop_equal_norm",
-        "The inequality; strictness and the residual are left to the page.",
-        over="tj",
-        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
-        shift=1,
-        extra=_meeting,
+    "prop-equal-norm": replace(
+        _MET, scope="The inequality; strictness and the residual are left to the page."
     ),
-    "prop-equal-residual": Tie(
-        "prop_equal_residual",
-        "The inequality; strictness is left to the page.",
-        over="tj",
-        entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
-        shift=1,
-        extra=_meeting,
-    ),
+    "prop-equal-residual": replace(_MET, scope="The inequality; strictness is left to the page."),
     "prop-duality": Tie(
-        "prop_duality",
-        "The whole statement.",
         over="tj",
         shift=1,
         only=lambda drawn, case: bool(drawn.d[case.j] > 0),
     ),
     "prop-qualification": Tie(
-        "prop_qualification",
         "Both inequalities; the supremum is left to the page.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, 0), 1: lambda e: (e.t, e.j, 1)},
@@ -1050,24 +969,19 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: bool(drawn.d[case.j] > 0),
     ),
     "prop-risk": Tie(
-        "prop_risk",
         "The whole statement, on finite probability spaces.",
         extra=_noisy,
         non_trivial=False,
     ),
     "prop-oracle": Tie(
-        "prop_oracle",
-        "The whole statement.",
         extra=_noisy,
         non_trivial=False,
     ),
     "thm-one-more-round": Tie(
-        "thm_one_more_round",
         "The identity; when a round lowers the risk follows term by term.",
         extra=_noisy,
     ),
     "thm-one-round-suffices": Tie(
-        "thm_one_round_suffices",
         "The inequality; strictness is left to the page.",
         entries={0: lambda e: (e.t,)},
         shift=1,
@@ -1075,9 +989,8 @@ TIES: dict[str, Tie] = {
         extra=_rough,
     ),
     "thm-second-round-helps": Tie(
-        "thm_second_round_helps",
-        "The inequality, for regular G; that $c^*$ exists and that two rounds are then "
-        "strictly better is left to the page.",
+        "The inequality, for regular G; that $c^*$ exists and that two rounds are then strictly "
+        "better is left to the page.",
         over="tj",
         entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         off=_ORDERED,
@@ -1085,45 +998,19 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
     "prop-single-floor": Tie(
-        "prop_single_floor",
-        "The whole statement.",
         over="t5",
         entries={p: (lambda e, p=p: (e.t, 3 * e.j + p)) for p in range(3)},
         extra=_between,
     ),
-    "prop-round-balance": Tie(
-        "prop_round_balance",
-        "The whole statement, for every truth in the range of $G$.",
-        over=f"t{_TRUTHS}",
-        entries={0: lambda e: (e.t, e.j)},
-        off=_FOLLOW,
-        extra=_truth,
-    ),
-    "prop-round-projects": Tie(
-        "prop_round_projects",
-        "The whole statement, for every truth in the range of $G$.",
-        over=f"t{_TRUTHS}",
-        entries={0: lambda e: (e.t, e.j)},
-        off=_FOLLOW,
-        extra=_truth,
-    ),
-    "thm-rougher": Tie(
-        "thm_rougher",
-        "The whole statement, for every truth in the range of $G$ and all labels; nothing is "
+    "prop-round-balance": replace(_OF_TRUTHS, off=_FOLLOW),
+    "prop-round-projects": replace(_OF_TRUTHS, off=_FOLLOW),
+    "thm-rougher": replace(
+        _OF_TRUTHS,
+        scope="The whole statement, for every truth in the range of $G$ and all labels; nothing is "
         "assumed of the noise.",
-        over=f"t{_TRUTHS}",
-        entries={0: lambda e: (e.t, e.j)},
-        extra=_truth,
     ),
-    "cor-rougher-rounds": Tie(
-        "cor_rougher_rounds",
-        "The whole statement, with $k = t + 1$.",
-        over=f"t{_TRUTHS}",
-        entries={0: lambda e: (e.t, e.j)},
-        extra=_truth,
-    ),
+    "cor-rougher-rounds": replace(_OF_TRUTHS, scope="The whole statement, with $k = t + 1$."),
     "prop-fixed-power": Tie(
-        "prop_fixed_power",
         "The whole statement; and the labels never reach zero, if a direction that the kernel "
         "reaches has energy.",
         over="tj",
@@ -1132,7 +1019,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-fixed-direction": Tie(
-        "prop_fixed_direction",
         "The inequality, in every round, for any bound of the other eigenvalues; the limit of the "
         "direction is left to the page.",
         over="tj",
@@ -1141,13 +1027,11 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-fixed-above": Tie(
-        "prop_fixed_above",
         f"{NON_TRIVIAL} Singular $G$ included.",
         over="tj",
         entries={0: lambda e: (e.t, e.j)},
     ),
     "thm-labels-kept": Tie(
-        "thm_labels_kept",
         "The whole statement, in the eigenbasis, singular $G$ included.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, _share(e) * _KEPT_ROUNDS + e.j % _KEPT_ROUNDS)},
@@ -1155,9 +1039,8 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "cor-kept-limit": Tie(
-        "cor_kept_limit",
-        "Both inequalities, in every direction and round, singular $G$ included; the limit in "
-        "$t$ is left to the page.",
+        "Both inequalities, in every direction and round, singular $G$ included; the limit in $t$ "
+        "is left to the page.",
         over="tj",
         entries={p: (lambda e, p=p: (e.t, e.j, 2 * _kept_place(e) + p)) for p in range(2)},
         off=_ORDERED,
@@ -1165,7 +1048,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-overshoot": Tie(
-        "prop_overshoot",
         "The whole statement, for any two directions. From which round on the ratio is above its "
         "limit is left to the page.",
         over="tp",
@@ -1175,14 +1057,12 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-best-share": Tie(
-        "prop_best_share",
         "The whole statement, for any two fits that differ and any target.",
         over="t3",
         entries={0: lambda e: (e.t, e.j)},
         extra=_mixed,
     ),
     "lem-tangent": Tie(
-        "lem_tangent",
         "The whole statement, in each direction, with the derivative.",
         over="tj",
         entries={0: lambda e: (e.t, e.j)},
@@ -1190,16 +1070,14 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "thm-optimal-mixing": Tie(
-        "thm_optimal_mixing",
-        "The parabola, its value at $\\xi^*$, and the derivative $R'(c)$, for $n R$. That no share "
-        "does better, as $D > 0$, is left to the page.",
+        "The parabola, its value at $\\xi^*$, and the derivative $R'(c)$, for $n R$. That no "
+        "share does better, as $D > 0$, is left to the page.",
         over="t3",
         entries={1: lambda e: (e.t, e.j), 2: lambda e: (e.t, 3)},
         extra=_student,
         non_trivial=False,
     ),
     "thm-mixing-reaches": Tie(
-        "thm_mixing_reaches",
         "The whole statement, for the coefficients of such a polynomial; where the entries are "
         "distinct it exists: mixing_polynomial.",
         over="3",
@@ -1207,14 +1085,12 @@ TIES: dict[str, Tie] = {
         extra=_steps,
     ),
     "prop-renewed-step": Tie(
-        "prop_renewed_step",
         "The whole statement, singular $G$ included.",
         over="t3",
         entries={0: lambda e: (e.t, e.j)},
         extra=_returned,
     ),
     "thm-renewed-plan": Tie(
-        "thm_renewed_plan",
         "The whole statement on numbers $r_t$, with both lower bounds of the proof. That a chain "
         "satisfies the plan: prop_renewed_step.",
         over=f"{len(_PLANS)}",
@@ -1222,7 +1098,6 @@ TIES: dict[str, Tie] = {
         extra=_planned,
     ),
     "prop-fresh-stationary": Tie(
-        "prop_fresh_stationary",
         "For the recursions of bias and variance: both fixed points, the distance to them after "
         "$t$ rounds, and both limits. That independent noise gives the recursions is left to the "
         "page.",
@@ -1232,7 +1107,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "thm-fresh-half": Tie(
-        "thm_fresh_half",
         "The inequality in each direction, of which $R$ is the sum.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, _fresh_share(e, 4))},
@@ -1240,7 +1114,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-golden": Tie(
-        "prop_golden",
         "The whole statement. The limit of the share for $s \\to 1$ is left to the page.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, _fresh_share(e)), 1: lambda e: (e.t, e.j, len(_FRESH))},
@@ -1248,7 +1121,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-bootstrapped": Tie(
-        "prop_bootstrapped",
         "The whole statement in each direction, with the limit.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, (e.t + e.j) % 2 * _KEPT_ROUNDS + _kept_step(e))},
@@ -1256,7 +1128,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-descent-in-disguise": Tie(
-        "prop_descent_in_disguise",
         "The whole statement in each direction, for any shares and any step.",
         over="tj",
         entries={0: lambda e: (e.t, e.j, _kept_step(e))},
@@ -1264,7 +1135,6 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-posterior-passed": Tie(
-        "prop_posterior_passed",
         "The formula of the mean, and of the variance, from the update in each direction; that "
         "conditioning a normal distribution is this update is left to the page.",
         over="tj",

@@ -378,7 +378,7 @@ class Proof:
 
     core: str
     argument: Argument
-    missing: str
+    missing: str = "Nothing more."
 
     @property
     def method(self) -> str:

@@ -69,7 +69,6 @@ def _flow() -> tuple[Proof, ...]:
             r"The ratio's logarithm has the derivative $\frac1s (\psi(d_k s) - \psi(d_j s))$ in "
             r"$s$, with $\psi(x) = \frac{x}{e^x-1}$.",
             Identity(sympy.diff(log_ratio, s), slope, wrong=(-slope, slope * s)),
-            r"Nothing more.",
         ),
         Proof(
             r"$\psi'(x) = \frac{e^x - 1 - x e^x}{(e^x-1)^2}$.",
@@ -78,7 +77,6 @@ def _flow() -> tuple[Proof, ...]:
                 (sympy.exp(x) - 1 - x * sympy.exp(x)) / (sympy.exp(x) - 1) ** 2,
                 wrong=((sympy.exp(x) - 1 - x) / (sympy.exp(x) - 1) ** 2,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"$\psi' < 0$ at $x > 0$: $e^{-x} > 1 - x$, that is $e^x (1 - x) < 1$, and $e^x > 1$ "
@@ -109,7 +107,6 @@ def _cap() -> tuple[Proof, ...]:
                 claim=high / low <= d_k / d_j,
                 wrong=(high / low < d_k / d_j,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"Iterated Tikhonov has it: with $x = \frac{c}{c+d}$, which decreases with $d$, "
@@ -153,7 +150,6 @@ def _two_rounds() -> tuple[Proof, ...]:
                 (k - j) * (c_ * other_ - j * k),
                 wrong=((k - j) * (c_ * other_ - j**2),),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"For $c, c' > 0$ and $0 < d_j < d_k$: the ratio of two rounds exceeds "
@@ -163,7 +159,6 @@ def _two_rounds() -> tuple[Proof, ...]:
                 claim=(twice > d_k / d_j) == (c * other > d_j * d_k),
                 wrong=((twice >= d_k / d_j) == (c * other > d_j * d_k),),
             ),
-            r"Nothing more.",
         ),
     )
 
@@ -215,7 +210,6 @@ def _no_filter() -> tuple[Proof, ...]:
             r"With $P = \frac{1}{F(d)} = \prod_{i<t} (1 + \frac{c_i}{d})$ and $m = d(P - 1)$, one "
             r"more round turns $m$ into $m + c_t P$.",
             Identity(d * (P * (1 + c / d) - 1), d * (P - 1) + c * P, wrong=(d * (P - 1) + c,)),
-            r"Nothing more.",
         ),
         Proof(
             r"With $u = \frac1d$, $u_j \ge u_k \ge 0$ and $P_k \ge 1$: $P_j - P_k \ge s (u_j - "

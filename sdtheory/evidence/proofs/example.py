@@ -43,18 +43,15 @@ def _green() -> tuple[Proof, ...]:
                 -x * (1 - at) * (x**2 - 2 * at + at**2) / 6,
                 wrong=(-x * (1 - at) * (x**2 + at**2) / 6,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"The left branch is odd in $x$: $g$ and $g''$ vanish at $x = 0$.",
             Identity(_below(-x, at), -below, wrong=(below,)),
-            r"Nothing more.",
         ),
         Proof(
             r"The right branch is the left one seen from the other end, by $x \mapsto 1-x$, $x' "
             r"\mapsto 1-x'$: $g$ and $g''$ vanish at $x = 1$ too.",
             Identity(_above(1 - x, 1 - at), below, wrong=(_below(x, 1 - at),)),
-            r"Nothing more.",
         ),
         Proof(
             r"The fourth difference of $\frac16 \max(x-x_k, 0)^3$ around $x_k$ is "
@@ -74,7 +71,6 @@ def _green() -> tuple[Proof, ...]:
                 sympy.Integer(0),
                 wrong=(h**4,),
             ),
-            r"Nothing more.",
         ),
     )
 
@@ -132,7 +128,6 @@ def _ends() -> tuple[Proof, ...]:
         Proof(
             r"Where $d = 0$ the fitted $\frac{d z}{c+d}$ is $0$.",
             Identity(fitted.subs(d, 0), sympy.Integer(0), wrong=(z,)),
-            r"Nothing more.",
         ),
     )
 

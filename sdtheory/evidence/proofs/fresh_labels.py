@@ -48,7 +48,6 @@ def _above_half() -> tuple[Proof, ...]:
         Proof(
             r"$w < w' \le \frac12$ gives $w'^2 + (1-w')^2 \le w^2 + (1-w)^2$.",
             Implication(given=given, claim=spread_more <= spread, wrong=(spread_more >= spread,)),
-            r"Nothing.",
         ),
         Proof(
             r"$w \le w' \le 1$ and $0 \le s$ give $1 - (1-w)s \le 1 - (1-w')s$ and "
@@ -100,7 +99,6 @@ def _bootstrap() -> tuple[Proof, ...]:
         Proof(
             r"$\frac{s}{1-\gamma s} = \frac{d}{c + (1-\gamma)d}$.",
             Identity(limit * (1 - gamma * s), bootstrapped(d, c, gamma, 1), wrong=(limit,)),
-            r"Nothing.",
         ),
     )
 

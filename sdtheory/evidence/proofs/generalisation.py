@@ -113,7 +113,6 @@ def _shrinks() -> tuple[Proof, ...]:
             r"With $Q = d(P - 1)$, so that $\frac{d^+}{d} = \frac{c_0}{Q}$: a round turns $Q$ "
             r"into $d(P(1+\frac{c_t}{d}) - 1) = Q + c_t P$.",
             Identity(e * (p * (1 + x / e) - 1), e * (p - 1) + x * p, wrong=(e * (p - 1) + x,)),
-            r"Nothing more.",
         ),
         Proof(
             r"One more round for $d_j \le d_k$: $Q_j \ge Q_k > 0$ and $P_j \ge P_k$ give "

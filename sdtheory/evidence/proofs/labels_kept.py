@@ -56,7 +56,6 @@ def _limit() -> tuple[Proof, ...]:
                 claim=z3.And((1 - a) * s >= 0, (1 - a) * s <= (1 - a) * top),
                 wrong=((1 - a) * s < (1 - a) * top,),
             ),
-            r"Nothing.",
         ),
     )
 

@@ -59,7 +59,6 @@ def _bounded_loss() -> tuple[Proof, ...]:
                 claim=f <= after + 2 * rho * mu,
                 wrong=(f <= after + rho * mu,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"$\int_m^{m_0} \frac{d\mu}{\mu^2} = \frac1m - \frac1{m_0}$.",

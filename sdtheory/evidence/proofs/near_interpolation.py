@@ -25,7 +25,6 @@ def _limit() -> tuple[Proof, ...]:
                 (t + d_min / (kappa * d_j)) / (t + d_min / (kappa * d_k)),
                 wrong=((t + d_min / d_j) / (t + d_min / d_k),),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"$\frac{\partial}{\partial s}\, t \log(t+s) = \frac{t}{t+s}$, so that $\log b_t = t "

@@ -78,7 +78,6 @@ def _one_price() -> tuple[Proof, ...]:
         Proof(
             r"That excess, with $h$ for the distance, is positive for $c, d > 0$ and $h \ne 0$.",
             Sign(gap, wrong=(gap - 2 * d**2 * positive("h")[0] ** 2,), strict=True),
-            r"Nothing more.",
         ),
     )
 

@@ -49,12 +49,10 @@ def _recursion() -> tuple[Proof, ...]:
             MatrixIdentity(
                 Vt * D * V * Vt * E * V, Vt * D * E * V, relations, model, wrong=(Vt * E * D * Vt,)
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"Per eigenvalue the residual's factor is $1 - \frac{d}{c+d} = \frac{c}{c+d}$.",
             Identity(1 - d / (c + d), c / (c + d), wrong=(d / (c + d),)),
-            r"Nothing more.",
         ),
     )
 
@@ -125,7 +123,6 @@ def _step() -> tuple[Proof, ...]:
                 claim=z3.And(r - b <= a, z3.Implies(inner >= 0, a**2 <= r**2 - b**2)),
                 wrong=(r - b < a, a**2 <= r**2 - b**2),
             ),
-            r"Nothing more.",
         ),
     )
 
@@ -187,7 +184,6 @@ def _ordered() -> tuple[Proof, ...]:
                 claim=z3.And(A_j >= 0, A_j <= A_k, A_k < 1),
                 wrong=(A_j < A_k, A_j > 0),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"One more round: $0 \le B_{t-1}[j] \le B_{t-1}[k] \le 1$ gives $0 \le B_t[j] \le "

@@ -70,7 +70,6 @@ def _convex() -> tuple[Proof, ...]:
                 2 * _kappa * (_kappa - 1) / (_r - 1 + _kappa) ** 3,
                 wrong=(2 * _kappa**2 / (_r - 1 + _kappa) ** 3,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"$h''(r) > 0$ for $r > 0$ and $\kappa > 1$: $h$ is convex.",
@@ -89,18 +88,15 @@ def _convex() -> tuple[Proof, ...]:
         Proof(
             r"The line has the value $a\,r_0 - b = h(r_0)$.",
             Identity(_a * start - _b, _map.subs(_r, start), wrong=(_map.subs(_r, start - 1),)),
-            r"Nothing more.",
         ),
         Proof(
             r"And the slope $a = h'(r_0)$: it is the tangent.",
             Identity(_a, sympy.diff(_map, _r).subs(_r, start), wrong=(_map.subs(_r, start),)),
-            r"Nothing more.",
         ),
         Proof(
             r"$h(r) - (a\,r - b) = "
             r"\frac{\kappa(\kappa-1)(r-r_0)^2}{(r-1+\kappa)(r_0-1+\kappa)^2}$.",
             Identity(_map - (_a * _r - _b), gap, wrong=(gap * (_r - start),)),
-            r"Nothing more.",
         ),
         Proof(
             r"That gap is non-negative for $r > 0$, $r_0 > 1$, $\kappa > 1$, with equality at $r "
@@ -193,7 +189,6 @@ def _dominates() -> tuple[Proof, ...]:
                 _kappa * (_kappa - 1) / (_e + _kappa) ** 2,
                 wrong=(_kappa**2 / (_e + _kappa) ** 2,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"At $r = 1$ the line is at most $0$: $b - a = "
@@ -203,7 +198,6 @@ def _dominates() -> tuple[Proof, ...]:
                 (_kappa - 1) * _e**2 / (_e + _kappa) ** 2,
                 wrong=((_kappa - 1) * _e / (_e + _kappa) ** 2,),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"At $r_0$ it falls by 1 or more: $(r_0 - 1) - (a\,r_0 - b) = "
@@ -213,7 +207,6 @@ def _dominates() -> tuple[Proof, ...]:
                 (_kappa - 1) * _e / (_e + _kappa),
                 wrong=(_kappa * _e / (_e + _kappa),),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"One more round, upper: $a > 0$, the last two cores and $u_t \le \max(r_0 - t, 0)$ "

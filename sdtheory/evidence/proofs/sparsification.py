@@ -17,7 +17,6 @@ def _ratio() -> tuple[Proof, ...]:
         Proof(
             r"One round's ratio is $\frac{A[k]}{A[j]} = \frac{1 + c/d_j}{1 + c/d_k}$.",
             Identity(A_k / A_j, (1 + c / d_j) / (1 + c / d_k), wrong=(A_j / A_k, 1 + c / d_j)),
-            r"Nothing more.",
         ),
     )
 
@@ -61,7 +60,6 @@ def _one_round() -> tuple[Proof, ...]:
                 1 + least * (k - j) / (j * (e * k + least)),
                 wrong=(1 + least * (k - j) / (j * (e * j + least)),),
             ),
-            r"Nothing more.",
         ),
     )
 
@@ -107,7 +105,6 @@ def _cap() -> tuple[Proof, ...]:
                 claim=z3.And(ratio >= 1, ratio <= d_k / d_j),
                 wrong=(ratio > 1, ratio < d_k / d_j),
             ),
-            r"Nothing more.",
         ),
         Proof(
             r"One more round keeps $1 \le \frac{B[k]}{B[j]} \le q^t$, $q = \frac{d_k}{d_j}$, with "

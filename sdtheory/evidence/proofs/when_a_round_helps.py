@@ -79,7 +79,6 @@ def _all_rounds() -> tuple[Proof, ...]:
                 claim=k <= first / rho2,
                 wrong=(k < first / rho2,),
             ),
-            r"Nothing.",
         ),
         Proof(
             r"Per direction $\frac{(A z)^2}{d} \le \frac{z^2}{d}$ for $0 \le A \le 1$: roughness "
