@@ -770,9 +770,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         unreachable, reachable = (e * spectrum.n / total for e in (unreachable, reachable))
         if np.any(scaled) and not reachable:
             raise InvalidInputError(
-                "kernel: no function of its space fits any part of the labels (it vanishes at the "
-                "inputs, or y is orthogonal to its range), so that there is no energy of which "
-                'epsilon could be a part. Choose another kernel, or epsilon_unit="absolute".'
+                "kernel: no function of its space fits any part of the labels. It vanishes at the "
+                "inputs, or y is orthogonal to its range, so a relative epsilon has no meaning. "
+                'Choose another kernel, or epsilon_unit="absolute".'
             )
         return unreachable + float(self.epsilon) * reachable
 

@@ -271,8 +271,8 @@ class Chain:
         if t > self.n_rounds and self.mixing is not None:
             raise InvalidInputError(
                 f"round t = {t} was not run: this chain ends with round {self.n_rounds}, whose fit "
-                f"is zero, but the labels in its mixture may bring later fits back. Call distill "
-                f"with a smaller epsilon or a larger mixing."
+                f"is zero. The labels in its mixture may bring later fits back. Call distill with "
+                f"a smaller epsilon or a larger mixing."
             )
         return bool(t < self.n_rounds)
 

@@ -306,12 +306,12 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     lines = out.splitlines()
     assert len(lines) <= 10
     assert lines[0] == "11 points; G has rank 9 and condition number inf."
-    assert "followed to their collapse, they have 4 non-trivial fit(s)" in lines[1]
+    assert "chain has 4 non-trivial fit(s), run to its collapse" in lines[1]
     assert "all of them hold." in lines[2]
     assert lines[3].startswith("Tightest: ")
     assert lines[4].startswith("Loosest: ")
     _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
-    assert "followed for --rounds 2, they have 2 non-trivial" in out
+    assert "2 non-trivial fit(s), with --rounds 2" in out
 
 
 def test_explain_draws_a_sample_of_many_rows_and_says_so(sdtheory, example, monkeypatch):
