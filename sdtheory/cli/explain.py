@@ -18,9 +18,9 @@ examples:
   sdtheory explain DATA.csv --target y --sample 100 --json -
 
 The command prints a summary. With --all it adds one line for each statement of the registry
-(`sdtheory verify --list`): verdict, worst scaled margin (0 is tight) and the statement in words. If
-your data do not meet a hypothesis, the line shows that hypothesis. The chain runs to its collapse, or
-for --rounds. From more than 1000 rows it draws 1000 at random; --sample changes this number.
+(`sdtheory verify --list`): verdict, worst scaled margin (0 is tight) and the claim in words. If
+your data do not meet a hypothesis, the line shows that hypothesis. The chain runs to its collapse,
+or for --rounds. From more than 1000 rows it draws 1000 at random; --sample changes this number.
 
 exit codes: 0 done, 1 a statement fails here, 2 wrong usage or input, 130 interrupted
 """
@@ -41,7 +41,9 @@ def add_parser(subparsers: Any) -> None:
     )
     training.add_options(parser)
     parser.set_defaults(rounds="all", sample=_SAMPLE)
-    parser.add_argument("--all", action="store_true", help="show every statement, not only a summary")
+    parser.add_argument(
+        "--all", action="store_true", help="show every statement, not only a summary"
+    )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write all as JSON; - prints it instead"
     )

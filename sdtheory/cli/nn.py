@@ -98,7 +98,9 @@ def add_parser(subparsers: Any) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--output", type=Path, required=True, metavar="FILE", help="result (.json)")
     output.add_argument("--resume", action="store_true", help="continue a run that was killed")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="draw the result (.svg, .png, .pdf)")
+    output.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the result (.svg, .png, .pdf)"
+    )
     output.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(action=_run)
 

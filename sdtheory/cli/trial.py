@@ -68,10 +68,16 @@ def add_parser(subparsers: Any) -> None:
         "--tolerances", type=int, default=12, metavar="N", help="tolerances to try (default: 12)"
     )
     search.add_argument(
-        "--repeats", type=int, default=4, metavar="N", help=f"times {_OUTER} outer folds (default: 4)"
+        "--repeats",
+        type=int,
+        default=4,
+        metavar="N",
+        help=f"times {_OUTER} outer folds (default: 4)",
     )
     output = parser.add_argument_group("output")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores (.svg, .png, .pdf)")
+    output.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the scores (.svg, .png, .pdf)"
+    )
     output.add_argument(
         "--json", type=Path, metavar="FILE", help="write all scores as JSON; - prints them instead"
     )
@@ -111,8 +117,8 @@ def _run(arguments: argparse.Namespace) -> int:
     n, p = data.x.shape
     if n < 2 * _OUTER * _INNER:
         raise InvalidInputError(
-            f"{arguments.data} has {n} rows, but a trial needs at least {2 * _OUTER * _INNER}. Give "
-            f"it more rows, or use `sdtheory fit`."
+            f"{arguments.data} has {n} rows, but a trial needs at least {2 * _OUTER * _INNER}. "
+            f"Give it more rows, or use `sdtheory fit`."
         )
     settings = (arguments.tolerances - 1) * (arguments.rounds + 1) + 1
     tuned = arguments.kernel in training.STATIONARY and arguments.gamma is None

@@ -70,7 +70,9 @@ def add_parser(subparsers: Any) -> None:
         help="keep the evidence of each statement in this folder, and collect only what changed "
         "(default: collect everything anew). Use a folder that nobody else can write to",
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="judge the worst instances of a report again")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="judge the worst instances of a report again"
+    )
     parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="use a Dask cluster instead")
     parser.set_defaults(action=_run)

@@ -227,7 +227,7 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     assert (code, err) == (0, "")
     assert "round(s), at this one tolerance" in out
     assert "gcv is estimated from random probes, with a standard error of up to" in out
-    assert "cannot be had with" in refused(
+    assert "does not work with" in refused(
         sdtheory, "fit", data, *options[:4], "--sample", "50", "--solver", "krylov"
     )
 
@@ -698,7 +698,7 @@ def test_fit_stops_where_the_fit_is_no_longer_rougher(sdtheory, example, bound, 
     [
         (["--mixing", "half"], "--mixing is 'half'"),
         (["--c", "0.1,", "--rounds", "2"], "--c is '0.1,'"),
-        (["--mixing", "optimal", "--rounds", "2"], "Pass c in the place of epsilon"),
+        (["--mixing", "optimal", "--rounds", "2"], "Pass c instead of epsilon"),
         (["--mixing", "0.5"], "need not collapse"),
     ],
 )

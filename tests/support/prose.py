@@ -260,7 +260,7 @@ def _said(node: ast.expr) -> list[str]:
 
 def helps() -> Iterator[tuple[str, str]]:
     """Yield the texts that the help of every command shows, with their place."""
-    from sdtheory.cli import _parser  # noqa: PLC0415 (chapters need no library)
+    from sdtheory.cli import _parser
 
     yield from _helps(_parser())
 
@@ -295,7 +295,9 @@ def spoken(text: str) -> list[str]:
         display = indent if word.startswith(".. math::") else None
         cited = word == "References" or (cited and word not in _HEADINGS)
         tabular = word.startswith("====") or (tabular and bool(word))
-        lines.append("" if cited or tabular or word in _HEADINGS or _NOT_PROSE.match(line) else line)
+        lines.append(
+            "" if cited or tabular or word in _HEADINGS or _NOT_PROSE.match(line) else line
+        )
     # a paragraph ends at a blank line, at an item, and where the indentation changes
     found: list[str] = []
     items = 0
