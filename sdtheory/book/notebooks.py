@@ -391,7 +391,7 @@ def execute(
         isolated(Path(folder), record=record, evidence=evidence),
     ):
         source, partial = Path(folder) / "source.ipynb", Path(folder) / "partial.ipynb"
-        log = Path(folder) / "kernel.log"
+        log = Path(folder).resolve() / "kernel.log"  # papermill changes folders
         nbformat.write(chapter.notebook(), source)
 
         def failure(message: str) -> ChapterFailedError:
