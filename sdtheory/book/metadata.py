@@ -1,4 +1,4 @@
-"""What machines read of the site: descriptions, dates, a citation, a list of pages, a map."""
+"""Metadata of the site for machines: descriptions, dates, a citation, a list of pages, a map."""
 
 from __future__ import annotations
 

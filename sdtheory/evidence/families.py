@@ -1,9 +1,9 @@
 """Declared families of instances, drawn in chunks.
 
-A chunk has one number of points and one number of outputs, so that its
-instances are one batch; within it every spectrum meets every kind of labels.
-A chunk depends on the seed and on its own number only, hence a sample is the
-same whatever the number of processes that share the work.
+All instances of a chunk have the same number of points and of outputs, so they
+form one batch. Within it every spectrum meets every kind of labels. A chunk
+depends on the seed and on its own number only. So a sample is the same for any
+number of processes.
 """
 
 from __future__ import annotations

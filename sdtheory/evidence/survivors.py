@@ -1,13 +1,12 @@
-"""Why a mutant may survive: declared explanations.
+"""Declared reasons why a mutant may survive.
 
-`TRUE` says, with a reason, that a mutant is itself a true statement, so that
-no test of truth can kill it; such mutants do not count in the kill rate, as
-equivalent mutants never do. `OPEN` says why nothing in the budget kills the
-others; they count as survivors.
+`TRUE` lists mutants that are true statements themselves, with the reason. No test
+of truth can kill them, so they do not count in the kill rate. `OPEN` gives the
+reason why nothing in the budget kills the others; they count as survivors.
 
-An entry is for one mutant, by the statement and the mutant's key: function,
-operator, and at which of the places where the operator can be applied. Names
-of local variables do not matter.
+An entry is for one mutant: the statement, and the mutant's key. The key has the
+function, the operator, and the number of the place where it is applied. Names of
+local variables do not matter.
 """
 
 from __future__ import annotations

@@ -2,18 +2,18 @@ r"""Gauss quadrature from a Lanczos run: the recursion from a few products with 
 
 Everything about a trajectory is a quadratic form y^T f(G) y in the labels.
 Lanczos' method from the labels, with full reorthogonalisation, compresses G to
-a small matrix T, whose eigenvalues and weights are the nodes and weights of
-the Gauss rule for those forms; one more row, chosen so that T is singular,
-gives the Gauss-Radau rule with a node at 0. Several outputs take a run each,
-and the sum of their rules: the rules of one block run do not enclose. Where the derivatives of F
-alternate in sign on x >= 0, the two enclose the form:
+a small matrix T. Its eigenvalues and weights are the nodes and weights of the
+Gauss rule for those forms. One more row, chosen so that T is singular, gives the
+Gauss-Radau rule with a node at 0. Several outputs take one run each, and the sum
+of their rules, because the rules of one block run do not enclose. Where the
+derivatives of F alternate in sign on x >= 0, the two rules enclose the form:
 
 .. math:: F_{\text{Gauss}} \le y^\top F(G)\,y \le F_{\text{Radau}} .
 
 That covers the first secular equation, F = h^2 with h(x) = c / (c + x), for
-every c. Later rounds multiply by (1 - h_i)^2, which does not alternate, but is
-a difference p_1 - p_2 of sums of products of the h, which do; as p_1 + p_2
-replaces every minus by a plus,
+every c. Later rounds multiply by (1 - h_i)^2, which does not alternate. But it is
+a difference p_1 - p_2 of sums of products of the h, and these alternate. As
+p_1 + p_2 replaces every minus by a plus,
 
 .. math:: \Bigl| y^\top f(G)\,y - \tfrac12 (f_{\text{Gauss}} + f_{\text{Radau}}) \Bigr|
           \le \tfrac12 (F_{\text{Radau}} - F_{\text{Gauss}}), \qquad

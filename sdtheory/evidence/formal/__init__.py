@@ -1,10 +1,10 @@
 """Machine-checked evidence: a theorem of Coq, for all reals and all n, tied to the registry.
 
-The proofs stand in ``formal/``, one file for each chapter. What Coq has printed
-of them is committed in ``formal/export.json``, with the hashes of the files.
-This package reads it, says which theorem is which statement (`ties`), and
-compares the two by evaluation (`compared`). Where Coq is installed, `recheck`
-compiles everything anew, audits it and compares what Coq prints.
+The proofs stand in ``formal/``, one file for each chapter. Coq's output is
+committed in ``formal/export.json``, with the hashes of the files. This package
+reads it, ties each theorem to its statement (`ties`), and compares the two by
+evaluation (`compared`). Where Coq is installed, `recheck` compiles everything
+again, audits it and compares the output.
 """
 
 from __future__ import annotations

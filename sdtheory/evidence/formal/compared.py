@@ -1,11 +1,12 @@
 """The tie between a theorem of Coq and a formula of the registry, evaluated.
 
-Three comparisons, none of them in Coq. *Off the chain* and on both sides of
-zeros of the registry's margin every claim of the theorem has the margin's
-sign: the two are the same formula. *On chains* the hypotheses of the theorem
-hold wherever the registry's do, so that the theorem covers the statement's
-cases, and all its claims hold. *Mutants* of the theorem, and of the
-definitions that it uses, must be noticed by the first two.
+There are three comparisons, none of them in Coq.
+
+* *Off the chain*, and on both sides of the margin's zeros, every claim of the
+  theorem has the sign of the registry's margin: the two are the same formula.
+* *On chains* the hypotheses of the theorem hold wherever the registry's do, so the
+  theorem covers the statement's cases, and all its claims hold.
+* The first two must notice *mutants* of the theorem and of its definitions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Instances at which a theorem of Coq and a formula of the registry are compared.
 
-*Chains* are real ones. *Off the chain* labels, multipliers and tolerance are
-drawn without the recursion between them, so that a claim fails about as often
-as it holds: there, equal signs mean equal formulas. With ``follow`` the labels
-follow from the multipliers, which are still not those of the tolerance.
+*Chains* are real ones. *Off the chain*, labels, multipliers and tolerance are
+drawn independently, without the recursion. There a claim fails about as often as
+it holds, so equal signs mean equal formulas. With ``follow`` the labels follow
+from the multipliers, but the multipliers do not follow from the tolerance.
 """
 
 from __future__ import annotations

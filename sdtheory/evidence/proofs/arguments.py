@@ -1,9 +1,8 @@
-"""What a machine can settle for all reals: implications, identities, signs, matrix identities.
+"""Arguments that a machine settles for all reals: implications, identities, signs, matrices.
 
-Each argument proves its claim or raises `ProofFailedError`, and lists its
-*controls*: the same argument with a hypothesis dropped or the claim changed,
-which must fail with a counterexample. An argument that would prove anything
-is thereby found out.
+Each argument proves its claim or raises `ProofFailedError`. It lists *controls*:
+the same argument with a hypothesis dropped or the claim changed. They must fail
+with a counterexample, which exposes an argument that would prove anything.
 """
 
 from __future__ import annotations

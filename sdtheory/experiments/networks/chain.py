@@ -1,8 +1,8 @@
-"""Chains of rounds: each trains new networks on what the round before put out.
+"""Chains of rounds: each trains new networks on the outputs of the round before.
 
-A result file grows by one round at a time. Beside it, until the last round is
-done, stands a file with the targets of the next round, from which a killed run
-continues as if nothing had happened.
+A result file grows by one round at a time. Until the last round is done, a second
+file holds the targets of the next round. From it a killed run continues, with the
+same numbers.
 """
 
 from __future__ import annotations

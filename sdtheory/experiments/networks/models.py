@@ -2,9 +2,9 @@
 
 Each is an Equinox module that maps one image, shape (channels, height, width),
 to one output per class; `jax.vmap` maps many. Where the originals use batch
-normalisation, these use group normalisation (Wu and He, 2018): it has no state
-and no coupling between the images of a batch, so that a model is a function of
-its parameters alone, and seeds can be stacked and mapped over.
+normalisation, these use group normalisation (Wu and He, 2018), which has no state
+and does not couple the images of a batch. So a model is a function of its
+parameters alone, and seeds can be stacked and mapped over.
 """
 
 from __future__ import annotations

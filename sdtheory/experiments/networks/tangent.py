@@ -1,18 +1,18 @@
 r"""A network's tangent kernel at initialisation, and self-distillation of the network near it.
 
-The network is an MLP with tanh in the parametrisation of the tangent kernel,
-with one output; its initial function is subtracted, so that it starts at zero:
+The network is an MLP with tanh and one output, in the parametrisation of the
+tangent kernel. Its initial function is subtracted, so it starts at zero:
 
 .. math:: f_s(x) = N_{\theta_0 + s}(x) - N_{\theta_0}(x), \qquad
           g(x, x') = \nabla N_{\theta_0}(x)^\top \nabla N_{\theta_0}(x') .
 
-Each round of a chain meets the same tolerance on the mean squared residual, in
-one of two ways: with the smallest ``||s||`` (`penalised_fit`), or by gradient
-descent that stops there (`stopped_fit`). For the linearised network ``J s``
-the first is the paper's problem with the kernel g, and the second is a filter
-(`stopped_filter`). Everything is in double precision, the network included.
+Each round of a chain meets the same tolerance on the mean squared residual.
+`penalised_fit` meets it with the smallest ``||s||``, and `stopped_fit` by gradient
+descent that stops there. For the linearised network ``J s``, the first is the
+paper's problem with the kernel g, and the second is a filter (`stopped_filter`).
+All numbers are in double precision, also those of the network.
 
-Experiments, not theorems: nothing here enters the registry of statements.
+These are experiments, not theorems: the registry of statements has none of them.
 
 References
 ----------
