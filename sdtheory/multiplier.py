@@ -157,9 +157,8 @@ def solve(
     Raises
     ------
     InvalidInputError
-        If an argument is not finite, or has a wrong sign or shape, or if the
-        magnitudes (within d, of epsilon against z, or of the root) span more
-        than floating point holds.
+        If an argument is not finite, or has a wrong sign or shape. Also if d, z,
+        epsilon and the root span more magnitudes than floating point holds.
     """
     d, z, epsilon = _checked(d, z, epsilon)
     try:

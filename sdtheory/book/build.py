@@ -191,8 +191,8 @@ def keep(chapter: Chapter, source: NotebookNode, run: Run, record: Path, now: Su
 def publishable(notebook: NotebookNode, name: str) -> list[str]:
     """Prepare an executed notebook for its page; return what forbids publishing it.
 
-    Figures get the caption, label and alt text that their code computed, and
-    with tables the cell that made them; metadata that changes from run to run
+    Figures get the caption, label and alt text that their code computed. Figures
+    and tables name the cell that made them. Metadata that changes from run to run
     is removed.
     """
     problems = []

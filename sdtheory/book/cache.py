@@ -9,8 +9,8 @@ A chapter depends on
 The kernel records this in its own process while it runs. A chapter that starts
 other processes, where nothing is recorded, depends on the whole library.
 
-Three things are not recorded: variables of the environment (the driver sets them),
-files outside of the book's folder, and whether a file exists that was not opened.
+Not recorded are environment variables (the driver sets them), files outside of the
+book's folder, and whether a file exists that was not opened.
 """
 
 from __future__ import annotations

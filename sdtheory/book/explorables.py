@@ -251,7 +251,7 @@ def _ascending(d: ArrayLike) -> NDArray[np.float64]:
 
 
 def _labels(spectrum: Spectrum, y: ArrayLike, epsilon: float) -> dict[str, Any]:
-    """Return spectrum, rotated labels, and a tolerance with the range in which it may move."""
+    """Return spectrum, labels in the eigenbasis, and a tolerance with the range of its slider."""
     tolerance = as_epsilon(epsilon)
     smallest = spectrum.unreachable(y)
     largest = float(np.mean(np.square(as_labels(y, spectrum.n))))

@@ -184,8 +184,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         over `epsilon`, `rounds` or `criterion` computes each once for each fold.
         So does scikit-learn's `ValidationCurveDisplay` over `epsilon`.
     mixing : float, sequence of float or "optimal", default=0.0
-        Share of the labels that each round after the first mixes in: one number
-        in [0, 1], or one for each round; with `c` any numbers. "optimal", which needs
+        Share of the labels that each round after the first mixes in: one number, or
+        one for each, in [0, 1]; with `c` any numbers. "optimal", which needs
         `c`, minimises generalised cross-validation in each round (`mixing_`);
         `criterion` treats these shares as given. A chain that keeps labels need not
         collapse, so the number of rounds must follow from `rounds`, `c` or here.

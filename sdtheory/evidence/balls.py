@@ -238,7 +238,7 @@ def enclose(
     d : array_like of shape (n,)
         Eigenvalues in any order, non-negative; floats or fractions, exact.
     z : array_like of shape (n,), or (n, q) with ``outputs=True``
-        Rotated labels, exact.
+        Labels in the eigenbasis, exact.
     epsilon : float or Fraction
         Tolerance, exact.
     rounds : int

@@ -85,7 +85,7 @@ def certify(
     d : array_like of shape (n,)
         Eigenvalues of G; floats or fractions, taken exactly.
     z : array_like of shape (n,), or (n, q) with ``outputs=True``
-        Rotated labels, taken exactly.
+        Labels in the eigenbasis, taken as exact.
     epsilon : float or Fraction
         Tolerance, taken exactly.
     rounds : int

@@ -10,11 +10,10 @@ A mutant is *killed* if, on one fixed sample,
 * it raises, or its margin is not a number where the statement's is, or
 * it is certainly false: a float margin is negative beyond rounding, on the
   sample or in a search, and ball arithmetic confirms it, or
-* it is *loose*: some case of the statement comes within `ATTAINED` of equality
-  on the sample, but the smallest margin of that case of the mutant is more than
-  `APART` times as large, or
-* it is *trivial*: some case of the mutant has a margin of exactly 0 at every
-  instance of the sample, as x <= x has, but the statement's case has not.
+* it is *loose*: a case of the statement comes within `ATTAINED` of equality; there
+  the mutant's smallest margin is at least `APART` times as large, or
+* it is *trivial*: some case of the mutant has the margin 0 at every instance, as
+  x <= x has, but the statement's case has not.
 
 A mutant that is not killed is *implied* if its margin is nowhere on the sample
 below the statement's, and somewhere above it. It claims less, so no test of truth

@@ -100,10 +100,10 @@ def total(a: DoubleDouble) -> DoubleDouble:
     """Return the sum over the last axis: of neighbours, then of their sums, and so on.
 
     The errors of one level, at most 2^-53 of the sum, are added up in floats.
-    After j levels they are at most j + 1 times as much, hence all L levels
-    round off at most ``(3 + 5 + ... + (2 L + 1)) 2^-106 = L (L + 2) 2^-106``,
-    and ``L (L + 18) 2^-106`` where the terms' low parts are up to nine times as
-    large as normalised ones. The result is normalised.
+    After j levels they are at most j + 1 times as large. So all L levels round off
+    at most ``(3 + 5 + ... + (2 L + 1)) 2^-106 = L (L + 2) 2^-106``. The bound is
+    ``L (L + 18) 2^-106`` if the terms' low parts are up to nine times as large as
+    normalised ones. The result is normalised.
     """
     high, low = a
     if high.shape[-1] == 0:

@@ -2,8 +2,8 @@ r"""Gauss quadrature from a Lanczos run: the recursion from a few products with 
 
 Everything about a trajectory is a quadratic form y^T f(G) y in the labels.
 Lanczos' method from the labels, with full reorthogonalisation, compresses G to
-a small matrix T. Its eigenvalues and weights are the nodes and weights of the
-Gauss rule for those forms. One more row, chosen so that T is singular, gives the
+a small matrix. The eigenvalues and weights of this matrix T are the nodes and
+weights of the Gauss rule for those forms. One more row, chosen so that T is singular, gives the
 Gauss-Radau rule with a node at 0. Several outputs take one run each, and the sum
 of their rules, because the rules of one block run do not enclose. Where the
 derivatives of F alternate in sign on x >= 0, the two rules enclose the form:
@@ -272,8 +272,8 @@ class Quadrature:
     nodes : ndarray of shape (k,)
         Ritz values; exactly zero where they are of the size of rounding.
     roots : ndarray of shape (k, q)
-        Square roots of the weights: the labels in the eigenbasis of T.
-        Each output has rows of its own; the others are zero in its column.
+        Square roots of the weights: the labels in T's eigenbasis. Each output has
+        its own rows; the others are zero in its column.
     vectors : tuple of ndarray
         Eigenvectors of T, in columns, for each output.
     tail : ndarray of shape (q, k)
@@ -282,9 +282,9 @@ class Quadrature:
     radau_nodes, radau_roots : ndarray of shape (k + p,), (k + p, q)
         With a node more for each of p outputs whose space is not invariant.
     rounding : float
-        Estimate of the error of the products, in the norm of G: what they showed, and as
-        many machine epsilons as an eigendecomposition of this size leaves, times its norm;
-        and what was taken for zero.
+        Estimate of the error of the products, in the norm of matrices. It is the asymmetry
+        that they showed or, if larger, the backward error of an eigendecomposition of this
+        size. The part that was taken for zero is added.
     """
 
     nodes: Array

@@ -10,8 +10,8 @@ its costate r, the adjoint variable. For the beam r holds shear force and bendin
 moment, r_2 = f''. Nothing here forms G, its inverse or a matrix of second
 differences.
 
-The knots are cut into P stretches of L. `sdtheory.linalg.sweeps` sweeps all of
-them at once, in floats or in double-double arithmetic, whichever the labels have.
+The knots are cut into P stretches, each with L knots. `sdtheory.linalg.sweeps`
+sweeps all of them at once, in the arithmetic of the labels: floats or double-doubles.
 A stretch is a Kalman filter *conditional on its first state*: variances start at
 zero, and no diffuse prior is needed. It leaves X_end = A X + b + C r_end and
 r = A^T r_end + eta - J X, where C and J are sums of positive semidefinite terms. A
@@ -428,9 +428,7 @@ class Root:
 def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
-    As in `sdtheory.multiplier`: Halley's method on 1/||w|| in mu = 1/c, and the
-    geometric middle where a step leaves the bracket, which the sign of the
-    residual alone maintains.
+    The method is that of `sdtheory.linalg.halley`.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def distill(
       You may choose any of these.
 
     If you choose "krylov", or no other solver is possible, it stops when the error
-    of c meets the tolerance; the labels then have about the square root of that
+    of c meets the tolerance. The labels then have about the square root of that
     error. `Chain.fallbacks` lists the solvers that were tried first, and why each
     failed.
 

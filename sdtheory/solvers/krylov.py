@@ -83,7 +83,7 @@ def solve(
 
     `c_error` has two parts. Half of the width of an enclosure by Gauss and Gauss-Radau
     quadrature is a bound for exact products. The effect of their rounding is an
-    estimate, to first order: it moves G in the worst direction, by the asymmetry of
+    estimate, to first order, for the worst direction. It moves G by the asymmetry of
     the products, and at least by some machine epsilons times its Frobenius norm.
     `y_error` comes from the residuals of (c I + G).
 

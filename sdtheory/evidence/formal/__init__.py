@@ -102,8 +102,8 @@ def machine_checked(statement: Statement) -> Formal | None:
     Returns
     -------
     Formal or None
-        None if no theorem is that statement, or the proofs are not here: they
-        are in the repository of the book, not in the installed package.
+        None if no theorem is tied to the statement, or the proofs are missing. They
+        are in the book's repository, not in the installed package.
     """
     tie = TIES.get(statement.id)
     if tie is None or not FOLDER.is_dir():

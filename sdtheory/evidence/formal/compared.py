@@ -3,7 +3,7 @@
 There are three comparisons, none of them in Coq.
 
 * *Off the chain*, and on both sides of the margin's zeros, every claim of the
-  theorem has the sign of the registry's margin: the two are the same formula.
+  theorem has the margin's sign. So the two are the same formula.
 * *On chains* the hypotheses of the theorem hold wherever the registry's do, so the
   theorem covers the statement's cases, and all its claims hold.
 * The first two must notice *mutants* of the theorem and of its definitions.

@@ -140,9 +140,8 @@ def run(
     Raises
     ------
     InvalidInputError
-        If the data cannot be had; there is an unfinished run and ``resume`` is
-        false; or that run was another experiment, or had other versions, and
-        so could not give the same numbers.
+        If the data are missing. Also if there is an unfinished run and ``resume``
+        is false, or if that run was another experiment or had other versions.
     """
     state = None if output is None else output.with_name(output.name + ".state.npz")
     result, targets = _begun(experiment, command), None
