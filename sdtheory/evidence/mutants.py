@@ -5,15 +5,15 @@ index shifted by one round, d_min for d_max. The change is made in the margin
 or in a function of the library that it calls; everything else stays. If a change
 goes unnoticed, the evidence does not test the statement.
 
-A mutant is *killed* if, on one fixed sample,
+A mutant is *killed* if, on one fixed sample, one of these is true:
 
-* it raises, or its margin is not a number where the statement's is, or
-* it is certainly false: a float margin is negative beyond rounding, on the
-  sample or in a search, and ball arithmetic confirms it, or
-* it is *loose*: a case of the statement comes within `ATTAINED` of equality; there
-  the mutant's smallest margin is at least `APART` times as large, or
-* it is *trivial*: some case of the mutant has the margin 0 at every instance, as
-  x <= x has, but the statement's case has not.
+* it raises, or its margin is not a number where the statement's is;
+* it is certainly false: a float margin is negative beyond rounding, on the sample or
+  in a search, and ball arithmetic confirms it;
+* it is *loose*: a case of the statement comes within `ATTAINED` of equality, but the
+  mutant's margin there is at least `APART` times as large;
+* it is *trivial*: a case of the mutant has the margin 0 at every instance, as x <= x
+  has, but the statement's case has not.
 
 A mutant that is not killed is *implied* if its margin is nowhere on the sample
 below the statement's, and somewhere above it. It claims less, so no test of truth
