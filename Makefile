@@ -32,13 +32,13 @@ $(LINKED): $(READY) pyproject.toml
 book: $(LINKED) ## run the chapters that changed and all their checks, build _build/html
 	$(BIN)/python -m sdtheory.book.build --jobs $(JOBS)
 
-fresh: $(LINKED) ## the same, and run every chapter, changed or not
+fresh: $(LINKED) ## the same, but run every chapter, changed or not
 	$(BIN)/python -m sdtheory.book.build --jobs $(JOBS) --fresh
 
 chapter: $(LINKED) ## run one chapter and make its page: make chapter NAME=rounds
 	$(BIN)/python -m sdtheory.book.preview $(NAME)
 
-preview: $(LINKED) ## the pages as you write, on localhost: make preview [NAME=rounds]
+preview: $(LINKED) ## show the pages as you write, on localhost: make preview [NAME=rounds]
 	$(BIN)/python -m sdtheory.book.preview --serve $(NAME)
 
 pdf: book ## print the built book into _build/book.pdf, with Chromium or Chrome: minutes
@@ -52,7 +52,7 @@ lint: $(LINKED) ## ruff and basedpyright
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
-check: $(LINKED) ## what to run before every commit: style, types of what changed, and the tests that take no time
+check: $(LINKED) ## before every commit: style, types of changed files, fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@{ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | grep '^sdtheory/.*\.py$$' | xargs -r $(BIN)/basedpyright
@@ -67,7 +67,7 @@ test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages
 proofs: $(LINKED) ## have Coq check the theorems of formal/, where it is installed
 	$(BIN)/python -m sdtheory.evidence.formal
 
-bench: $(LINKED) ## time all solvers against their baselines, ten minutes; the chapter on scale reads the result
+bench: $(LINKED) ## time all solvers against their baselines, ten minutes; the benchmark's chapter reads the result
 	$(BIN)/python -m benchmarks
 
 lab: $(LINKED) ## open the chapters in JupyterLab; what you save there is in book/NAME.md

@@ -10,26 +10,27 @@ The paper, in its order:
 * `sdtheory.multiplier`: solves the secular equation for c, at a given epsilon;
 * `sdtheory.recursion`: y_{t+1} = V^T A_t V y_t, the chain in the eigenbasis.
 
-Ways to the same chain: `sdtheory.solvers`. Its `distill` chooses one, and each
-has a file. Solver "eigh" runs `recursion`; "krylov" and "spline" do without the
-eigenbasis and solve the same equation in their own files. All return
-`solvers.chain.Chain`. `sdtheory.linalg` holds the numerics below them.
+`sdtheory.solvers` holds three solvers for the same chain, one file each, and
+`distill`, which chooses among them. Solver "eigh" runs `recursion`; "krylov" and
+"spline" solve the same equation without eigenvectors. All return
+`solvers.chain.Chain`. `sdtheory.linalg` holds their numerics.
 
-The theory, a proposition from formula to page. Proposition 3 as the example:
+A statement goes from formula to page. For Proposition 3:
 
-* bounded in `sdtheory.formulas.bounds`: formulas, for floats and for balls;
-* declared in `sdtheory.statements.rounds`: hypotheses and a margin that
-  is not negative where the statement holds; one file for each chapter;
-* checked in `sdtheory.evidence`: on drawn and on searched instances, certified
-  in ball arithmetic, and mutated; steps of its proof for all reals in
-  `evidence.proofs.rounds`, and the theorem itself in Coq, ``formal/Rounds.v``;
-* tested in ``tests/formulas/test_bounds.py``; every statement of the registry
-  also in ``tests/statements`` and ``tests/evidence``;
-* shown in ``book/rounds.md``; its evidence in the book's ledger.
+* `sdtheory.formulas.bounds` computes the bound, for floats and for balls;
+* `sdtheory.statements.rounds` declares the hypotheses, and a margin that is
+  non-negative where the statement holds; each chapter has one such file;
+* `sdtheory.evidence` samples and searches instances, certifies exact points in
+  ball arithmetic, and mutates the formula;
+* `evidence.proofs.rounds` proves steps of the proof for all reals, and Coq
+  proves the theorem itself in ``formal/Rounds.v``;
+* ``tests/formulas/test_bounds.py`` tests the formula; ``tests/statements`` and
+  ``tests/evidence`` test every statement;
+* ``book/rounds.md`` shows it, and the book's ledger shows its evidence.
 
-Doors: `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``),
-`sdtheory.model_file`, `sdtheory.plotting`, `sdtheory.datasets`. Not the library:
-`sdtheory.book` builds the book, `sdtheory.experiments` trains networks.
+Users call `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``),
+`sdtheory.model_file`, `sdtheory.plotting` and `sdtheory.datasets`. Beside the
+library, `sdtheory.book` builds the book and `sdtheory.experiments` trains networks.
 """
 
 from importlib import import_module

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def main() -> int:
-    """Run the command line, which handles interrupts from the time on when it is loaded."""
+    """Run the command line; an interrupt also ends it cleanly while it loads."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         # not an exception: class bodies and libraries that load would wrap or swallow it

@@ -23,7 +23,7 @@ class DataSet:
     y : ndarray of shape (n,) or (n, q)
         Labels.
     epsilon : float
-        Tolerance that the source used; where it used none, the one this book uses.
+        Tolerance of the source, or of this book if the source has none.
     provenance : str
         Where the numbers come from.
     """
@@ -63,9 +63,8 @@ def load_digits() -> DataSet:
     Returns
     -------
     DataSet
-        1797 images of 8 x 8 pixels with grey values in [0, 1], and one-hot
-        labels of shape (1797, 10) from which 1/10 is subtracted, so that each
-        row sums to zero.
+        1797 images of 8 x 8 pixels with grey values in [0, 1]. The labels, of
+        shape (1797, 10), are one-hot minus 1/10: each row sums to zero.
     """
     pixels, digits = map(np.asarray, _bundled().load_digits(return_X_y=True))
     return DataSet(

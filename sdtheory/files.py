@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and never over what the reader still needs."""
+"""Writes files whole or not at all, and refuses to overwrite an input or another output."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ _KEPT = 40
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a partial file, which takes the place of ``path`` when the block succeeds.
+    """Yield the path of a partial file, which replaces ``path`` when the block succeeds.
 
     Parameters
     ----------
     path : Path
-        A file that is there keeps its content until then, and for good if the
-        block raises or is interrupted; it keeps its mode in any case. A link is
-        followed. What is no regular file, a named pipe or a device, gets the
-        content written into it.
+        An existing file keeps its mode, and keeps its content if the block raises
+        or is interrupted. Links are followed. A named pipe or a device is written
+        into.
 
     Yields
     ------
     Path
-        Of an empty file.
+        An empty file.
 
     Raises
     ------
@@ -50,12 +49,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
-    """Refuse, before any work, files that cannot be written, or that are an input or named twice.
+    """Refuse, before any work, an output that cannot be written, is an input, or is named twice.
 
     Parameters
     ----------
     outputs, inputs : mapping of str to Path or None
-        By option, as the reader knows it. None and the path ``-`` are no files.
+        Files by the name of their option. None and ``-`` do not count as files.
 
     Raises
     ------
@@ -72,7 +71,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path 
         for other, known in seen.items():
             if _same(path, known):
                 raise InvalidInputError(
-                    f"{name} {path} is also {other}. Name another file: it would be lost."
+                    f"{name} {path} is also {other}. Name another file, or one would be lost."
                 )
         seen[name] = path
 

@@ -1,10 +1,9 @@
 """Green's functions as objects, and the Gram matrix of any kernel.
 
-A Green's function carries its operator and boundary conditions *as data*, so
-that ``L g(., x') = delta_{x'}`` can be checked symbolically from the same
-object that evaluates the kernel. scikit-learn's kernel objects, and any
-callable ``k(X, Y)`` that returns the (m, n) matrix of kernel values, are
-accepted wherever a kernel is.
+A Green's function carries its operator and boundary conditions *as data*. So
+``L g(., x') = delta_{x'}`` can be checked symbolically from the same object that
+evaluates the kernel. Every function here also accepts scikit-learn's kernels, and
+any callable ``k(X, Y)`` that returns the (m, n) matrix of kernel values.
 """
 
 from __future__ import annotations
@@ -143,12 +142,12 @@ class SimplySupportedBeam(GreensFunction):
     .. math:: g(x, x') = \tfrac16 x (1 - x')\,\bigl((x' - x)(x' + x) + 2 x' (1 - x')\bigr),
               \qquad x \le x',
 
-    the kernel of the paper's illustrative example, whose regulariser is
-    :math:`R(f) = \int_0^1 f''(x)^2\,dx`: the deflection at x of a beam on two
-    supports under a unit load at x'. It equals
-    ``max((x-x')^3, 0)/6 - x(1-x')(x^2-2x'+x'^2)/6``; the form above adds only
-    non-negative terms, so that it keeps its digits near the ends. It vanishes
-    at x = 0 and x = 1, so that points there make the Gram matrix singular.
+    with :math:`R(f) = \int_0^1 f''(x)^2\,dx`. It is the kernel of the paper's
+    illustrative example: the deflection at x of a beam on two supports under a
+    unit load at x'. It equals ``max((x-x')^3, 0)/6 - x(1-x')(x^2-2x'+x'^2)/6``.
+    The form above adds only non-negative terms, so it keeps its digits near the
+    ends. It vanishes at x = 0 and x = 1: points there make the Gram matrix
+    singular.
 
     References
     ----------
@@ -296,13 +295,13 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
     Returns
     -------
     ndarray of shape (m, n)
-        In double precision, or the kernel's own where that is lower.
+        In double precision, or in the kernel's own if that is lower.
 
     Raises
     ------
     InvalidInputError
-        If inputs are unusable, or the kernel returns another shape or
-        values that are not finite real numbers.
+        If inputs are unusable, or the kernel does not return a matrix of
+        finite real numbers of this shape.
     """
     train = as_inputs(x)
     rows = train if x_new is None else as_inputs(x_new, "x_new")

@@ -1,11 +1,11 @@
 """Fitted models as files that hold data only.
 
 A model file is a NumPy archive (npz) of numeric arrays and one JSON text. It
-is read without pickle, so that opening one runs no code, and only if it is what
-`save` writes: these members and no others, each as long as its header says,
-with these types and shapes. All of that is known before an array is read, so
-that no file takes more memory than its own size. The checksum guards against
-damage, not against forgery.
+is read without pickle, so opening one runs no code. `load` accepts only what
+`save` writes: exactly these members, types and shapes, each member as long as its
+header says. It checks this before it reads an array, so it never needs more
+memory than the file's size. The checksum guards against damage, not against
+forgery.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _WORDS = ("format", "version", "parameters", "fitted", "inputs", "targets")
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted estimator, with what was done to the columns before it was fitted.
+    """A fitted estimator, with the names and the scaling of its columns.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Model:
     targets : tuple of str
         Names of the q label columns.
     shift, scale : ndarray of shape (p,)
-        Of the inputs.
+        Subtracted from, and divided out of, the input columns.
     """
 
     estimator: SelfDistilledKernelRidge
@@ -130,20 +130,20 @@ def save(model: Model, path: Path) -> None:
     model : Model
         Fitted.
     path : Path
-        Replaced if it is there.
+        An existing file is replaced.
 
     Raises
     ------
     InvalidInputError
-        If the estimator is of another class, holds a kernel that is neither a
-        name nor one of this library's, or the file cannot be written.
+        If the estimator has another class or an unknown kernel, or the file
+        cannot be written.
     """
     estimator = model.estimator
     if type(estimator) is not SelfDistilledKernelRidge or not hasattr(estimator, "dual_coef_"):
         raise InvalidInputError(
             f"a model file holds a fitted SelfDistilledKernelRidge, but the estimator is "
-            f"{estimator!r}. Fit it, or write another kind with joblib (a pickle: load it only "
-            f"where you trust its origin)."
+            f"{estimator!r}. Fit it. Write another kind with joblib, as a pickle; load it only if "
+            f"you trust its origin."
         )
     if not isinstance(estimator.X_fit_, np.ndarray):
         raise InvalidInputError(
@@ -182,7 +182,7 @@ def load(path: Path) -> Model:
     Raises
     ------
     InvalidInputError
-        If the file cannot be read, is no model, was altered, or was written
+        If the file cannot be read, is not a model, was altered, or was written
         by an unknown version.
     """
     try:
@@ -315,8 +315,8 @@ def _plain(name: str, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
             f"{name} = {value!r} cannot stand in a model file, which holds data only. Use a "
-            f"kernel by name or one of this library's, or write the estimator with joblib (a "
-            f"pickle: load it only where you trust its origin)."
+            f"kernel by name or one of this library's. Or write the estimator with joblib, as a "
+            f"pickle; load it only if you trust its origin."
         ) from error
     return value
 

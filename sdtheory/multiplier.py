@@ -1,30 +1,30 @@
 r"""The secular equation: the multiplier c that makes the tolerance constraint active.
 
-For eigenvalues d, rotated labels z = V y and rho^2 = n epsilon, solve
+For eigenvalues d, labels z = V y in the eigenbasis and rho^2 = n epsilon, solve
 
 .. math:: \sum_k \Bigl(\frac{c\,z_k}{c + d_k}\Bigr)^2 = \rho^2, \qquad c > 0 .
 
-The left side increases with c from ||P_0 y||^2 to ||y||^2, so that a root
-exists, and is unique, exactly when ||P_0 y||^2 < rho^2 < ||y||^2. This is
+The left side increases with c from ||P_0 y||^2 to ||y||^2. So a root exists, and
+is unique, exactly when ||P_0 y||^2 < rho^2 < ||y||^2. This is
 Morozov's discrepancy principle and, in mu = 1/c, the trust-region secular
 equation. The solver brackets the root by the *sign* of the residual alone; it
 uses none of the bounds that this project verifies.
 
 Three precisions work together. Halley's method in double precision comes near
-the root; one more step of it, on a residual in double-double arithmetic, fixes
-the last digits; and the few instances that double-double cannot decide (r - 1
-of the size of rounding, or a plateau between eigenvalues very far apart) are
-settled one by one in exact rational or 800-digit arithmetic.
+the root. One more step of it, on a residual in double-double arithmetic, fixes
+the last digits. Double-double cannot decide a few instances: r - 1 of the size of
+rounding, or a plateau between eigenvalues very far apart. Exact rational or
+800-digit arithmetic settles these one by one.
 
 Halley's method needs, besides S(c) itself, the moments of w = c z/(c+d)
 
 .. math:: S_j = \sum_k w_k^2 \Bigl(\frac{d_k}{c + d_k}\Bigr)^j ,\qquad
           \frac{dS}{d\log c} = 2 S_1 ,\quad \frac{dS_1}{d\log c} = 3 S_2 - S_1 ,
 
-which cost no division more.
+which need no further division.
 
-The first two use correctly rounded operations only, sums in an order of their
-own: the bits of a root depend neither on the mathematical library nor on the
+The first two precisions use correctly rounded operations only, and sums in a fixed
+order. So the bits of a root depend neither on the mathematical library nor on the
 processor.
 
 References
@@ -99,8 +99,8 @@ class Multiplier:
     r_minus_1 : ndarray of shape (...)
         ``r - 1``, without the cancellation of that subtraction.
     sensitivity : ndarray of shape (...)
-        Relative change of c per relative change of rho, i.e. how many digits
-        of the data the root loses.
+        Relative change of c per relative change of rho: by this factor the root
+        amplifies errors of the data.
     evaluations : int
         Evaluations of the secular function that the slowest root took.
     """
@@ -131,26 +131,24 @@ def solve(
     """Solve the secular equation to full double precision.
 
     The root is within an ulp of the exact root *of the given floats*, and the
-    status is exact, at any r and any ratio of the eigenvalues that is not
-    refused. How far rounding of the data themselves moves the root is what
-    ``sensitivity`` tells.
+    status is exact. ``sensitivity`` tells how far rounding of the data moves the
+    root.
 
     Parameters
     ----------
     d : array_like of shape (..., n)
         Non-negative eigenvalues of G.
     z : array_like of shape (..., n)
-        Rotated labels V y. For q outputs that share one tolerance pass the q
-        blocks side by side, with d repeated, and give n.
+        Labels V y in the eigenbasis. For q outputs that share one tolerance, pass
+        the q blocks side by side, repeat d, and give n.
     epsilon : array_like of shape (...)
         Tolerance on the mean squared residual, positive.
     n : int, optional
         Number of points in rho^2 = n epsilon; the last axis of z by default.
     mean : array_like of shape (...), optional
-        Guesses for c (r - 1), which is a mean of the eigenvalues; a guess that
-        is not positive and finite is replaced by their mean with weights z^2.
-        `sdtheory.recursion.trajectory` passes the value of the previous round.
-        The root moves within its error only.
+        Guesses for c (r - 1), a mean of the eigenvalues, such as the value of the
+        previous round. If a guess is not positive and finite, the mean with the
+        weights z^2 replaces it. A guess moves the root within its error only.
 
     Returns
     -------
@@ -159,10 +157,8 @@ def solve(
     Raises
     ------
     InvalidInputError
-        If d, z or epsilon is not finite, d or epsilon has a wrong sign, the
-        shapes do not broadcast, n is not a positive integer, or the
-        magnitudes (within d, of epsilon against z, or of the root) span more
-        than floating point holds.
+        If an argument is not finite, or has a wrong sign or shape. Also if d, z,
+        epsilon and the root span more magnitudes than floating point holds.
     """
     d, z, epsilon = _checked(d, z, epsilon)
     try:
@@ -176,7 +172,7 @@ def solve(
 
 
 def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Multiplier:
-    """Solve for arguments that were checked: those of `solve`, of one shape, that may be written.
+    """Solve for the arguments of `solve`, checked and broadcast to one shape.
 
     Parameters
     ----------
@@ -256,7 +252,7 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
         i = lost[0]
         raise InvalidInputError(
             f"the multiplier leaves the range of floats: eigenvalues up to {d[i].max():.6g} at "
-            f"r - 1 = {r_minus_1[i]:.6g}. Scale G by a constant, which scales c alike."
+            f"r - 1 = {r_minus_1[i]:.6g}. Multiply G by a constant, which also multiplies c."
         )
     return Multiplier(
         c=c.reshape(batch),

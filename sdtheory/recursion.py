@@ -6,8 +6,8 @@ fitted values are the next labels:
 .. math:: y_{t+1} = V^\top A_t V y_t, \qquad A_t = D (c_t I + D)^{-1},
           \qquad B_t = A_t \cdots A_0 .
 
-Variants of the chain, by options of `trajectory`: given multipliers in the
-place of the tolerance, and labels that come back in every round,
+Options of `trajectory` give two variants: given multipliers instead of a
+tolerance, and labels that come back in every round,
 
 .. math:: y_{t+1} = a_{t+1}\, y_0 + (1 - a_{t+1})\, V^\top A_t V y_t, \qquad
           B_t = A_t \bigl(a_t I + (1 - a_t)\, B_{t-1}\bigr) .
@@ -45,8 +45,8 @@ _LOGGER = logging.getLogger(__name__)
 class Trajectory:
     """The recursion in the eigenbasis; leading axes are a batch of instances.
 
-    Past the collapse the fit is the zero function: c is infinite and A, B, z
-    and r are zero. Labels that are kept may end such a round of zeros.
+    After the collapse the fit is the zero function: c is infinite, and A, B, z
+    and r are zero. Labels that are mixed in may end such rounds of zeros.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ class Trajectory:
     c : ndarray of shape (..., T)
         Ridge multiplier of each round.
     A, B : ndarray of shape (..., T, n)
-        Diagonals of A_t and of B_t, with the fit ``V^T B_t V y_0`` of round t;
-        B_t = A_t ... A_0 unless labels are mixed. With fresh labels B_t is what
-        acts on the part that all labels share.
+        Diagonals of A_t and of B_t. The fit of round t is ``V^T B_t V y_0``, and
+        B_t = A_t ... A_0 unless labels are mixed in. With fresh labels, B_t acts
+        on the part that all labels share.
     z : ndarray of shape (..., T+1, n) or (..., T+1, n, q)
-        Rotated labels V y_t; row 0 is the data, the last row what a further
-        round would get.
+        Labels V y_t in the eigenbasis. Row 0 is the data; the last row would be
+        the labels of a further round.
     r : ndarray of shape (..., T+1)
         ``||y_t|| / sqrt(n epsilon)``.
     r_minus_1 : ndarray of shape (..., T+1)
@@ -111,23 +111,23 @@ def trajectory(
     d : array_like of shape (..., n)
         Eigenvalues of G, non-negative.
     z : array_like of shape (..., n), or (..., n, q) with ``outputs=True``
-        Rotated labels V y.
+        Labels V y in the eigenbasis.
     epsilon : array_like of shape (...), or None
         Tolerance on the mean squared residual; None where `c` is given.
     rounds : int
-        Rounds to run; it stops early when every instance has collapsed.
+        Most rounds to run; fewer if every instance collapses earlier.
     outputs : bool, default=False
-        Whether the last axis of z counts outputs that share the multiplier.
+        Whether the last axis of z counts outputs, which share the multiplier.
     c : array_like of shape () or (..., T), optional
-        Multipliers in the place of a tolerance: one for all T rounds, or one each.
+        Multipliers instead of a tolerance: one for all T rounds, or one each.
     mixing : float, array_like of shape (..., T-1) or "optimal", default=0.0
-        Share of the labels in what each round after the first is fitted to: one
-        number, or one for each. Numbers in [0, 1]; with `c` any numbers.
-        "optimal", with `c`, is the share of smallest generalised
-        cross-validation in each round; see `gcv_mixing`.
+        Share of the labels that each round after the first mixes in: one number,
+        or one for each, in [0, 1]; with `c` any numbers. "optimal", which needs
+        `c`, minimises generalised cross-validation in each round; see
+        `gcv_mixing`.
     fresh : array_like of the shape (..., T-1, n) or (..., T-1, n, q), optional
-        Rotated labels that each later round mixes in instead of z, for example
-        new measurements at the same inputs.
+        Labels in the eigenbasis that each later round mixes in instead of z, for
+        example new measurements at the same inputs.
 
     Returns
     -------
@@ -150,8 +150,8 @@ def trajectory(
     rounds = as_rounds(rounds)
     if (epsilon is None) == (c is None):
         raise InvalidInputError(
-            f"epsilon and c: give one of them, and None for the other, but they are "
-            f"{epsilon!r} and {c!r}."
+            f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them, and None for the "
+            f"other."
         )
     eigenvalues, labels, tolerance = as_batch(
         d, z, 1.0 if epsilon is None else epsilon, outputs=outputs
@@ -248,7 +248,7 @@ def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
         if not fixed:
             raise InvalidInputError(
                 'mixing is "optimal", which compares fits of one multiplier, but a tolerance '
-                "gives each round its own. Pass c in the place of epsilon."
+                "gives each round its own. Pass c instead of epsilon."
             )
         return mixing
     shares = as_real_array(mixing, "mixing", ndim=tuple(range(8)), remedy=remedy)
@@ -336,8 +336,8 @@ def run(
                 labels = share[..., None, None] * source + (1 - share[..., None, None]) * fit
             if not np.all(np.isfinite(labels)):
                 raise InvalidInputError(
-                    f"mixing: the labels of round {t + 1} overflow, as shares beyond 0 to 1 make "
-                    f"them grow. Pass smaller shares or fewer rounds."
+                    f"mixing: the labels of round {t + 1} overflow, because shares outside of "
+                    f"[0, 1] make them grow. Pass smaller shares or fewer rounds."
                 )
         for column, value in zip(
             (c, a, b, sensitivity, z_rows), (now, ratio, filtered, lost, labels), strict=True
@@ -362,10 +362,10 @@ def run(
 
 
 def gcv_mixing(z: ArrayLike, teacher: ArrayLike, student: ArrayLike) -> Any:
-    r"""Return the share of the student that generalised cross-validation chooses at once.
+    r"""Return the share of the student that minimises generalised cross-validation.
 
-    The mixture ``(1 - xi) teacher + xi student`` of two filters has its residuals
-    mixed in the same way, after each is divided by its own factor:
+    The share has a closed form, because the mixture ``(1 - xi) teacher + xi student``
+    mixes the two scaled residuals in the same way:
 
     .. math:: \xi = \frac{A - C}{A + B - 2C}, \qquad A = \frac1n \|e_1\|^2, \
               B = \frac1n \|e_2\|^2, \ C = \frac1n e_1^\top e_2, \qquad
@@ -384,7 +384,7 @@ def gcv_mixing(z: ArrayLike, teacher: ArrayLike, student: ArrayLike) -> Any:
     Returns
     -------
     ndarray of shape (...)
-        Zero where both residuals are the same, so that every share is as good.
+        Zero where both residuals are the same: every share is then as good.
 
     References
     ----------

@@ -27,9 +27,10 @@ def backward_error(n: int, ulp: float = float(np.finfo(float).eps)) -> float:
 
     `ulp` is the machine epsilon of the entries, where that is larger than that of floats.
 
-    LAPACK promises a modestly growing multiple of machine epsilon. Measured on
-    Gram matrices, clustered inputs included: at most 7, 10 and 15 at n = 3,
-    100 and 300; the rest covers a Gram matrix rounded to a few units.
+    LAPACK guarantees a multiple of machine epsilon that grows slowly with n. On
+    Gram matrices, also of clustered inputs, we measured multiples of at most 7, 10
+    and 15 at n = 3, 100 and 300. The estimate is larger, because the Gram matrix
+    may itself be rounded.
     """
     return (8 + np.sqrt(n)) * ulp
 
@@ -41,14 +42,14 @@ class Spectrum:
     Attributes
     ----------
     d : ndarray of shape (n,)
-        Eigenvalues, ascending; exactly zero where the rank decision says so.
+        Eigenvalues, ascending; zero where rounding cannot tell them from zero.
     V : ndarray of shape (n, n)
         Orthogonal; row k is the eigenvector of ``d[k]``.
     tolerance : float
         Eigenvalues up to ``tolerance * d_max`` in size were set to zero.
     error : float, default=0.0
-        Estimate of ``||G - V^T diag(d) V||``, rank decision aside; 0 says that
-        d and V are the data.
+        Estimate of ``||G - V^T diag(d) V||`` without the rank decision; 0 if
+        d and V are exact.
     """
 
     d: Array
@@ -65,8 +66,8 @@ class Spectrum:
         gram : array_like of shape (n, n)
             Symmetric, positive semidefinite; carries the paper's 1/n.
         tolerance : float, optional
-            Relative to the largest eigenvalue; n machine epsilon of gram's dtype
-            by default, the size of the error that a backward stable eigensolver makes.
+            Eigenvalues up to this share of the largest become zero. Default: n
+            machine epsilon of gram's dtype, the error of a backward stable solver.
 
         Returns
         -------

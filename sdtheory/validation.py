@@ -35,8 +35,8 @@ class InfeasibleToleranceError(ValueError):
         The mean squared residual that no function in the space can beat,
         ``||P_0 y||^2 / n``; every larger ``epsilon`` is feasible.
     rank_decision : bool
-        Whether it rests on eigenvalues of the size of rounding, which count as
-        zero. A smaller epsilon may then be feasible.
+        Whether this rests on eigenvalues that rounding cannot tell from zero, and
+        that count as zero. A smaller epsilon may then be feasible.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class InfeasibleToleranceError(ValueError):
         self.rank_decision = rank_decision
         decided = (
             " This is a rank decision: eigenvalues of gram that rounding cannot tell from zero "
-            "count as zero. If inputs are distinct but close, a smaller epsilon may be feasible, "
-            "and gram as stored does not show it; for BrownianBridge() and SimplySupportedBeam() "
-            "pass KernelOperator(kernel, x) as gram, which needs no such decision."
+            "count as zero. If inputs are distinct but close, a smaller epsilon may be feasible. "
+            "For BrownianBridge() and SimplySupportedBeam(), pass KernelOperator(kernel, x) as "
+            "gram, which needs no such decision."
         )
         super().__init__(
-            f"epsilon = {epsilon:.6g} is infeasible: the labels have a component that no "
-            f"function in this space can fit (repeated inputs, or points where the kernel "
-            f"vanishes), and it alone leaves a mean squared residual of "
-            f"{smallest_feasible:.6g}. Choose epsilon above {smallest_feasible:.6g}."
+            f"epsilon = {epsilon:.6g} is infeasible: no function in this space can fit a part of "
+            f"the labels (repeated inputs, or points where the kernel vanishes). This part alone "
+            f"leaves a mean squared residual of {smallest_feasible:.6g}. Choose epsilon above "
+            f"{smallest_feasible:.6g}."
             f"{decided if rank_decision else ''}"
         )
 
@@ -65,7 +65,7 @@ class InfeasibleToleranceError(ValueError):
 
 
 def machine_epsilon(value: Any) -> float:
-    """Return the machine epsilon of what came in, at least that of double precision."""
+    """Return the machine epsilon of a value's dtype, at least that of double precision."""
     dtype = np.dtype(getattr(value, "dtype", None) or np.asarray(value).dtype)
     double = float(np.finfo(float).eps)
     return max(double, float(np.finfo(dtype).eps)) if dtype.kind == "f" else double
@@ -84,15 +84,15 @@ def as_real_array(
     Parameters
     ----------
     value : array_like
-        What the caller passed.
+        The argument as passed.
     name : str
         The argument's name, for the message.
     ndim : tuple of int
-        Allowed numbers of dimensions, ascending; a range where more than two.
+        Allowed numbers of dimensions, ascending; consecutive if more than two.
     remedy : str, optional
-        What to do instead, where the caller knows better than this function.
+        Advice for the message, instead of a general one.
     copy : bool, default=True
-        Whether to copy what is a float64 array already.
+        Whether to copy an array that is float64 already.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def as_real_array(
 
 
 def inexact(given: Any, floats: Array) -> Any:
-    """Return which entries are integers that their floats do not hold."""
+    """Return where an integer differs from its float."""
     values = np.asarray(given)
     if values.dtype.kind not in "iuO":
         return np.array(False)
@@ -188,7 +188,7 @@ def as_labels(y: ArrayLike, n: int, name: str = "y") -> Array:
     if size > _LARGEST_LABEL / np.sqrt(array.size):
         raise InvalidInputError(
             f"{name} is too large ({size:.3g}): the sum of its squares would overflow. Divide "
-            f"{name} by a constant, and epsilon by its square; the fit is divided with them."
+            f"{name} by a constant, and epsilon by its square. This divides the fit, too."
         )
     return array
 
@@ -201,7 +201,7 @@ def as_rows(g_x: ArrayLike, n: int) -> Array:
 
 
 def check_columns(columns: int, n: int) -> None:
-    """Raise if rows g_x, stored or not, have not one column for each training point."""
+    """Refuse rows g_x without exactly one column for each training point."""
     if columns != n:
         raise InvalidInputError(
             f"g_x has {columns} columns, but there are {n} training points. Pass gram(kernel, x, "
@@ -225,7 +225,7 @@ def as_epsilon(epsilon: Any, name: str = "epsilon") -> float:
     if value <= 0:
         raise InvalidInputError(
             f"{name} must be positive, but is {value!r}. It is the tolerance on the mean squared "
-            f"residual; exact interpolation is the limit of small {name}."
+            f"residual; a small one nearly interpolates the labels."
         )
     return value
 
@@ -243,10 +243,10 @@ def as_rounds(rounds: Any, name: str = "rounds") -> int:
 def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
     """Return a square, symmetric float64 matrix.
 
-    An asymmetry of the size of rounding (8 machine epsilon of the dtype passed, times
-    the largest entry) is averaged out, as kernel code commonly leaves one; more is an
-    error. What is passed is never changed; without `copy`, and without an
-    asymmetry, it may be what is returned, if it is contiguous in one order.
+    Kernel code commonly leaves an asymmetry of the size of rounding. Up to 8 machine
+    epsilon of the dtype, times the largest entry, it is averaged out; more is an error.
+    The argument is never changed. Without `copy`, a matrix that is symmetric and
+    contiguous in one order is returned itself.
     """
     matrix = as_real_array(gram, name, ndim=(2,), copy=copy)
     own = copy
@@ -278,6 +278,6 @@ def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:
         raise InvalidInputError(
             f"{name} is not symmetric: entries differ from their mirror images by up to "
             f"{asymmetry:.3g} (largest entry {size:.3g}). A Gram matrix is symmetric; check the "
-            f"kernel, or pass (gram + gram.T) / 2 if the asymmetry is meant to be averaged."
+            f"kernel, or pass (gram + gram.T) / 2 to average the two."
         )
     return matrix

@@ -2,10 +2,10 @@
 
 The pages are made from exactly the notebooks that papermill ran. A chapter
 that raises, a check that fails, a broken reference or a figure without alt text
-fails the build; a build that fails or is interrupted leaves no pages.
+fails the build. A build that fails or is interrupted leaves no pages.
 
-A chapter whose code, executed functions, data and packages are as they were
-is not run again (`sdtheory.book.cache`); ``--fresh`` runs everything.
+A chapter runs again only if its code, its executed functions, its data or its
+packages have changed (`sdtheory.book.cache`); ``--fresh`` runs everything.
 """
 
 from __future__ import annotations
@@ -191,8 +191,8 @@ def keep(chapter: Chapter, source: NotebookNode, run: Run, record: Path, now: Su
 def publishable(notebook: NotebookNode, name: str) -> list[str]:
     """Prepare an executed notebook for its page; return what forbids publishing it.
 
-    Figures get the caption, label and alt text that their code computed, and
-    with tables the cell that made them; metadata that changes from run to run
+    Figures get the caption, label and alt text that their code computed. Figures
+    and tables name the cell that made them. Metadata that changes from run to run
     is removed.
     """
     problems = []

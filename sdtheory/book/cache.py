@@ -1,13 +1,16 @@
-"""What a chapter depended on when it ran, and its outputs for as long as nothing of that changed.
+"""Records what a chapter depends on, and keeps its outputs while nothing of that changes.
 
-A chapter depends on its code cells, the functions of the library that it
-executed, what the modules it loaded do when they are imported, the files that
-it read, and the versions of the packages that it loaded. What is
-in the kernel's own process is recorded while it runs. A chapter that starts
+A chapter depends on
+
+* its code cells, and the functions of the library that they executed;
+* the top-level code of the modules that it loaded;
+* the files that it read, and the versions of the packages that it loaded.
+
+The kernel records this in its own process while it runs. A chapter that starts
 other processes, where nothing is recorded, depends on the whole library.
 
-Not seen: variables of the environment (the driver sets them), files outside
-the book's folder, and whether a file exists that was not opened.
+Not recorded are environment variables (the driver sets them), files outside of the
+book's folder, and whether a file exists that was not opened.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Figures that readers move with their own hands.
 
-A chapter shows a figure as always, and hands its data to an element of
-``book/explorables``. In the built book the element takes the place of the
-figure's image; in print, in a notebook and where scripts are off the image
-stays. The elements compute in the browser what the library computes here; a
-test holds the two together.
+A chapter shows a static figure, and passes its data to an element of
+``book/explorables``. In the built book the element replaces the image. In print,
+in a notebook and without scripts the image stays. The elements compute the
+library's formulas in the browser; a test compares the two.
 """
 
 from __future__ import annotations
@@ -252,7 +251,7 @@ def _ascending(d: ArrayLike) -> NDArray[np.float64]:
 
 
 def _labels(spectrum: Spectrum, y: ArrayLike, epsilon: float) -> dict[str, Any]:
-    """Return spectrum, rotated labels, and a tolerance with the range in which it may move."""
+    """Return spectrum, labels in the eigenbasis, and a tolerance with the range of its slider."""
     tolerance = as_epsilon(epsilon)
     smallest = spectrum.unreachable(y)
     largest = float(np.mean(np.square(as_labels(y, spectrum.n))))

@@ -1,7 +1,7 @@
 """The line under a proof that says by which theorem of Coq it was checked.
 
-Nothing about it stands in a chapter: a page gets the lines when it is made,
-from the label of each statement and from what Coq has printed.
+No chapter contains this line. A page gets it when it is made, from the label of
+each statement and from Coq's output.
 """
 
 from __future__ import annotations

@@ -98,9 +98,9 @@ class Entry:
 def labels(root: Path) -> dict[str, str]:
     """Return the label of every statement on the book's pages, with its page.
 
-    An environment without a label has its kind and line in place of one, and a
-    numbered equation that nothing checks is there too: neither has a row of
-    evidence, so that both are red.
+    An environment without a label is listed by its kind and line. A numbered
+    equation that nothing checks is listed, too. Neither has evidence, so both are
+    red.
 
     Parameters
     ----------

@@ -1,11 +1,10 @@
 """The manifest: every claim of the book, what made it, and how to compare two books.
 
 A claim is a number in the prose, a figure's data, a table, a check, or other
-text that a cell shows. Claims are compared within their own accuracy: a check
-within the violation that it allows, a figure's data within
-`sdtheory.book.display.FIGURE_ACCURACY`, and words and printed numbers to the
-letter. What varies by nature (dates, seconds) is marked where it is shown, and
-is not compared.
+text that a cell shows. Claims are compared within their accuracy. A check may
+differ by the violation that it allows, and a figure's data by
+`sdtheory.book.display.FIGURE_ACCURACY`; words and printed numbers are identical.
+Claims that vary by nature (dates, seconds) are marked, and not compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What machines read of the site: descriptions, dates, a citation, a list of pages, a map."""
+"""Metadata of the site for machines: descriptions, dates, a citation, a list of pages, a map."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _PARTS = re.compile(
 
 
 def describe(site: Path, root: Path, repository: str | None = None) -> None:
-    """Add to a built site what machines read.
+    """Add metadata to a built site.
 
     Every page gets a description, OpenGraph properties, the date of its last
-    change, and links out; the site gets ``citation.bib``, ``llms.txt`` and, where
+    change, and external links. The site gets ``citation.bib``, ``llms.txt`` and, if
     its address is known, ``sitemap.xml``.
 
     Parameters

@@ -178,9 +178,8 @@ class Chapter:
         Raises
         ------
         InvalidInputError
-            If there is not exactly one cell tagged ``parameters``, or it is
-            not Python, or it does more than assign numbers, words and truth
-            values to names.
+            If there is not exactly one cell tagged ``parameters``, or it does not
+            only assign numbers, strings and truth values to names.
         """
         cells = [c for c in self.notebook().cells if "parameters" in c.metadata.get("tags", [])]
         if len(cells) != 1:
@@ -226,8 +225,8 @@ class Chapter:
         Raises
         ------
         InvalidInputError
-            If a name is unknown (the message lists the known ones) or given
-            twice, or a text does not denote a value of the default's type.
+            If a name is unknown or given twice, or a text does not denote a
+            value of the default's type.
         """
         declared = self.parameters()
         parsed: dict[str, Value] = {}
@@ -391,7 +390,7 @@ def execute(
         isolated(Path(folder), record=record, evidence=evidence),
     ):
         source, partial = Path(folder) / "source.ipynb", Path(folder) / "partial.ipynb"
-        log = Path(folder) / "kernel.log"
+        log = Path(folder).resolve() / "kernel.log"  # papermill changes folders
         nbformat.write(chapter.notebook(), source)
 
         def failure(message: str) -> ChapterFailedError:

@@ -1,9 +1,9 @@
-"""What a reader can point at: statements, equations, symbols, commands, found in the built pages.
+"""Statements, equations, symbols and commands, found and connected in the built pages.
 
 Every statement gets a link to itself and a badge that leads to its evidence in
-the ledger. Links show what they lead to, symbols what they mean, and the
-search finds all of them by number, title, slogan and id: the browser reads
-these from one file, which is made here from the pages.
+the ledger. Links show their target and symbols their meaning. The search finds all
+of them by number, title, slogan and id. The browser reads these from one file,
+which this module makes from the pages.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
 
 _EPILOG = (
     "exit codes: 0 done, 1 a check failed or a chapter raised, 2 wrong usage or input, "
-    "130 interrupted, 141 the reader of a pipe left"
+    "130 interrupted, 141 the pipe was closed"
 )
 
 
@@ -31,8 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 a check failed or a chapter raised, 2 wrong usage
-        or input, 130 interrupted, 141 the reader of a pipe left.
+        Exit code. ``sdtheory --help`` lists the codes.
     """
     try:
         with _terminable():

@@ -1,4 +1,4 @@
-"""``sdtheory explain``: which statements apply to the reader's data, and what each says there."""
+"""``sdtheory explain``: which statements apply to the reader's data, and by which margin."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ examples:
   sdtheory explain DATA.csv --target y --kernel beam --rescale unit --epsilon 5% --all
   sdtheory explain DATA.csv --target y --sample 100 --json -
 
-First a summary; with --all, a line for each statement of the registry (`sdtheory verify --list`):
-whether it holds here, its worst scaled margin (0 is tight), and what it says; or the hypothesis
-that these data lack. The chain runs to its collapse, or for --rounds. Of more than 1000 rows as
-many are drawn at random; --sample draws more.
+The command prints a summary. With --all it adds one line for each statement of the registry
+(`sdtheory verify --list`): verdict, worst scaled margin (0 is tight) and the claim in words. If
+your data do not meet a hypothesis, the line shows that hypothesis. The chain runs to its collapse,
+or for --rounds. From more than 1000 rows it draws 1000 at random; --sample changes this number.
 
 exit codes: 0 done, 1 a statement fails here, 2 wrong usage or input, 130 interrupted
 """
@@ -35,16 +35,17 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "explain",
         help="say which theorems apply to your data, with margins",
-        description="Say which statements apply to your data, what each says there, and by which "
-        "margin.",
+        description="Show which statements apply to your data, and by which margin each holds.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_options(parser)
     parser.set_defaults(rounds="all", sample=_SAMPLE)
-    parser.add_argument("--all", action="store_true", help="every statement, not only a summary")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="the same as JSON; - for stdout instead"
+        "--all", action="store_true", help="show every statement, not only a summary"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all as JSON; - prints it instead"
     )
     parser.set_defaults(action=_run)
 
@@ -80,12 +81,12 @@ def _summary(check: Any, asked: str, data: Any) -> str:
     applying = sorted((row for row in rows if row.applies), key=lambda row: row.margin)
     failing = [row.statement.id for row in applying if "hold" not in str(row.verdict).lower()]
     lacking = Counter(words for row in rows for words in row.lacking)
-    how = "to their collapse" if asked == "all" else f"for --rounds {asked}"
+    how = "run to its collapse" if asked == "all" else f"with --rounds {asked}"
     drawn = "" if data.rows == n else f" of {data.rows}, drawn at random (--sample, --seed)"
     lines = [
         f"{n} points{drawn}; G has rank {rank} and condition number {float(i.kappa[0]):.4g}.",
-        f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows; "
-        f"followed {how}, they have {rounds} non-trivial fit(s).",
+        f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows. The "
+        f"chain has {rounds} non-trivial fit(s), {how}.",
         f"{len(applying)} of {len(rows)} statements apply here, and "
         + (
             f"{len(failing)} do not hold: {', '.join(failing)}." if failing else "all of them hold."
@@ -99,10 +100,11 @@ def _summary(check: Any, asked: str, data: Any) -> str:
             + f": {row.statement.slogan}"
         )
     lines += [
-        f"Missing for {count} statement(s): {words}." for words, count in lacking.most_common(3)
+        f"Hypothesis not met, for {count} statement(s): {words}."
+        for words, count in lacking.most_common(3)
     ]
     lines += training.rescaled_words(data.rescaled)
-    return "\n".join([*lines, "Every statement: --all."])
+    return "\n".join([*lines, "--all shows every statement."])
 
 
 def _numbers(found: Any) -> Any:

@@ -41,30 +41,30 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_options(parser)
-    loop = parser.add_argument_group("what enters later rounds")
+    loop = parser.add_argument_group("variants of the chain")
     loop.add_argument(
         "--c",
         metavar="C",
-        help="multiplier in the place of --epsilon, or one for each round, with commas between",
+        help="multiplier instead of --epsilon, or one for each round, separated by commas",
     )
     loop.add_argument(
         "--mixing",
         default="0",
         metavar="A",
-        help="share of the labels in what each later round is fitted to, or one for each, with "
-        "commas between; with --c any numbers, or optimal (default: 0)",
+        help="share of the labels that each later round mixes in, from 0 to 1, or one for each, "
+        "separated by commas (default: 0). With --c: any number, or optimal",
     )
     loop.add_argument(
         "--roughness",
         type=float,
         metavar="R",
-        help="bound on the truth's squared norm in the kernel's space, for --rounds rougher",
+        help="upper bound on the truth's squared norm in the kernel's space, for --rounds rougher",
     )
     output = parser.add_argument_group("output")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.svg, .png or .pdf)")
-    output.add_argument("--save", type=Path, metavar="FILE", help="the model (.npz or .joblib)")
+    output.add_argument("--plot", type=Path, metavar="FILE", help="draw the fit (.svg, .png, .pdf)")
+    output.add_argument("--save", type=Path, metavar="FILE", help="write the model (.npz, .joblib)")
     output.add_argument(
-        "--json", type=Path, metavar="FILE", help="the numbers; - for stdout instead of the table"
+        "--json", type=Path, metavar="FILE", help="write the numbers as JSON; - prints them instead"
     )
     parser.set_defaults(action=_run)
 
@@ -164,7 +164,7 @@ def _numbers_of(text: str, option: str) -> float | list[float]:
         found = [float(part) for part in text.split(",")]
     except ValueError:
         raise InvalidInputError(
-            f"{option} is {text!r}. Pass a number, or several with commas between."
+            f"{option} is {text!r}. Pass a number, or several, separated by commas."
         ) from None
     return found if len(found) > 1 else found[0]
 
@@ -200,8 +200,8 @@ def _words(numbers: Any) -> str:
     elif numbers["rounds asked for"] == "auto":
         tried = len(numbers["rounds"])
         lines.append(
-            f"{how} is smallest after {kept} of {tried} round(s), at this one tolerance. Whether "
-            f"more rounds than one pay, `sdtheory trial` says."
+            f"{how} is smallest after {kept} of {tried} round(s), at this one tolerance. To see "
+            f"whether more than one round pays, run `sdtheory trial`."
         )
     elif numbers["rounds asked for"] == "rougher":
         rough = sum(row["roughness"] >= numbers["roughness bound"] for row in numbers["rounds"])

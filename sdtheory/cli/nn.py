@@ -17,10 +17,10 @@ examples:
   sdtheory nn --data cifar10 --arch resnet50 --loss squared --rounds 10 --output cifar.json
   sdtheory nn --compare 8 --validation 200 --output comparison.json
 
-A run that was killed goes on from its last finished round when the same command is given again with
---resume, and gives the same numbers. CIFAR is read from the published files in the python format;
-where they are missing, the message says what to put where. At full size it wants a GPU: with one
-that JAX sees, it is used; with little memory, lower --stack.
+To continue a run that was killed, give the same command with --resume; the numbers are the same.
+CIFAR is read from the published files in the python format. If they are missing, the message names
+the files and their place. For CIFAR at full size use a GPU that JAX can see. If its memory is too
+small, lower --stack.
 
 exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
 """
@@ -44,10 +44,10 @@ def add_parser(subparsers: Any) -> None:
         "--data-folder",
         type=Path,
         metavar="DIR",
-        help="holds cifar-10-batches-py or cifar-100-python (default: data)",
+        help="folder that holds cifar-10-batches-py or cifar-100-python (default: data)",
     )
     data.add_argument(
-        "--openml", action="store_true", help="let scikit-learn fetch CIFAR from OpenML"
+        "--openml", action="store_true", help="let scikit-learn download CIFAR from OpenML"
     )
     data.add_argument(
         "--label-noise",
@@ -69,14 +69,14 @@ def add_parser(subparsers: Any) -> None:
         "--loss", default="squared", metavar="NAME", help="squared (default) or cross-entropy"
     )
     model.add_argument(
-        "--rounds", type=int, default=10, metavar="N", help="trainings (default: 10)"
+        "--rounds", type=int, default=10, metavar="N", help="number of trainings (default: 10)"
     )
     model.add_argument("--seeds", type=int, default=10, metavar="N", help="default: 10")
     model.add_argument("--first-seed", type=int, default=0, metavar="S", help="default: 0")
     model.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
     model.add_argument("--batch", type=int, default=50, metavar="N", help="default: 50")
     model.add_argument(
-        "--learning-rate", type=float, default=0.001, metavar="R", help="of Adam (default: 0.001)"
+        "--learning-rate", type=float, default=0.001, metavar="R", help="for Adam (default: 0.001)"
     )
     model.add_argument(
         "--weight-decay", type=float, default=0.0, metavar="W", help="decoupled (default: 0)"
@@ -84,21 +84,23 @@ def add_parser(subparsers: Any) -> None:
     model.add_argument(
         "--early-stopping",
         action="store_true",
-        help="keep the epoch of least validation loss; needs --validation",
+        help="keep the epoch of smallest validation loss; needs --validation",
     )
     model.add_argument(
-        "--stack", type=int, metavar="N", help="seeds trained at once (default: all; 1 for CIFAR)"
+        "--stack", type=int, metavar="N", help="seeds to train at once (default: all; 1 for CIFAR)"
     )
     model.add_argument(
         "--compare",
         type=int,
         metavar="N",
-        help="instead of a chain, try N numbers of rounds, of epochs, and weight decays",
+        help="instead of a chain, compare N numbers of rounds, N of epochs, and N weight decays",
     )
     output = parser.add_argument_group("output")
     output.add_argument("--output", type=Path, required=True, metavar="FILE", help="result (.json)")
     output.add_argument("--resume", action="store_true", help="continue a run that was killed")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.svg, .png or .pdf)")
+    output.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the result (.svg, .png, .pdf)"
+    )
     output.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(action=_run)
 

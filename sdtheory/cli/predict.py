@@ -39,13 +39,13 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help=".npz file")
     parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
-    parser.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
+    parser.add_argument("--delimiter", metavar="C", help="default: comma; tab in .tsv")
     parser.add_argument("--output", type=Path, metavar="FILE", help="CSV file (default: stdout)")
     parser.add_argument("--every-round", action="store_true", help="one column for each round")
     parser.add_argument(
         "--trust-pickle",
         action="store_true",
-        help="load a .joblib model, which may run any code: only if you trust its origin",
+        help="load a .joblib model, which can run any code; only if you trust its origin",
     )
     parser.set_defaults(action=_run)
 

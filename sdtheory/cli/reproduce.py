@@ -13,8 +13,8 @@ examples:
   sdtheory reproduce manifest.json -c rounds    one chapter, with the manifest of a published site
   sdtheory reproduce A.json --against B.json    compare two books without running anything
 
-A claim agrees if it lies within its own accuracy: a check within the violation that it allows, a
-figure's data within a millionth of the largest number, words and printed numbers to the letter.
+A claim agrees if it lies within its accuracy. A check may differ by the violation that it allows,
+and a figure's data by a millionth of the largest number. Words and printed numbers are identical.
 
 exit codes: 0 all claims agree, 1 a claim differs or a chapter failed, 2 wrong usage or input,
 130 interrupted
@@ -38,11 +38,11 @@ def add_parser(subparsers: Any) -> None:
         "-c", "--chapter", action="append", default=[], help="only this chapter; may be repeated"
     )
     parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="another manifest; runs nothing"
+        "--against", type=Path, metavar="FILE", help="compare with this manifest; run nothing"
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep the new runs there")
     parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
-    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default: 2)")
     parser.set_defaults(action=_run)
 
 

@@ -31,8 +31,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "run",
         help="rerun one chapter, with other parameters",
-        description="Run one chapter through papermill; its checks are computed at the parameters "
-        "that you give.",
+        description="Run one chapter, and compute its checks at the parameters that you give.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""What ``fit`` and ``explain`` share: their options, the data and the estimator."""
+"""Options, data and estimator that ``fit`` and ``explain`` share."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--no-intercept",
         action="store_true",
-        help="fit the labels themselves, and not their distance to their mean",
+        help="do not subtract the labels' mean before the fit",
     )
     model.add_argument(
         "--epsilon",
         default="10%",
         metavar="E",
-        help="tolerance on the mean squared residual: a number, a percentage of what the kernel "
-        "can reach of the labels' mean square, or a multiple of the estimated noise variance "
-        "such as 1noise (default: 10%%)",
+        help="tolerance on the mean squared residual (default: 10%%). A number is absolute; a "
+        "percentage refers to the mean square of the labels that the kernel can reach; 1noise is "
+        "the estimated noise variance",
     )
     model.add_argument(
         "--rounds",
         default="auto",
         metavar="T",
-        help="a number; auto: that of the smallest criterion; rougher: while the fit is rougher "
-        "than the truth, by an estimate from the data; all: until the collapse (default: auto)",
+        help="a number, or one of auto (smallest criterion), rougher (while the fit is rougher "
+        "than the estimated truth) and all (until the collapse) (default: auto)",
     )
     model.add_argument(
         "--criterion",
@@ -65,8 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--solver",
         default="auto",
         metavar="NAME",
-        help="eigh, krylov or spline; auto chooses. With a number for --epsilon many rows need "
-        "no matrix (default: auto)",
+        help="auto, eigh, krylov or spline (default: auto). If --epsilon is a number, auto needs "
+        "no matrix for many rows",
     )
 
 
@@ -79,19 +79,19 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="COLUMN",
-        help="label column; several labels share one tolerance",
+        help="label column; repeat it for several, which share one tolerance",
     )
     data.add_argument(
         "--inputs", nargs="+", metavar="COLUMN", help="input columns (default: all others)"
     )
-    data.add_argument("--delimiter", metavar="C", help="default: comma, in .tsv a tab")
+    data.add_argument("--delimiter", metavar="C", help="default: comma; tab in .tsv")
     data.add_argument("--sample", type=int, metavar="N", help="use N rows, drawn at random")
-    data.add_argument("--seed", type=int, default=0, metavar="S", help="of that draw (default: 0)")
+    data.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     data.add_argument(
         "--rescale",
         choices=("none", "unit", "standard"),
-        help="input columns onto [0, 1], or to mean 0 and variance 1 (default: standard for the "
-        "kernels of a distance, rbf and laplacian; none for all others)",
+        help="unit maps each input onto [0, 1]; standard gives it mean 0 and variance 1 (default: "
+        "standard for rbf and laplacian, else none)",
     )
 
 
@@ -102,12 +102,12 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> Any:
         "--kernel",
         default="rbf",
         metavar="NAME",
-        help="beam, bridge or periodic (Green's functions on [0, 1]), or one of scikit-learn's "
-        "(default: rbf)",
+        help="beam, bridge or periodic (Green's functions on [0, 1]), or the name of a kernel of "
+        "scikit-learn (default: rbf)",
     )
-    model.add_argument("--gamma", type=float, help="of rbf, laplacian, poly and sigmoid")
-    model.add_argument("--degree", type=float, default=3, help="of poly (default: 3)")
-    model.add_argument("--coef0", type=float, default=1, help="of poly and sigmoid (default: 1)")
+    model.add_argument("--gamma", type=float, help="for rbf, laplacian, poly and sigmoid")
+    model.add_argument("--degree", type=float, default=3, help="for poly (default: 3)")
+    model.add_argument("--coef0", type=float, default=1, help="for poly, sigmoid (default: 1)")
     return model
 
 
@@ -260,7 +260,7 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     if model.epsilon_ >= variance:
         raise InvalidInputError(
             f"--epsilon: the tolerance {model.epsilon_:.6g} is not below the variance of the "
-            f"labels, {variance:.6g}, so that their mean alone meets it. Pass a smaller one."
+            f"labels, {variance:.6g}: their mean alone meets it. Pass a smaller tolerance."
         )
     return chain, [str(warning.message) for warning in caught]
 

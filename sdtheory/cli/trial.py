@@ -1,10 +1,10 @@
 """``sdtheory trial``: whether self-distillation pays on the reader's data, against a tuned ridge.
 
-Nested cross-validation. Ridge regression, which is one round, and chains of
-rounds both choose the kernel's width and the tolerance by an inner
-cross-validation, and chains the number of rounds as well; both are then judged
-on outer folds that no choice has seen. Ridge tries all tolerances of the chain,
-and others between them, as many as the chain has settings.
+The trial is a nested cross-validation. The inner one chooses the kernel's width
+and the tolerance, for ridge regression (one round) and for chains; for chains also
+the number of rounds. The outer folds, which no choice has seen, judge both. Ridge
+tries all tolerances of the chains and others between them, so that both have as
+many settings.
 
 References
 ----------
@@ -32,8 +32,8 @@ examples:
   sdtheory trial DATA.csv --target y --rounds 20 --repeats 10 --plot trial.svg --json trial.json
   sdtheory trial DATA.csv --target y --kernel beam --rescale unit --sample 500
 
-The inputs are rescaled once, on all rows; no label enters there. The interval says how far other
-splits of these data would move the gain, not what another sample would give.
+The inputs are rescaled once, on all rows, without the labels. The interval covers other splits of
+these data, not other samples.
 
 exit codes: 0 done, whatever the verdict; 2 wrong usage or input, 130 interrupted
 """
@@ -62,18 +62,24 @@ def add_parser(subparsers: Any) -> None:
     training.add_kernel_options(parser)
     search = parser.add_argument_group("trial")
     search.add_argument(
-        "--rounds", type=int, default=10, metavar="T", help="most rounds of a chain (default: 10)"
+        "--rounds", type=int, default=10, metavar="T", help="longest chain to try (default: 10)"
     )
     search.add_argument(
-        "--tolerances", type=int, default=12, metavar="N", help="that chains try (default: 12)"
+        "--tolerances", type=int, default=12, metavar="N", help="tolerances to try (default: 12)"
     )
     search.add_argument(
-        "--repeats", type=int, default=4, metavar="N", help=f"of {_OUTER} folds (default: 4)"
+        "--repeats",
+        type=int,
+        default=4,
+        metavar="N",
+        help=f"times {_OUTER} outer folds (default: 4)",
     )
     output = parser.add_argument_group("output")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.svg, .png or .pdf)")
     output.add_argument(
-        "--json", type=Path, metavar="FILE", help="all scores; - for stdout instead of the table"
+        "--plot", type=Path, metavar="FILE", help="draw the scores (.svg, .png, .pdf)"
+    )
+    output.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all scores as JSON; - prints them instead"
     )
     parser.set_defaults(action=_run)
 
@@ -111,7 +117,8 @@ def _run(arguments: argparse.Namespace) -> int:
     n, p = data.x.shape
     if n < 2 * _OUTER * _INNER:
         raise InvalidInputError(
-            f"{arguments.data} has {n} rows, too few for a trial. Give it {2 * _OUTER * _INNER}."
+            f"{arguments.data} has {n} rows, but a trial needs at least {2 * _OUTER * _INNER}. "
+            f"Give it more rows, or use `sdtheory fit`."
         )
     settings = (arguments.tolerances - 1) * (arguments.rounds + 1) + 1
     tuned = arguments.kernel in training.STATIONARY and arguments.gamma is None
@@ -263,15 +270,15 @@ def _interval(difference: Array) -> tuple[float, float]:
 
 def _verdict(mean: float, half: float) -> str:
     low, high = 100 * (mean - half), 100 * (mean + half)
-    found = f"{100 * mean:+.1f} % (95 % interval {low:+.1f} to {high:+.1f} %)"
+    found = f"{100 * mean:+.1f} % of the squared error (95 % interval {low:+.1f} to {high:+.1f} %)"
     level = f"{100 * _WORTHWHILE:g} %"
     if mean - half > _WORTHWHILE:
-        return f"Self-distil: chains gain {found} in squared error over a ridge tuned as carefully."
+        return f"Self-distil: chains gain more than {level}. Their gain is {found}."
     if mean + half < 0:
-        return f"Keep ridge: chains are worse, gain {found}."
+        return f"Keep ridge: chains are worse. Their gain is {found}."
     if mean + half < _WORTHWHILE:
-        return f"Keep ridge: chains gain less than {level}, {found}."
-    return f"Undecided at the {level} level; keep ridge: chains gain {found}."
+        return f"Keep ridge: chains gain less than {level}. Their gain is {found}."
+    return f"Undecided whether chains gain {level}; keep ridge. Their gain is {found}."
 
 
 def _words(numbers: dict[str, Any]) -> str:
@@ -287,7 +294,7 @@ def _words(numbers: dict[str, Any]) -> str:
     lines = [
         f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
         f"target: {', '.join(numbers['targets'])}",
-        f"kernel {numbers['kernel']}; {ridge.size} ridges and {chain.size} chains tried in "
+        f"kernel {numbers['kernel']}; tried {ridge.size} ridges and {chain.size} chains in "
         f"{len(numbers['outer errors'])} outer folds",
         *training.rescaled_words(numbers["rescaled"]),
         "",
@@ -305,8 +312,8 @@ def _words(numbers: dict[str, Any]) -> str:
         f"{gamma(width)}",
         f"best chain: {chain.min():.5g} at --rounds {best[2] + 1} --epsilon {100 * chain_at:.3g}%"
         f"{gamma(best[0])}",
-        f"On rows that no choice has seen: tuned ridge {errors[0]:.5g}, tuned chain "
-        f"{errors[1]:.5g}; more than one round in {many} of {len(folds)} folds.",
+        f"Squared error on held-out rows: tuned ridge {errors[0]:.5g}, tuned chain "
+        f"{errors[1]:.5g}. The chain has more than one round in {many} of {len(folds)} folds.",
         "",
         numbers["verdict"],
     ]

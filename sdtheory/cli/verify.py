@@ -14,14 +14,14 @@ examples:
   sdtheory verify prop-step cor-rounds-any-kernel only these
   sdtheory verify --instances 1000000 --jobs 2    a large sample
   sdtheory verify --certify --json report.json    with ball arithmetic and proofs; keep the report
-  sdtheory verify --formal                        what Coq has checked, beside the formulas
+  sdtheory verify --formal                        the theorems that Coq has checked
   sdtheory verify --mutants --cache evidence      keep the evidence; next time collect what changed
   sdtheory verify --search 60                     search each statement for 60 seconds
   sdtheory verify --replay report.json            rerun the report's worst instances
   sdtheory verify --scheduler tcp://HOST:8786     on the machines of a Dask cluster
 
-Same seed and same budget give the same evidence, whoever shares the work (not with --search, which
-depends on the machine's speed). Exit code 1: a statement fails, is vacuous, undefined or unjudged.
+The same seed and budget give the same evidence, on any number of processes. Only --search depends
+on the machine's speed. Exit code 1: some statement did not pass.
 """
 
 
@@ -30,16 +30,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "verify",
         help="test every statement of the registry",
-        description="Collect evidence for the statements of the paper and of this book: sampled "
-        "and searched instances in floating point, each suspect judged in ball arithmetic, and a "
+        description="Collect evidence for the statements of the paper and of this book. Sample and "
+        "search instances in floating point, judge each suspect in ball arithmetic, and run a "
         "control for every hypothesis.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="statements (default: all)")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="statements to verify (default: all)")
     parser.add_argument("--list", action="store_true", help="list the statements")
-    parser.add_argument("--instances", type=int, metavar="N", help="instances to sample")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    parser.add_argument("--instances", type=int, metavar="N", help="number of instances to sample")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     parser.add_argument(
         "--certify",
         action="store_true",
@@ -48,30 +48,33 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--formal",
         action="store_true",
-        help="only this: the theorems of Coq, their scope and axioms, compared with the formulas",
+        help="show only the theorems that Coq has checked: scope, axioms, comparison with the "
+        "formulas",
     )
     parser.add_argument(
         "--mutants",
         action="store_true",
-        help="also change every formula in small ways; each change must be noticed",
+        help="also change every formula in small ways; the evidence must notice each change",
     )
     parser.add_argument(
         "--search",
         type=float,
         metavar="SECONDS",
-        help="time of the search for each statement (default: a number of instances)",
+        help="search for so long, for each statement (default: a fixed number of instances)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON, too")
     parser.add_argument(
         "--cache",
         type=Path,
         metavar="FOLDER",
-        help="keep the evidence of each statement here, and take from here what is current "
+        help="keep the evidence of each statement in this folder, and collect only what changed "
         "(default: collect everything anew). Use a folder that nobody else can write to",
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="rerun a report's instances")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="judge the worst instances of a report again"
+    )
     parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler instead")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="use a Dask cluster instead")
     parser.set_defaults(action=_run)
 
 

@@ -131,103 +131,99 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
     Round t minimises the RKHS norm of f subject to
     ``mean((f(x_k) - y_t[k])^2) <= epsilon``; its fitted values are the labels
-    of round t + 1. All outputs share one tolerance and one multiplier a round.
+    of round t + 1. All outputs share one tolerance, and one multiplier in each round.
 
     Parameters
     ----------
     kernel : str, callable, GreensFunction or scikit-learn kernel, default="rbf"
-        A name known to `sklearn.metrics.pairwise.pairwise_kernels`; one of
-        "beam", "bridge", "periodic" (Green's functions on [0, 1]);
-        "precomputed"; or an object that maps (m, p) and (n, p) inputs to the
-        (m, n) matrix of kernel values.
+        "beam", "bridge", "periodic" (Green's functions on [0, 1]), a name for
+        `sklearn.metrics.pairwise.pairwise_kernels`, or "precomputed". An object
+        must map (m, p) and (n, p) inputs to the (m, n) matrix of kernel values.
     gamma, degree, coef0, kernel_params
         As in `sklearn.kernel_ridge.KernelRidge`.
     epsilon : float, default=0.1
         Tolerance on the mean squared residual, in units of `epsilon_unit`.
     epsilon_unit : {"relative", "absolute", "noise"}, default="relative"
-        What `epsilon` multiplies. "relative": the mean square of the labels that
-        the kernel can reach, on top of the part that no function can fit, so
-        that every epsilon in (0, 1) has a non-trivial fit, unless rounding
-        hides it behind that part; directions with eigenvalues up to 1e-10 of the
-        largest count as unreachable, as rounding hides multipliers of their
-        size. "absolute": 1.
-        "noise": the noise variance, estimated by the ridge of smallest
-        generalised cross-validation (epsilon = 1 is then Morozov's principle).
+        "absolute": the tolerance is `epsilon`.
+        "relative": it is `epsilon` times the mean square of the labels that the
+        kernel can reach, plus the mean square of the rest. Every epsilon in (0, 1)
+        then has a non-trivial fit, unless rounding hides it. Directions with
+        eigenvalues up to 1e-10 of the largest count as unreachable.
+        "noise": it is `epsilon` times the noise variance, which the ridge fit of
+        smallest generalised cross-validation estimates; epsilon = 1 is Morozov's
+        principle.
     c : float or sequence of float, optional
-        Multipliers to use instead of a tolerance: one for every round, or one
-        each.
+        Multipliers instead of a tolerance: one for all rounds, or one each.
     rounds : int, "auto", "rougher" or None, default=1
-        Number of fits. "auto" takes the round of smallest `criterion`, of the
-        first thousand; None the last one before the labels collapse to zero.
-        "rougher" stops after the last round whose fit is at least as rough as the
-        truth, by `roughness`, but not before the first: each round up to there
-        lowers the squared error at the inputs by at least epsilon.
+        Number of fits. "auto" keeps the round of smallest `criterion`, of the
+        first thousand. None keeps the last round before the labels collapse to
+        zero. "rougher" keeps the last round whose fit is at least as rough as the
+        truth, by `roughness`, and at least one round. Each round up to there lowers
+        the squared error at the inputs by at least epsilon.
     criterion : {"gcv", "loo"}, default="gcv"
-        Generalised cross-validation or leave-one-out, in closed form in the
-        eigenbasis. "loo" is the error of the whole chain rerun without each
-        point, with the multipliers held fixed. Either counts points, not
-        weights. Without eigenvectors "gcv" estimates traces from random probes,
-        with the error `criterion_error_`; "loo" needs eigenvectors.
+        Generalised cross-validation or leave-one-out. Both have a closed form in
+        the eigenbasis, and count points, not weights. "loo" is the error of the
+        whole chain, run again without each point at fixed multipliers. Without
+        eigenvectors, "gcv" estimates traces from random probes, with the standard
+        error `criterion_error_`; "loo" needs eigenvectors.
     fit_intercept : bool, default=False
-        Whether to fit the labels' distance to their (weighted) mean, and to add
-        the mean to every prediction. `epsilon` and `criterion` then speak of
-        that distance. Without it the fits shrink towards zero, wherever the
+        Whether to subtract the (weighted) mean of the labels before the fit, and
+        to add it to every prediction. `epsilon` and `criterion` then refer to the
+        centred labels. Without it the fits shrink towards zero, wherever the
         labels lie.
     solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
-        As in `sdtheory.distill`. "eigh" diagonalises the kernel matrix, as
-        weights, sparse inputs, a precomputed kernel, `c`, `mixing`,
-        ``rounds="rougher"``, ``criterion="loo"`` with ``rounds="auto"`` and every
-        unit of epsilon but "absolute" need. Where none of these is asked for,
-        "auto" leaves the choice to `sdtheory.distill` from 200 points on, which
-        stores at most 512 MiB of kernel values; `solver_` is its choice.
+        As in `sdtheory.distill`; `solver_` is the one that was used. "eigh"
+        diagonalises the kernel matrix. The following need it: weights, sparse
+        inputs, a precomputed kernel, `c`, `mixing`, ``rounds="rougher"``,
+        ``criterion="loo"`` with ``rounds="auto"``, and every `epsilon_unit` but
+        "absolute". Otherwise, from 200 points on, "auto" leaves the choice to
+        `sdtheory.distill`, which stores at most 512 MiB of kernel values.
     memory : str or joblib.Memory, optional
-        Where to keep what fits on the same data share: eigendecompositions, and
-        products with the kernel matrix. As in `sklearn.pipeline.Pipeline`.
-        `GridSearchCV` over `epsilon`, `rounds` or `criterion` then computes each
-        of them once for each fold, and so does scikit-learn's
-        `ValidationCurveDisplay`, which draws the scores over `epsilon`.
+        Keeps eigendecompositions and products with the kernel matrix, as in
+        `sklearn.pipeline.Pipeline`. Fits on the same data share them: `GridSearchCV`
+        over `epsilon`, `rounds` or `criterion` computes each once for each fold.
+        So does scikit-learn's `ValidationCurveDisplay` over `epsilon`.
     mixing : float, sequence of float or "optimal", default=0.0
-        Share of the labels in what each round after the first is fitted to: one
-        number in [0, 1], or one for each; with `c` any numbers. "optimal", with
-        `c`, is the share of smallest generalised cross-validation in each round
-        (`mixing_`); `criterion` counts it as given. Kept labels need not
-        collapse, so the number of rounds must be known: from `rounds`, `c` or
-        here. Labels that are new in every round are no option of `fit`, where y
-        has one row for each point; see ``sdtheory.distill(fresh=...)``.
+        Share of the labels that each round after the first mixes in: one number, or
+        one for each, in [0, 1]; with `c` any numbers. "optimal", which needs
+        `c`, minimises generalised cross-validation in each round (`mixing_`);
+        `criterion` treats these shares as given. A chain that keeps labels need not
+        collapse, so the number of rounds must follow from `rounds`, `c` or here.
+        For labels that are new in every round, see ``sdtheory.distill(fresh=...)``.
     roughness : float, optional
         Upper bound on the truth's squared norm in the kernel's space, for
-        ``rounds="rougher"``. By default that of the ridge fit of smallest
-        generalised cross-validation, an estimate, with which no round is
-        guaranteed to help.
+        ``rounds="rougher"``. Default: the squared norm of the ridge fit of smallest
+        generalised cross-validation. This is an estimate, so it does not guarantee
+        that a round helps.
 
     Attributes
     ----------
     n_rounds_ : int
-        Number T of non-trivial fits that were made. Where more were asked for,
-        `predict` is the zero function.
+        Number T of non-trivial fits. If you asked for more, the fit is the zero
+        function.
     multipliers_ : ndarray of shape (T,)
         Ridge multiplier of each round.
     c_error_ : ndarray of shape (T,)
         Relative error of each multiplier, as in `sdtheory.Chain`: an estimate
-        for the worst rounding of the kernel matrix. At most 1e-3, else the fit
-        is refused; zero where `c` is given.
+        for the worst rounding of the kernel matrix. `fit` refuses an error above
+        1e-3. Zero if `c` is given.
     intercept_ : float or ndarray of shape (q,)
-        Mean of the labels where `fit_intercept`, else zero.
+        Mean of the labels with `fit_intercept`, else zero.
     shrinkage_ : ndarray of shape (T, n)
         Diagonals of B_t; eigenvalues ascending.
     eigenvalues_ : ndarray of shape (n,)
-        Eigenvalues of G, ascending. This and `shrinkage_` are empty if `solver_`
-        is not "eigh", and so is `criterion_` unless ``rounds="auto"``.
+        Eigenvalues of G, ascending. If `solver_` is not "eigh", this and
+        `shrinkage_` are empty; so is `criterion_`, unless ``rounds="auto"``.
     solver_ : str
         The solver that made the chain.
     fallbacks_ : tuple of str
-        What "auto" tried before, and why it did not do.
+        Solvers that "auto" tried before `solver_`, and why each failed.
     dual_coef_ : ndarray of shape (n,) or (n, q)
         ``predict(X) = K(X, X_fit_) @ dual_coef_``.
     X_fit_ : ndarray of shape (n, p)
         Training inputs; with a precomputed kernel the training matrix.
     epsilon_ : float
-        Tolerance on the mean squared residual; NaN where `c` is given.
+        Tolerance on the mean squared residual; NaN if `c` is given.
     mixing_ : ndarray of shape (T - 1,)
         Share of the labels in each round after the first.
     roughness_ : ndarray of shape (rounds tried,)
@@ -236,12 +232,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     roughness_bound_ : float
         The bound that ``rounds="rougher"`` used, else NaN.
     collapsed_ : bool
-        Whether the fit is the zero function, or the next one would be.
+        Whether this fit, or the fit of the next round, is the zero function.
     criterion_, criterion_error_ : ndarray of shape (rounds tried,)
         Value of the criterion by round, and its standard error, which is zero
-        where eigenvectors are known; longer than `multipliers_` where
-        ``rounds="auto"`` left the chain early. Rounds whose multiplier rounding
-        hides are not tried.
+        with eigenvectors. It has more rounds than `multipliers_` if
+        ``rounds="auto"`` kept an earlier round. A round whose multiplier rounding
+        hides is not tried.
     tried_multipliers_, tried_loss_ : ndarray of shape (rounds tried,)
         Multiplier and training loss of every round tried.
     training_loss_ : ndarray of shape (T,)
@@ -376,7 +372,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         ]
         if self.solver not in ("auto", "eigh") and reasons:
             raise InvalidInputError(
-                f"solver={self.solver!r} cannot be had with {reasons[0]}, which needs the "
+                f"solver={self.solver!r} does not work with {reasons[0]}, which needs the "
                 f'eigenvectors of the kernel matrix. Pass solver="eigh", or leave it out.'
             )
         few = self.solver == "auto" and inputs.shape[0] < CROSSING
@@ -435,8 +431,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         except MemoryError as error:
             raise InvalidInputError(
                 f"X has {n} points: their kernel matrix and its eigenvectors need "
-                f"{16 * n**2 / 2**30:.3g} GiB, more than can be had. Fit a random subset, or pass "
-                f'what needs no eigenvectors: epsilon_unit="absolute", no weights, no c.'
+                f"{16 * n**2 / 2**30:.3g} GiB, more than is free. Fit a random subset, or use "
+                f'options without eigenvectors: epsilon_unit="absolute", no weights, no c.'
             ) from error
         if options.c is None or rounds is None:
             self.epsilon_ = self._tolerance(spectrum, scaled, total)
@@ -475,8 +471,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if 0 < variance < (1 - 1e-9) * self.epsilon_ and not self.fit_intercept:
             warnings.warn(
                 f"the tolerance {self.epsilon_:.6g} is above the variance of the labels, "
-                f"{variance:.6g}: their mean, a constant, is nearer to them. Pass "
-                f"fit_intercept=True, or a smaller epsilon.",
+                f"{variance:.6g}: the constant mean fits them better. Pass fit_intercept=True, or "
+                f"a smaller epsilon.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -553,8 +549,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                     values[t, start : start + step] = rows @ dual + self.intercept_
         if not np.all(np.isfinite(values)):
             raise InvalidInputError(
-                "X: the prediction overflows, as the kernel is too large there. Predict nearer to "
-                "the training inputs."
+                "X: the prediction overflows, because the kernel is too large there. Predict "
+                "nearer to the training inputs."
             )
         yield from values
 
@@ -770,9 +766,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         unreachable, reachable = (e * spectrum.n / total for e in (unreachable, reachable))
         if np.any(scaled) and not reachable:
             raise InvalidInputError(
-                "kernel: no function of its space fits any part of the labels (it vanishes at the "
-                "inputs, or y is orthogonal to its range), so that there is no energy of which "
-                'epsilon could be a part. Choose another kernel, or epsilon_unit="absolute".'
+                "kernel: no function of its space fits any part of the labels. It vanishes at the "
+                "inputs, or y is orthogonal to its range, so a relative epsilon has no meaning. "
+                'Choose another kernel, or epsilon_unit="absolute".'
             )
         return unreachable + float(self.epsilon) * reachable
 
@@ -819,8 +815,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if options.mixing is not None and count and chain.n_rounds + 1 < cast(int, asked):
             raise InvalidInputError(
                 f"rounds is {asked}, but round {chain.n_rounds} is the zero function at this "
-                f"tolerance, and the labels in its mixture may bring later fits back. Choose a "
-                f"smaller epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} round(s)."
+                f"tolerance. The labels in its mixture may bring later fits back. Choose a smaller "
+                f"epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} round(s)."
             )
         return chain
 
@@ -941,8 +937,8 @@ def _gcv_ridge(
     flat = np.ptp(criterion) <= 1e-9 * np.max(criterion)
     if np.any(scaled) and (flat or (best == 0 and spectrum.rank == spectrum.n)):
         raise InvalidInputError(
-            f"{asked}, but these labels do not tell the noise: generalised cross-validation is "
-            + ("the same at every ridge" if flat else "smallest where nothing is left over")
+            f"{asked}, but these labels do not show the noise: generalised cross-validation is "
+            + ("the same at every multiplier" if flat else "smallest at exact interpolation")
             + f". {remedy}"
         )
     return float(_NOISE_RIDGES[best] * largest), float(residual[best] / freedom[best])

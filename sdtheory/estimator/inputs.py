@@ -40,7 +40,7 @@ class KernelValues:
     kernel : str or callable
         As in `SelfDistilledKernelRidge`.
     parameters : dict
-        What a kernel by name takes.
+        Arguments of a kernel that is given by name.
     """
 
     kernel: Any

@@ -1,9 +1,9 @@
-"""Evidence for statements: sampled, searched, certified, proved, refuted, each kind apart.
+"""Evidence for statements: sampled, searched, certified, proved or refuted, each kind apart.
 
-`verify` collects it, `check` evaluates every statement at the reader's own
-instance, `replay` judges the worst instances of a written report again, and
-`find` looks statements up. python-flint, SymPy and Z3 are imported when one of
-them is used, so that importing this package loads none of them.
+`verify` collects evidence, and `check` evaluates every statement at your own
+instance. `replay` judges the worst instances of a written report again, and
+`find` looks statements up. Importing this package loads neither python-flint,
+SymPy nor Z3; each is imported when it is needed.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 r"""Ball arithmetic: numbers known to lie in an interval, and the recursion on them.
 
 A `Ball` wraps a python-flint ``arb``. NumPy object arrays of balls go through
-the same formulas as floats do: ``np.sqrt`` and friends call the element's
-method. What floats would decide by rounding, balls refuse: a comparison whose
-outcome is not certain raises `UndecidedError`, so that no branch of a margin
-is ever taken on a guess, and `rising_precision` tries again with more bits.
+the same formulas as floats do: ``np.sqrt`` and its like call the element's
+method. A comparison whose outcome is not certain raises `UndecidedError`, where
+floats would decide by rounding. So a margin never takes a branch on a guess, and
+`rising_precision` tries again with more bits.
 
 `enclose` runs the recursion. The multiplier of each round is enclosed by a
 *sign change*: the left side of the secular equation,
@@ -238,7 +238,7 @@ def enclose(
     d : array_like of shape (n,)
         Eigenvalues in any order, non-negative; floats or fractions, exact.
     z : array_like of shape (n,), or (n, q) with ``outputs=True``
-        Rotated labels, exact.
+        Labels in the eigenbasis, exact.
     epsilon : float or Fraction
         Tolerance, exact.
     rounds : int

@@ -1,10 +1,12 @@
-"""Evidence that is still current: kept by statement, found again while nothing behind it changed.
+"""Keeps evidence by statement, and finds it again while nothing behind it has changed.
 
-The evidence of a statement depends on its margin and hypotheses with all
-functions that these mention, on the cores of its chapter's proofs, on what Coq
-has checked where it has a theorem, on the effort, on the versions of the
-packages that compute, and on the engine: every module of the library that is
-not another chapter's, a way to show results, or above this room.
+The evidence of a statement depends on
+
+* its margin and hypotheses, with all functions that these mention;
+* the cores of its chapter's proofs, and Coq's export if it has a theorem;
+* the effort, and the versions of the packages that compute;
+* the engine: every module of the library that does not belong to another chapter,
+  show results, or stand above this room.
 """
 
 from __future__ import annotations

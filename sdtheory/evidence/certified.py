@@ -1,9 +1,9 @@
 """Certified evidence: a statement judged in ball arithmetic at one exact instance.
 
 The margin is the registry's own formula; only the numbers differ. A verdict is
-about the exact floats (or fractions) given, with every multiplier enclosed by
-a sign change (see `sdtheory.evidence.balls`), and never about a rounded
-trajectory.
+about the given floats (or fractions), which count as exact, and never about a
+rounded trajectory. A sign change encloses every multiplier (see
+`sdtheory.evidence.balls`).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def certify(
     d : array_like of shape (n,)
         Eigenvalues of G; floats or fractions, taken exactly.
     z : array_like of shape (n,), or (n, q) with ``outputs=True``
-        Rotated labels, taken exactly.
+        Labels in the eigenbasis, taken as exact.
     epsilon : float or Fraction
         Tolerance, taken exactly.
     rounds : int

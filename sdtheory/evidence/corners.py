@@ -1,10 +1,10 @@
-"""Where a formula changes its mind: distances to the comparisons that it makes.
+"""Distances to the points where a comparison in a formula changes.
 
-A margin or a hypothesis that compares (``r_0 - 1 >= kappa t``, a case that is
-treated apart) has corners, and near them a false claim may hide in a set too
-thin for a sample. `distances` evaluates a statement on arrays that record
-every comparison, and says how far each instance is from making it the other
-way; a search then goes where that distance is small.
+A margin or a hypothesis that compares numbers (``r_0 - 1 >= kappa t``) has
+corners. Near them a false claim may hide in a set too thin for a sample.
+`distances` evaluates a statement on arrays that record every comparison, and
+returns how far each instance is from the opposite outcome. A search then goes
+where that distance is small.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Whether a margin can fail at all: on instances that are none.
+"""Tests whether a margin can fail at all, on corrupted instances.
 
-The arrays of drawn instances are distorted, each by itself, so that they no
-longer belong together: multipliers that solve nothing, labels that are no
-round's. There a margin that says something must become negative (an identity:
-not zero) in every one of its cases, where its hypotheses hold. A constant, an
-infinite margin, an absolute value and a hypothesis that is the margin itself
-cannot.
+The arrays of drawn instances are distorted, each by itself. Then they no longer
+belong together: multipliers solve no equation, and labels follow from no round.
+There the margin of a meaningful claim must become negative (of an identity:
+not zero), in each of its cases where its hypotheses hold. A constant, an infinite
+margin, an absolute value, and a hypothesis that is the margin itself never do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Declared families of instances, drawn in chunks.
 
-A chunk has one number of points and one number of outputs, so that its
-instances are one batch; within it every spectrum meets every kind of labels.
-A chunk depends on the seed and on its own number only, hence a sample is the
-same whatever the number of processes that share the work.
+All instances of a chunk have the same number of points and of outputs, so they
+form one batch. Within it every spectrum meets every kind of labels. A chunk
+depends on the seed and on its own number only. So a sample is the same for any
+number of processes.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _wide_energies(rng: Generator, m: int, n: int) -> Array:
     return rng.choice([-1.0, 1.0], (m, n)) * _log_uniform(rng, 1e-6, 1.0, m, n)
 
 
-#: Rotated labels by name, in the order of ascending eigenvalues.
+#: Labels in the eigenbasis by name, in the order of ascending eigenvalues.
 LABELS: dict[str, Draw] = {
     "gaussian": _gaussian,
     "energy on the extremes": _extremes,
@@ -334,8 +334,8 @@ FAR_FROM = 1_000
 def chunks(seed: int, instances: int) -> Iterator[Chunk]:
     """Yield the chunks of a sample.
 
-    A small sample has smaller chunks, so that it too covers all sizes; one of
-    fewer than `FAR_FROM` instances has no long chains and no large matrices.
+    A small sample has smaller chunks, so it also covers all sizes. Below `FAR_FROM`
+    instances it has neither long chains nor large matrices.
 
     Parameters
     ----------

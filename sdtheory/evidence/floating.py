@@ -21,10 +21,9 @@ from sdtheory.validation import Array
 def threshold(instance: Instance) -> float:
     """Return the relative violation that rounding explains: 100 machine epsilon per term.
 
-    A margin is scaled to at most 1 and made of sums over n eigenvalues and
-    products over T rounds, each term a few operations away from a multiplier
-    that is right to a few ulps. The factor only decides what is looked at
-    twice, not what fails.
+    A margin is scaled to at most 1. It has sums over n eigenvalues and products over
+    T rounds. Each term is a few operations away from a multiplier that is right to a
+    few ulps. The factor decides which margins are judged again, not which fail.
     """
     terms = max(instance.n, instance.c.shape[-1] / 5)
     return 100 * terms * float(np.finfo(float).eps)

@@ -1,26 +1,24 @@
-r"""Mutants: small changes of a statement's formula, each of which must be noticed.
+r"""Mutants: small changes of a statement's formula, each of which the evidence must notice.
 
 A mutant is the margin with one place of its code changed: a side dropped, an
 index shifted by one round, d_min for d_max. The change is made in the margin
-or in a function of the library that it calls, and everything else is as it
-was. A statement whose formula can be changed unnoticed is not tested by its
-evidence.
+or in a function of the library that it calls; everything else stays. If a change
+goes unnoticed, the evidence does not test the statement.
 
-A mutant is *killed* if, on one fixed sample,
+A mutant is *killed* if, on one fixed sample, one of these is true:
 
-* it raises, or its margin is not a number where the statement's is, or
-* it is certainly false: a float margin is negative beyond rounding, on the
-  sample or in a search, and ball arithmetic confirms it, or
-* it is *loose*: some case of the statement comes within `ATTAINED` of equality
-  on the sample, and the same case of the mutant nowhere comes as near: its
-  smallest margin is more than `APART` times as large, or
-* it is *trivial*: some case of the mutant has a margin of exactly 0 at every
-  instance of the sample, as x <= x has, and the statement's has not.
+* it raises, or its margin is not a number where the statement's is;
+* it is certainly false: a float margin is negative beyond rounding, on the sample or
+  in a search, and ball arithmetic confirms it;
+* it is *loose*: a case of the statement comes within `ATTAINED` of equality, but the
+  mutant's margin there is at least `APART` times as large;
+* it is *trivial*: a case of the mutant has the margin 0 at every instance, as x <= x
+  has, but the statement's case has not.
 
 A mutant that is not killed is *implied* if its margin is nowhere on the sample
-below the statement's, and somewhere above it: it claims less, so that no test
-of truth can tell it from a true statement. The others survive;
-`sdtheory.evidence.survivors` says why each of them may.
+below the statement's, and somewhere above it. It claims less, so no test of truth
+can tell it from a true statement. The others survive;
+`sdtheory.evidence.survivors` gives the reason for each.
 
 A function that several formulas share is one function: its mutant is one
 mutant, and killed if any statement kills it (`distinct`). The kill rate leaves

@@ -44,7 +44,7 @@ class Point:
     Attributes
     ----------
     d, z : tuple of Fraction
-        Eigenvalues and rotated labels.
+        Eigenvalues, and labels in the eigenbasis.
     epsilon : Fraction
         Tolerance.
     rounds : int

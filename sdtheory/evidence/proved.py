@@ -1,9 +1,9 @@
 """Proved evidence: algebraic cores of proofs, settled for all reals.
 
-A core is a step of a proof, stated exactly: of the proof on the page or of
-another one, for now and then the machine's way is shorter. `Proof.missing`
-says what it leaves to the reader: sums over eigenvalues, induction over
-rounds, limits. "Proved" is said of the cores, never of more.
+A core is an exactly stated step of a proof: of the proof on the page, or of a
+shorter one for the machine. `Proof.missing` lists what it leaves to the reader:
+sums over eigenvalues, induction over rounds, limits. "Proved" refers to the
+cores, never to more.
 """
 
 from __future__ import annotations

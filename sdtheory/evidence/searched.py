@@ -1,12 +1,12 @@
 r"""Searched evidence: an optimiser tries to make a statement's margin negative.
 
 The unknowns are the logarithms of the gaps between neighbouring log
-eigenvalues, of the label energies and of r_0 - 1. Differential evolution, a
-whole generation as one batch, first explores few eigenvalues globally and then
-starts again from a cloud around the worst instance that was sampled, of any
-size. Where the statement compares numbers, a last search goes to the corners
-of these comparisons (`sdtheory.evidence.corners`), whatever the margin is on
-the way. What is negative beyond rounding is judged in ball arithmetic.
+eigenvalues, of the label energies and of r_0 - 1. Differential evolution, with
+a whole generation as one batch, first explores few eigenvalues globally. Then it
+starts again from a cloud around the worst sampled instance, of any size. Where
+the statement compares numbers, a last search goes to the corners of these
+comparisons (`sdtheory.evidence.corners`), whatever the margin is on the way.
+Ball arithmetic judges every margin that is negative beyond rounding.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
-"""Why a mutant may survive: declared explanations.
+"""Declared reasons why a mutant may survive.
 
-`TRUE` says, with a reason, that a mutant is itself a true statement, so that
-no test of truth can kill it; such mutants do not count in the kill rate, as
-equivalent mutants never do. `OPEN` says why nothing in the budget kills the
-others; they count as survivors.
+`TRUE` lists mutants that are true statements themselves, with the reason. No test
+of truth can kill them, so they do not count in the kill rate. `OPEN` gives the
+reason why nothing in the budget kills the others; they count as survivors.
 
-An entry names statements and keys of mutants: function, operator, and at which
-of the places where the operator can be applied. Names of local variables do
-not matter. ``f: left of *, 1, 2; t + 1, 1 | g: ...`` are three mutants of f, and
-some of g.
+An entry names statements and keys of mutants. The key has the function, the operator,
+and the numbers of the places where it is applied. Names of local variables do not
+matter. ``f: left of *, 1, 2; t + 1, 1 | g: ...`` are three mutants of f, and some of g.
 """
 
 from __future__ import annotations

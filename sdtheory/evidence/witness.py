@@ -19,7 +19,7 @@ class Witness:
     d : tuple of str
         Eigenvalues, ascending.
     z : tuple of tuple of str
-        Rotated labels; one row for each eigenvalue, one entry for each output.
+        Labels in the eigenbasis; one row for each eigenvalue, one entry for each output.
     epsilon : str
         Tolerance.
     rounds : int

@@ -1,7 +1,7 @@
-"""Result files of `sdtheory nn`, and what their intervals allow one to say.
+"""Result files of `sdtheory nn`, and conclusions from their intervals.
 
-Nothing here needs the networks' packages. Accuracies are arrays with one row
-for each seed.
+This module does not need the networks' packages. Accuracies are arrays with one
+row for each seed.
 """
 
 from __future__ import annotations
@@ -120,10 +120,10 @@ def interval(values: Any, shared: float = 0.0, level: float = 0.95) -> tuple[Any
     ----------
     values : array_like of shape (seeds, ...)
     shared : float, default=0
-        Ratio of test to training images, where the interval is to speak of
-        other images too: all seeds draw from one pool, which the correction of
-        Nadeau and Bengio (2003) allows for. 0 leaves it out; the interval then
-        speaks of other seeds on the same pool.
+        Ratio of test to training images, for an interval that also covers other
+        images. All seeds draw from one pool; the correction of Nadeau and Bengio
+        (2003) allows for that. With 0 the interval covers other seeds on the same
+        pool.
     level : float, default=0.95
 
     Returns
@@ -153,8 +153,8 @@ def direction(differences: np.ndarray) -> str:
 def course(values: np.ndarray) -> tuple[int, str]:
     """Return the round of the largest mean, and whether values rise to it and fall from it.
 
-    Every second seed locates the round, the others judge; else its choice
-    would feign a rise.
+    Every second seed locates the round, and the others judge it. Otherwise the choice
+    itself would look like a rise.
 
     Parameters
     ----------

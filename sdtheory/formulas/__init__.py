@@ -1,10 +1,10 @@
 """The formulas of the theory, with checked arguments.
 
-The modules of this package hold each formula once, in arithmetic that NumPy
-applies to floats, to arrays of balls and to SymPy's symbols alike; the margins
-of the statements call those, also outside of the hypotheses. Here is the door
-for everybody else: the same functions under the same names, which refuse an
-argument that the formula has no meaning for. Balls and symbols pass unchecked.
+The modules of this package hold each formula once, in arithmetic that works for
+floats, for arrays of balls and for SymPy's symbols. The margins of the statements
+call those, also outside of the hypotheses. You call the functions here, which have
+the same names and refuse an argument for which the formula has no meaning. Balls
+and symbols are not checked.
 
 >>> from sdtheory.formulas import one_round_bound
 >>> one_round_bound(r_minus_1=2.0, kappa=4.0)

@@ -2,9 +2,8 @@ r"""Spectral filters: what a regularised fit does to each eigencomponent of the 
 
 A filter maps an eigenvalue d of G to the share phi(d), between 0 and 1, of
 that eigencomponent that the fit keeps. All filters here vanish at d = 0 and
-fall from 1 to 0 as their strength c grows from 0. Each is written once, in
-arithmetic that NumPy applies to floats and to arrays of balls alike, and does
-not cancel where c is much larger than d.
+fall from 1 to 0 as their strength c grows from 0. Each is written once, for
+floats and for arrays of balls, and does not cancel where c is much larger than d.
 
 References
 ----------
@@ -113,9 +112,9 @@ def match(family: Family, d: ArrayLike, measure: Callable[[Array], float], targe
     d : array_like of shape (n,)
         Non-negative eigenvalues, one positive at least.
     measure : callable
-        Maps filter values of shape (n,) to a number that is strictly
-        monotone in them, such as ``np.sum`` (degrees of freedom) or the mean
-        squared residual ``lambda phi: np.mean(((1 - phi) * z) ** 2)``.
+        Maps filter values of shape (n,) to a number that is strictly monotone in
+        them. Examples are ``np.sum`` (degrees of freedom) and the mean squared
+        residual ``lambda phi: np.mean(((1 - phi) * z) ** 2)``.
     target : float
         Value wanted.
 

@@ -6,11 +6,12 @@ r"""The length L(y) of the path on which self-distillation flows to zero.
 
 with e_k the energy of y in eigendirection k. The second form has one bump of
 unit area per eigenvalue, at u = log d_k, however widely the eigenvalues are
-spread. Below the smallest eigenvalue it decays like exp(u) only; with
+spread. Below the smallest eigenvalue it decays like exp(u) only. With
 u = v - exp(-v) it decays double exponentially there too, and the trapezoidal
 rule in v converges geometrically with few nodes.
 
-And what its bend costs, in rounds, as the steps become short (eq-lost-rounds).
+`lost_rounds` computes the rounds that the bend of the path costs in the limit of
+short steps (eq-lost-rounds).
 
 References
 ----------
@@ -148,9 +149,9 @@ def lost_rounds(d: Any, energy: Any) -> float:
     .. math:: S = \frac12 \int_0^\infty \operatorname{Var}_s(h)\, F(s)\, ds ,
               \qquad F' = 1 - m F , \quad F(0) = 0 ,
 
-    with the mean m(s) and the variance of the eigenvalues h of G^{-1}, weighted
-    by the squares of the components of the velocity G^{-1} e^{-s G^{-1}} y. As
-    the tolerance falls, L(y)/rho - N - r_N tends to S.
+    with the mean m(s) and the variance of the eigenvalues h of G^{-1}. Their
+    weights are the squared components of the velocity G^{-1} e^{-s G^{-1}} y.
+    As the tolerance falls, L(y)/rho - N - r_N tends to S.
 
     Parameters
     ----------
@@ -210,8 +211,8 @@ def lost_rounds(d: Any, energy: Any) -> float:
 def lost_rounds_between(d: Any, energy: Any) -> tuple[Any, Any]:
     """Return a lower and an upper bound of `lost_rounds`, for floats and for balls.
 
-    On a grid of times m falls and F rises; between two times F is at least, or
-    at most, the solution for a constant m, which is known.
+    m falls and F rises with time. Between two times of a grid, solutions for a
+    constant m, which have a closed form, bound F from both sides.
 
     Parameters
     ----------

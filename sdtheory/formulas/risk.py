@@ -66,8 +66,8 @@ def ridge_between(d: Values, c: Values, theta2: Values, sigma2: Values) -> Value
     .. math:: \max_k \min\{m(d_k), \mu_k\}, \qquad m(d) = d \Bigl(\frac{1}{F(d)} - 1\Bigr), \quad
               \mu_k = \frac{\sigma^2 d_k}{\theta_k^2}
 
-    If mu does not decrease with d, its filter lies between F and w at every
-    eigenvalue, so that its risk is no larger than that of F.
+    If mu does not decrease with d, the filter of this round lies between F and w
+    at every eigenvalue. So its risk is no larger than that of F.
 
     Parameters
     ----------

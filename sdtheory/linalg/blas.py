@@ -1,9 +1,8 @@
-"""Products in the BLAS that SciPy brings.
+"""Products in SciPy's BLAS.
 
-NumPy brings another one. Each keeps threads that wait for work for some
-milliseconds after a product, so that calls of the two in turn on the same
-cores take up to a hundred times as long: what works with SciPy's
-decompositions multiplies by these.
+NumPy has a BLAS of its own. Threads of each spin for some milliseconds after a
+product. So alternating calls of the two, on the same cores, take up to a hundred
+times as long. Code beside SciPy's decompositions therefore multiplies by these.
 """
 
 from __future__ import annotations

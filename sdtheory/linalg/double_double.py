@@ -1,11 +1,11 @@
 """Double-double arithmetic on NumPy arrays: a number is the unevaluated sum of two floats.
 
-About 32 decimal digits, vectorised. Only what the secular equation needs.
-Operands are assumed scaled into the middle of the float range, so that
-nothing here over- or underflows. `two_sum`, `two_prod` and `square` are exact; the
-relative error of every other operation on normalised operands is below
-2^-101, of `DoubleDouble.total` below L (L + 2) 2^-106 where the n terms have one
-sign and L = ceil(log2 n).
+It has about 32 decimal digits and only the operations that the secular equation
+needs. Operands must be scaled into the middle of the float range, so that nothing
+over- or underflows. `two_sum`, `two_prod` and `square` are exact. The relative
+error of every other operation on normalised operands is below 2^-101. For
+`DoubleDouble.total` it is below L (L + 2) 2^-106 if the n terms have one sign, with
+L = ceil(log2 n).
 
 References
 ----------

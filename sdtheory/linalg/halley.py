@@ -1,7 +1,7 @@
-"""The root of a secular equation, bracketed: for the eigenbasis and for splines.
+"""Bracketed roots of the secular equation, for the eigenbasis and for splines.
 
-Halley's method on 1/||w|| in mu = 1/c, and the geometric middle where a step
-leaves the bracket, which the sign of ||w||^2 - rho^2 alone maintains.
+The method is Halley's, on 1/||w|| in mu = 1/c. The sign of ||w||^2 - rho^2 alone
+maintains the bracket; a step that leaves it is replaced by the geometric middle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sdtheory.validation import Array
 
-#: Evaluations after which the iteration of a solver, to which each is dear, counts as lost.
+#: Evaluation budget for solvers with expensive evaluations.
 MAX_EVALUATIONS = 100
 #: A step goes at most this many times as far as Newton's; see `halley_step`.
 FARTHEST = 32.0
@@ -30,7 +30,7 @@ def bracketed(
     near: float,
     most: int,
 ) -> tuple[Array, Array, int]:
-    """Iterate until a step is small against mu, or the bracket is.
+    """Iterate until a step, or the bracket, is small against mu.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def halley_step(e: ArrayLike, s: ArrayLike, s1: ArrayLike, s2: ArrayLike) -> Arr
 
 
 def middle(low: ArrayLike, high: ArrayLike) -> Array:
-    """Return a point strictly between, geometrically; 16 times further where one end is open."""
+    """Return the geometric middle, or a point 16 times further where one end is open."""
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     bounded = np.where(np.isinf(high), 256 * low, high)
     return np.where(low > 0, np.sqrt(low) * np.sqrt(bounded), bounded / 16)

@@ -2,18 +2,18 @@ r"""Gauss quadrature from a Lanczos run: the recursion from a few products with 
 
 Everything about a trajectory is a quadratic form y^T f(G) y in the labels.
 Lanczos' method from the labels, with full reorthogonalisation, compresses G to
-a small matrix T, whose eigenvalues and weights are the nodes and weights of
-the Gauss rule for those forms; one more row, chosen so that T is singular,
-gives the Gauss-Radau rule with a node at 0. Several outputs take a run each,
-and the sum of their rules: the rules of one block run do not enclose. Where the derivatives of F
-alternate in sign on x >= 0, the two enclose the form:
+a small matrix. The eigenvalues and weights of this matrix T are the nodes and
+weights of the Gauss rule for those forms. One more row, chosen so that T is singular, gives the
+Gauss-Radau rule with a node at 0. Several outputs take one run each, and the sum
+of their rules, because the rules of one block run do not enclose. Where the
+derivatives of F alternate in sign on x >= 0, the two rules enclose the form:
 
 .. math:: F_{\text{Gauss}} \le y^\top F(G)\,y \le F_{\text{Radau}} .
 
 That covers the first secular equation, F = h^2 with h(x) = c / (c + x), for
-every c. Later rounds multiply by (1 - h_i)^2, which does not alternate, but is
-a difference p_1 - p_2 of sums of products of the h, which do; as p_1 + p_2
-replaces every minus by a plus,
+every c. Later rounds multiply by (1 - h_i)^2, which does not alternate. But it is
+a difference p_1 - p_2 of sums of products of the h, and these alternate. As
+p_1 + p_2 replaces every minus by a plus,
 
 .. math:: \Bigl| y^\top f(G)\,y - \tfrac12 (f_{\text{Gauss}} + f_{\text{Radau}}) \Bigr|
           \le \tfrac12 (F_{\text{Radau}} - F_{\text{Gauss}}), \qquad
@@ -272,8 +272,8 @@ class Quadrature:
     nodes : ndarray of shape (k,)
         Ritz values; exactly zero where they are of the size of rounding.
     roots : ndarray of shape (k, q)
-        Square roots of the weights: the labels in the eigenbasis of T.
-        Each output has rows of its own; the others are zero in its column.
+        Square roots of the weights: the labels in T's eigenbasis. Each output has
+        its own rows; the others are zero in its column.
     vectors : tuple of ndarray
         Eigenvectors of T, in columns, for each output.
     tail : ndarray of shape (q, k)
@@ -282,9 +282,9 @@ class Quadrature:
     radau_nodes, radau_roots : ndarray of shape (k + p,), (k + p, q)
         With a node more for each of p outputs whose space is not invariant.
     rounding : float
-        Estimate of the error of the products, in the norm of G: what they showed, and as
-        many machine epsilons as an eigendecomposition of this size leaves, times its norm;
-        and what was taken for zero.
+        Estimate of the error of the products, in the norm of matrices. It is the asymmetry
+        that they showed or, if larger, the backward error of an eigendecomposition of this
+        size. The part that was taken for zero is added.
     """
 
     nodes: Array

@@ -1,4 +1,4 @@
-"""Who does the work: this process, several, or a Dask cluster; the results are the same."""
+"""Runs tasks in this process, in several, or on a Dask cluster, with the same results."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def run(tasks: Sequence[Task], *, jobs: int = 1, scheduler: str | None = None) -
 
 
 def end_with_parent() -> None:
-    """Let this process end when the one that started it is gone, however it went.
+    """Let this process end when its parent is gone, even if the parent was killed.
 
-    A worker that waits for work would else wait for ever when its parent is killed.
+    Otherwise a worker without work would wait for ever.
     """
     parent = import_module("multiprocessing").parent_process()
     if parent is not None:

@@ -5,21 +5,19 @@ With R(f) = \int_0^1 f'^2 (`BrownianBridge`) or \int_0^1 f''^2
 
 .. math:: \frac1n \sum_k (f(x_k) - y_k)^2 + c\,R(f), \qquad f(0) = f(1) = 0,
 
-a two-point boundary value problem for the state X = (f) or (f, f') and its
-costate r (the adjoint variable; for the beam shear force and bending moment,
-r_2 = f''). Nothing here forms G, its inverse or a matrix of second
+This is a two-point boundary value problem for the state X = (f) or (f, f') and
+its costate r, the adjoint variable. For the beam r holds shear force and bending
+moment, r_2 = f''. Nothing here forms G, its inverse or a matrix of second
 differences.
 
-The knots are cut into P stretches of L, all of which are swept at once by
-`sdtheory.linalg.sweeps`, in floats or in double-double arithmetic: the kind of
-the labels decides. A stretch is a Kalman filter
-*conditional on its first state*, so that variances start at zero and no
-diffuse prior is needed; it leaves X_end = A X + b + C r_end and
-r = A^T r_end + eta - J X, with C and J sums of positive semidefinite terms. A
-banded system joins the stretches, and
-the adjoint sweeps back through all of them at once. Lengths are measured in
-the spline's own correlation length c^(1/2m), in which that system is
-conditioned like P.
+The knots are cut into P stretches, each with L knots. `sdtheory.linalg.sweeps`
+sweeps all of them at once, in the arithmetic of the labels: floats or double-doubles.
+A stretch is a Kalman filter *conditional on its first state*: variances start at
+zero, and no diffuse prior is needed. It leaves X_end = A X + b + C r_end and
+r = A^T r_end + eta - J X, where C and J are sums of positive semidefinite terms. A
+banded system joins the stretches, and the adjoint sweeps back through all of them
+at once. The unit of length is the spline's own correlation length c^(1/2m); in it
+the condition number of that system grows like P.
 
 References
 ----------
@@ -430,9 +428,7 @@ class Root:
 def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
-    As in `sdtheory.multiplier`: Halley's method on 1/||w|| in mu = 1/c, and the
-    geometric middle where a step leaves the bracket, which the sign of the
-    residual alone maintains.
+    The method is that of `sdtheory.linalg.halley`.
 
     Parameters
     ----------

@@ -1,23 +1,23 @@
-"""Every way to the same chain of self-distillation, and `distill`, which chooses among them.
+"""Three solvers for the same chain of self-distillation, and `distill`, which chooses among them.
 
-`distill_path` runs chains at many tolerances, which share what does not depend on it.
+`distill_path` runs chains at many tolerances, and shares the work that does not depend on them.
 
-======== ============================= ============================== =====================
-solver   needs                         costs                          knows c
-======== ============================= ============================== =====================
-"eigh"   G, or its `Spectrum`          an eigendecomposition, 3 n^2   to the rounding of G
+======== ============================= ============================== ===================
+solver   needs                         cost                           error of c
+======== ============================= ============================== ===================
+"eigh"   G, or its `Spectrum`          an eigendecomposition, 3 n^2   by the rounding of G
                                        numbers; the only one with
                                        eigenvectors: A, B and z
-"krylov" products with G               some ten to hundred products   to the tolerance asked
-"spline" inputs on [0, 1], of the      O(n) a round                   to the tolerance asked
+"krylov" products with G               ten to some hundred products   up to the tolerance
+"spline" inputs on [0, 1], for the     O(n) for each round            up to the tolerance
          bridge or the beam
-======== ============================= ============================== =====================
+======== ============================= ============================== ===================
 
-`Chain.c_error` is a bound by "krylov", for exact products; their rounding is estimated. By "eigh"
-and "spline" it is an estimate. The fuzzer of the tests has found no larger error.
+With "krylov", `Chain.c_error` is a bound for exact products, plus an estimate of their rounding.
+With "eigh" and "spline" it is an estimate. The fuzzer of the tests has found no larger error.
 
-`eigh`, `krylov` and `spline` hold one solver each; `chain` what all of them start
-from and return; `operator` products with G that never store it.
+`eigh`, `krylov` and `spline` hold one solver each, and `chain` their common input and result.
+`operator` multiplies by G without storing it.
 """
 
 from __future__ import annotations
@@ -83,22 +83,23 @@ def distill(
 ) -> Chain:
     """Run self-distillation on labels y, by the cheapest solver that keeps the digits.
 
-    What is passed as `gram` says which solvers there are:
+    The solver depends on `gram`:
 
-    * a matrix: "eigh"; from n = 400 on "krylov" before, until multipliers and
-      labels are known (labels to 1e-8), if that takes at most 200 products;
-    * a `Spectrum`: "eigh", which it shares between calls; one made from
-      eigenvalues and eigenvectors is taken as exact data;
-    * a sparse matrix or LinearOperator: "krylov", the default; a sparse matrix
-      may also take "eigh", which stores all of it;
+    * a matrix: "eigh". From n = 400 on, "krylov" is tried first; it has 200
+      products to find the multipliers, and the labels to 1e-8;
+    * a `Spectrum`: "eigh", without another eigendecomposition. A spectrum that you
+      make from eigenvalues and eigenvectors counts as exact;
+    * a sparse matrix or LinearOperator: "krylov". For a sparse matrix you may
+      choose "eigh", which stores all entries;
     * ``KernelOperator(kernel, x)``: "spline" for `BrownianBridge` and
-      `SimplySupportedBeam`; for other kernels "eigh" up to n = 200, then
-      "krylov", and up to n = 5000 as for a matrix where that does not reach
-      the tolerance in 200 products. Each of these may be asked for.
+      `SimplySupportedBeam`. For other kernels "eigh" up to n = 200, then
+      "krylov". Up to n = 5000, "eigh" follows if "krylov" fails in 200 products.
+      You may choose any of these.
 
-    Where "krylov" is asked for, or nothing else is possible, it stops when it
-    knows c to the tolerance; it then knows labels to its square root.
-    `Chain.fallbacks` holds what was tried before, and why it did not do.
+    If you choose "krylov", or no other solver is possible, it stops when the error
+    of c meets the tolerance. The labels then have about the square root of that
+    error. `Chain.fallbacks` lists the solvers that were tried first, and why each
+    failed.
 
     Parameters
     ----------
@@ -107,31 +108,30 @@ def distill(
     y : array_like of shape (n,) or (n, q)
         Labels; q outputs share one tolerance and one multiplier.
     epsilon : float, optional
-        Tolerance on the mean squared residual (summed over outputs); needed
+        Tolerance on the mean squared residual (summed over outputs); required
         unless `c` is given.
     rounds : int, optional
         Number of fits. By default the chain runs until its labels collapse, or
-        for as many rounds as `c` or `mixing` has numbers for.
+        for as many rounds as `c` or `mixing` has numbers.
     c : float or array_like of shape (T,), optional
-        Multipliers in the place of a tolerance: one for all rounds, or one each.
+        Multipliers instead of a tolerance: one for all rounds, or one each.
     mixing : float, array_like of shape (T-1,) or "optimal", default=0.0
-        Share of the labels in what each round after the first is fitted to; see
-        `sdtheory.trajectory`. Labels that are kept need not collapse, so that one
-        share needs `rounds`. The chain ends at the first fit of zero.
+        Share of the labels that each round after the first mixes in; see
+        `sdtheory.trajectory`. With kept labels the chain need not collapse, so a
+        single share needs `rounds`. The chain ends at the first fit of zero.
     fresh : array_like of shape (T-1, n) or (T-1, n, q), optional
         Labels that each later round mixes in instead of y, for example new
         measurements at the same inputs.
     solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
-        How to compute; "auto" chooses as above. With `c` or `mixing` it is "eigh".
+        "auto" chooses as above. `c` and `mixing` need "eigh".
     tolerance : float, optional
-        Largest relative error of a multiplier, `Chain.c_error`. By default 1e-8
-        for "krylov" and "spline", which work until they reach it, and 1e-3 for
-        "eigh" and for a matrix, whose errors come from the rounding of gram
-        alone and are estimated for the worst case. ``math.inf`` asks "eigh" to
-        report its errors and to refuse none.
+        Largest relative error of a multiplier, `Chain.c_error`. Default: 1e-8 for
+        "krylov" and "spline", which iterate until they reach it. For "eigh" and
+        for a matrix 1e-3: there the rounding of gram decides, and the error is
+        estimated for the worst case. With ``math.inf`` "eigh" refuses no error.
     max_products : int, default=500
-        Products of G with a block of labels that "krylov" tries; each stores
-        another n by q.
+        Most products of G with a block of labels for "krylov"; each stores n by q
+        numbers.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def distill(
     if c is not None or fresh is not None or np.any(np.asarray(mixing) != 0):
         if solver not in ("auto", "eigh"):
             raise InvalidInputError(
-                f"solver={solver!r} cannot be had with c or mixing, which need eigenvectors. Pass "
+                f"solver={solver!r} does not work with c or mixing, which need eigenvectors. Pass "
                 f'solver="eigh", or leave it out.'
             )
         return _varied(gram, y, (epsilon, rounds), (c, mixing, fresh), tolerance)
@@ -194,8 +194,7 @@ def distill_path(
     Raises
     ------
     InvalidInputError, InfeasibleToleranceError, AccuracyError
-        As `distill` at the first tolerance, from the largest on, that it
-        refuses.
+        As `distill` at the largest tolerance that it refuses.
 
     Examples
     --------
@@ -276,9 +275,7 @@ def _varied(
     _chosen(gram, "eigh")
     given = _Given.checked(gram)
     if (epsilon is None) == (c is None):
-        raise InvalidInputError(
-            f"epsilon and c: give one of them, but they are {epsilon!r} and {c!r}."
-        )
+        raise InvalidInputError(f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them.")
     rounds = as_rounds(_rounds_given(rounds, c, mixing))
     start = Start.checked(y, given.n, 1.0 if epsilon is None else epsilon, rounds)
     matrix = None if isinstance(gram, Spectrum) else given.matrix()
@@ -347,7 +344,7 @@ def _as_tolerance(tolerance: Any, solver: str) -> float:
     value = math.inf if tolerance == math.inf else as_number(tolerance, "tolerance")
     if value == math.inf and solver != "eigh":
         raise InvalidInputError(
-            f"tolerance must be finite for solver {solver!r}, which works until it is reached. "
+            f"tolerance must be finite for solver {solver!r}, which iterates until it is met. "
             f'Pass a number below 1, or solver="eigh".'
         )
     if not (4 * ULP <= value < 1 or value == math.inf):
@@ -432,8 +429,8 @@ def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None
         error = chain.c_error[t]
         found = f"about {error:.1g}" if np.isfinite(error) else "more than a tenth"
         raise AccuracyError(
-            f"c_{t}, near {chain.c[t]:.3g} with eigenvalues up to {chain.spectrum.d[-1]:.3g}, has "
-            f"a relative error of {found}, by the rounding of gram and of its eigenvalues. Pass a "
-            f"larger tolerance, fewer rounds or a larger epsilon; for BrownianBridge() and "
-            f"SimplySupportedBeam() pass KernelOperator(kernel, x) as gram, which keeps the digits."
+            f"rounding of gram and of its eigenvalues leaves c_{t}, near {chain.c[t]:.3g} with "
+            f"eigenvalues up to {chain.spectrum.d[-1]:.3g}, a relative error of {found}. Pass a "
+            f"larger tolerance, fewer rounds or a larger epsilon. For BrownianBridge() and "
+            f"SimplySupportedBeam(), pass KernelOperator(kernel, x) as gram instead."
         )

@@ -1,8 +1,8 @@
-"""What every solver starts from, and what it returns: labels, checked and scaled once; a chain.
+"""The common input and the common result of all solvers.
 
-`Start` holds labels, tolerance and rounds. `Chain` is the one result of all
-solvers; each hands it the object that keeps its fits, with which it computes
-duals, labels and predictions.
+`Start` holds labels, tolerance and rounds, checked and scaled once. `Chain` is the
+result. Each solver gives it an object that keeps the fits, from which `Chain`
+computes duals, labels and predictions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sdtheory.validation import (
     check_columns,
 )
 
-#: More rounds than this must be asked for by number.
+#: Longer chains need an explicit `rounds`.
 MAX_ROUNDS = 100_000
 #: Random perturbations by which the sensitivity of a chain is estimated.
 PROBES = 16
@@ -86,10 +86,10 @@ class Chain:
     c : ndarray of shape (T,)
         Multiplier of each round.
     c_error : ndarray of shape (T,)
-        Relative error of c; infinite where unknown. For "eigh" an
-        estimate for the worst rounding of G, to first order; for "krylov" an
-        enclosure, and an estimate of the rounding of products; for "spline"
-        an estimate.
+        Relative error of c; infinite where unknown. For "eigh" it is an estimate
+        for the worst rounding of G, to first order. For "krylov" it is an
+        enclosure, plus an estimate of the rounding of products. For "spline" it
+        is an estimate.
     sensitivity : ndarray of shape (T,)
         Relative change of c_t per relative change of sqrt(n epsilon), at fixed
         labels y_t.
@@ -98,16 +98,16 @@ class Chain:
     outcome : Outcome
         How the chain ended.
     n_rounds_range : tuple of int
-        Smallest and largest number of non-trivial fits consistent with the
-        errors; equal unless `outcome` is NEAR_COLLAPSE. When the chain was
-        cut off (`COMPLETED`), the number run.
+        Smallest and largest number of non-trivial fits that the errors allow;
+        equal unless `outcome` is NEAR_COLLAPSE. For a chain that was cut off
+        (`COMPLETED`), the number of rounds that were run.
     products : int or None
         Products of G with a block of labels, by solver "krylov" only.
     y_error : ndarray of shape (T+1,) or None
-        Bound on ||y_t - its exact value||, by solver "krylov" only. Labels
-        converge with the square root of what c does.
+        Bound on ||y_t - its exact value||, by solver "krylov" only: about the
+        square root of the error of c.
     fallbacks : tuple of str
-        What was tried before `solver`, and why it did not do.
+        Solvers that were tried before `solver`, and why each failed.
     """
 
     solver: str
@@ -131,7 +131,7 @@ class Chain:
     def y(self) -> Array:
         """Labels fed to each round, shape (T+1, n) or (T+1, n, q); row 0 is the data.
 
-        Row t + 1 is the fit of round t, or what its mixture with labels makes of it.
+        Row t + 1 is the fit of round t, or its mixture with the labels.
         """
         fits = self._fits.labels().reshape(-1, *self._labels.shape)
         return np.concatenate([self._labels[None], fits])
@@ -155,8 +155,8 @@ class Chain:
     def c_interval(self) -> Array:
         """The interval c (1 -+ c_error), shape (T, 2).
 
-        No solver proves that the exact c lies there. By "krylov" it does for exact products, and
-        the rounding of products is estimated. By "eigh" and "spline" all of it is an estimate.
+        It is not a proof that the exact c lies there. For "krylov" it would be one if products
+        were exact; their rounding is estimated. For "eigh" and "spline" all of it is an estimate.
         """
         return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
 
@@ -182,7 +182,7 @@ class Chain:
 
     @property
     def z(self) -> Array:
-        """Rotated labels V y_t, shape (T+1, n) or (T+1, n, q); by solver "eigh" only."""
+        """Labels V y_t in the eigenbasis, (T+1, n) or (T+1, n, q); by solver "eigh" only."""
         return self._in_eigenbasis("z")[1].z
 
     @property
@@ -193,8 +193,8 @@ class Chain:
     def dual(self, t: int) -> Array:
         """Return alpha_t, shape (n,) or (n, q), with f_t(x) = g_x^T alpha_t.
 
-        ``alpha_t = (c_t I + G)^{-1} y_t``; where the solver knows the null
-        space of G, without the component in it, which contributes to no f_t(x).
+        ``alpha_t = (c_t I + G)^{-1} y_t``. A part in the null space of G, which
+        contributes to no f_t(x), is left out where the solver knows that space.
 
         Parameters
         ----------
@@ -271,8 +271,8 @@ class Chain:
         if t > self.n_rounds and self.mixing is not None:
             raise InvalidInputError(
                 f"round t = {t} was not run: this chain ends with round {self.n_rounds}, whose fit "
-                f"is zero, but the labels in its mixture may bring later fits back. Call distill "
-                f"with a smaller epsilon or a larger mixing."
+                f"is zero. The labels in its mixture may bring later fits back. Call distill with "
+                f"a smaller epsilon or a larger mixing."
             )
         return bool(t < self.n_rounds)
 
@@ -304,7 +304,7 @@ class Start:
         ``given / 2^exponent``.
     exponent : int
     rho2 : float
-        n epsilon against the scaled labels.
+        n epsilon for the scaled labels.
     excess : float
         ``||labels||^2 - rho2``, without the cancellation of that subtraction.
     r : float
@@ -360,7 +360,7 @@ class Start:
 
     @property
     def epsilon(self) -> float:
-        """Tolerance against the scaled labels."""
+        """Tolerance for the scaled labels."""
         return self.rho2 / len(self.labels)
 
     @property
@@ -397,7 +397,7 @@ class Start:
         )
 
     def infeasible(self, energy: float, *, rank_decision: bool = False) -> InfeasibleToleranceError:
-        """Return the error for labels of which no fit reaches this energy."""
+        """Return the error for labels with this energy out of reach."""
         smallest = float(np.ldexp(energy / len(self.labels), 2 * self.exponent))
         return InfeasibleToleranceError(self.tolerance, smallest, rank_decision)
 
@@ -424,18 +424,17 @@ def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tup
 
 
 def most_rounds(r_0: float) -> int:
-    """Return a number of rounds by which the labels have collapsed, if it need not be asked for.
+    """Return a number of rounds after which the labels have collapsed.
 
     Raises
     ------
     InvalidInputError
-        If that may take more than MAX_ROUNDS.
+        If that may exceed MAX_ROUNDS.
     """
     if r_0 > MAX_ROUNDS:
         raise InvalidInputError(
-            f"rounds must be given: at this epsilon the labels survive at least "
-            f"{r_0 - 1:.3g} rounds (r_0 - 1, each round moves them by sqrt(n epsilon)). "
-            f"Pass rounds, or a larger epsilon."
+            f"rounds must be given: at this epsilon the chain has at least {r_0 - 1:.3g} rounds "
+            f"(r_0 - 1). Pass rounds, or a larger epsilon."
         )
     # ||y_{t+1}||^2 <= ||y_t||^2 - rho^2 ends every chain by then
     return int(r_0**2) + 2
@@ -449,8 +448,8 @@ def root_mean_square(a: Array) -> float:
 def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) -> float:
     """Return sum weights y^2 - n epsilon; without weights each is 1.
 
-    The sum is taken in double-double arithmetic, by columns of N = y.size /
-    8192 terms and then over these: its relative error is below (N + 20)^2 2^-106.
+    The sum is taken in double-double arithmetic: first down columns of N = y.size /
+    8192 terms, then across them. Its relative error is below (N + 20)^2 2^-106.
     """
     flat = y.ravel()
     counts = None if weights is None else np.broadcast_to(weights, y.shape).ravel()

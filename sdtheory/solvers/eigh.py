@@ -1,7 +1,7 @@
 r"""The chain from the eigendecomposition of G, the only one with A, B and z.
 
-It reports the error that rounding leaves in every multiplier, and refuses
-nothing; `sdtheory.distill`, which chooses among the solvers, refuses.
+It reports the error that rounding leaves in every multiplier, and accepts any
+error; `sdtheory.distill` refuses large ones.
 
 References
 ----------
@@ -60,23 +60,23 @@ def solve(
     """Run the recursion in the eigenbasis of G.
 
     `c_error` is an estimate to first order, not a bound; it is infinite where it
-    exceeds a tenth. It takes G to be uncertain by `Spectrum.error`, in the worst
-    direction, and the labels by rounding. Where that exceeds 1e-6 and the matrix is
-    at hand, residuals in double-double arithmetic measure the eigensolver's part
-    instead. The entries of G then count as rounded independently, by 4 machine
-    epsilon of their dtype.
+    exceeds a tenth. It assumes that G is off by `Spectrum.error`, in the worst
+    direction, and that the labels are rounded. Where it exceeds 1e-6 and `matrix` is
+    given, residuals in double-double arithmetic measure the eigensolver's part
+    instead. Then it assumes that the entries of G are rounded independently, by 4
+    machine epsilon of their dtype.
 
     Parameters
     ----------
     spectrum : Spectrum
     start : Start
     matrix : ndarray of shape (n, n), optional
-        What was diagonalised.
+        The matrix that was diagonalised.
     ulp : float
         Machine epsilon of its entries.
     options : Options, optional
-        Labels that are mixed in, in the eigenbasis. The chain ends at the first fit
-        of zero, also where labels would end a round of zeros.
+        Labels to mix in, in the eigenbasis. The chain ends at the first fit of zero,
+        even if later labels are not zero.
 
     Raises
     ------

@@ -75,19 +75,17 @@ def solve(
 ) -> Chain:
     """Run self-distillation from products with G.
 
-    One run of Lanczos' method from the labels of each output serves every round, and
-    every tolerance epsilon: it goes on from where the last chain left it. It stops when
-    the quadrature encloses the multiplier of every round to the tolerance.
-    The enclosures widen by up to a factor of four a round, so that this suits
-    chains of some ten rounds; for long ones, and for tolerances epsilon below
-    the noise, use another solver.
+    One run of Lanczos' method from the labels of each output serves every round and
+    every epsilon: it continues where the last chain stopped. It stops when the
+    quadrature encloses the multiplier of every round to the tolerance. The enclosures
+    widen by up to a factor of four in each round, so this solver suits chains of some
+    ten rounds. For longer ones, and for epsilon below the noise, use another solver.
 
-    `c_error` is half of the width of an enclosure by Gauss and Gauss-Radau
-    quadrature, a bound for exact products, and an estimate of the effect of
-    their rounding. For the estimate G is moved by the asymmetry that the products
-    showed, at least by some machine epsilons of its dtype times its Frobenius
-    norm, in every round in the worst direction, to first order. `y_error` comes
-    from the residuals of (c I + G).
+    `c_error` has two parts. Half of the width of an enclosure by Gauss and Gauss-Radau
+    quadrature is a bound for exact products. The effect of their rounding is an
+    estimate, to first order, for the worst direction. It moves G by the asymmetry of
+    the products, and at least by some machine epsilons times its Frobenius norm.
+    `y_error` comes from the residuals of (c I + G).
 
     Parameters
     ----------
@@ -97,7 +95,7 @@ def solve(
     tolerance : float
         Largest relative error of a multiplier.
     max_products : int, default=500
-        Products of G with a block of labels to try; each stores another n by q.
+        Most products of G with a block of labels; each stores n by q numbers.
     labels : float, default=inf
         Largest ||y_t - its exact value|| / ||y||, rounding aside.
 
@@ -126,7 +124,7 @@ def solve(
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. "
                     f"{_answered(rule, start, tolerance)}Pass a larger tolerance, fewer "
-                    f"rounds, a larger epsilon or more max_products; or use "
+                    f"rounds, a larger epsilon or more max_products. Or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
             # half of the way that is left at this rate, which grows from product to product
@@ -186,8 +184,8 @@ def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
     if smallest <= start.tolerance:
         return ""
     return (
-        f"At epsilon = {start.tolerance:.3g} the fit nearly interpolates the labels; the smallest "
-        f"epsilon that these products answer is about {smallest:.3g}. "
+        f"At epsilon = {start.tolerance:.3g} the fit nearly interpolates the labels. These "
+        f"products settle it from about epsilon = {smallest:.3g} on. "
     )
 
 
@@ -229,7 +227,7 @@ def _enclosed(
     if unreachable >= rho2:
         if exact:
             raise start.infeasible(unreachable, rank_decision=bool(rule.rounding))
-        raise _OpenError("the labels' part in the kernel of gram is not known well enough")
+        raise _OpenError("the labels' part in the null space of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
     excess, cut = start.excess, 0.0  # of ||y_t||^2 over rho^2
@@ -279,7 +277,7 @@ def _enclosed(
         return ended(Outcome.COMPLETED)
     energy = float(rule.enclose(np.inf, low, high)[1])
     if energy > rho2 * (1 + tolerance):
-        raise _OpenError(f"it is open whether the labels collapse at round {len(low)}")
+        raise _OpenError(f"it is not settled whether the labels collapse at round {len(low)}")
     return ended(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
 
 

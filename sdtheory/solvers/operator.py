@@ -1,7 +1,7 @@
 r"""Products with G = k(x, x) / n that need not store G.
 
-`of` chooses: sums for two Green's functions on a line, O(n); tiles for all
-other kernels, of which a fixed number is kept from product to product.
+`of` chooses sums, O(n), for two Green's functions on a line, and tiles for all
+other kernels. A fixed number of tiles is kept from product to product.
 
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
@@ -82,8 +82,8 @@ class Tiles:
     """Tiles of the upper triangle, each used twice in a product.
 
     The first ones, `_KEPT` values, are kept for the next product; the others are evaluated
-    again. All are dealt to parts, which are added in order: the bits do not depend on
-    who computes a part.
+    again. Tiles are grouped into parts, which are added in order. So the bits do not depend
+    on the worker that computes a part.
 
     Attributes
     ----------
@@ -229,12 +229,12 @@ def _prefix_sums(a: Array) -> Array:
 
 
 class KernelOperator(LinearOperator):
-    """G = k(x, x) / n as a product only, in O(n) memory and at most 512 MiB more.
+    """G = k(x, x) / n as an operator that multiplies without storing G.
 
     A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
-    equation it integrates, and n^2 / 2 kernel evaluations for all others. Of
-    these, as many as 512 MiB hold are kept for the next product. From 2000
-    points on all cores evaluate the kernel, each in a thread.
+    equation it integrates, and n^2 / 2 kernel evaluations for all others. Up to
+    512 MiB of kernel values are kept for the next product. From 2000 points on,
+    all cores evaluate the kernel, each in a thread.
 
     Parameters
     ----------
@@ -247,14 +247,14 @@ class KernelOperator(LinearOperator):
         Address of a Dask scheduler (extra ``scale``) whose workers share the
         tiles of every product, with the same bits.
     memory : joblib.Memory or compatible, optional
-        Where products are kept: chains from the same labels share them.
+        Keeps products, so that chains from the same labels share them.
 
     Raises
     ------
     InvalidInputError
-        If the inputs are unusable or the kernel is not callable; in a
-        product, if the kernel returns another shape or other than numbers, or
-        the scheduler does not answer.
+        If the inputs are unusable or the kernel is not callable. A product
+        raises it if the kernel returns a wrong shape or type, or the scheduler
+        does not answer.
     """
 
     def __init__(
@@ -278,7 +278,7 @@ class KernelOperator(LinearOperator):
 
     @cached_property
     def precision(self) -> float:
-        """Machine epsilon of the kernel's values; of sums, as large as they lose digits."""
+        """Machine epsilon of the kernel's values; larger where sums lose digits."""
         kernel = getattr(self.kernel, "uncast", self.kernel)  # of a wrapper that casts to double
         ulp = float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
         if isinstance(self._product, Sums):

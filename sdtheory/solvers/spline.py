@@ -61,21 +61,25 @@ def solve(
 ) -> Chain:
     """Run self-distillation in O(n) a round, for the two splines on [0, 1].
 
-    `c_error` is an estimate, not a bound. A second chain sweeps the points in
-    the other direction, from a start of its own. Up to 20,000 distinct inputs
-    the chain has double-double arithmetic and the second one floats: what lies
-    between them is the error in floats, and 2^-30 of it is claimed, which leaves
-    a factor of 2^18. Where floats lose all digits both have double-doubles, and
-    128 times what lies between them is claimed. For more inputs both have floats,
-    and 4 times the distance of the two fits, in the worst direction, is claimed.
-    Machine epsilon of the result is included.
+    `c_error` is an estimate, not a bound. It compares the chain with a second one,
+    which starts elsewhere and sweeps the points in the other direction.
+
+    * Up to 20,000 distinct inputs the chain uses double-double arithmetic, and the
+      second one floats. Their distance is the error in floats; `c_error` is 2^-30 of
+      it, which leaves a factor of 2^18.
+    * If floats lose all digits, both use double-doubles; `c_error` is 128 times their
+      distance.
+    * For more inputs both use floats; `c_error` is 4 times the distance of the two
+      fits, in the worst direction.
+
+    `c_error` includes the machine epsilon of the result.
 
     Parameters
     ----------
     kernel : BrownianBridge or SimplySupportedBeam
     x : array_like of shape (n,) or (n, 1)
-        Training inputs in [0, 1], in any order. Repeated ones, and those at 0
-        and 1, leave a part of the labels that no function can fit.
+        Training inputs in [0, 1], in any order. If some are repeated, or lie at 0
+        or 1, no function can fit a part of the labels.
     start : Start
     tolerance : float
         Largest relative error of a multiplier.
@@ -294,6 +298,6 @@ def _inaccurate(what: str, t: int, r: float, error: float) -> AccuracyError:
     found = f"has a relative error of about {error:.1g}" if np.isfinite(error) else "is lost"
     return AccuracyError(
         f"in round {t}, with r_{t} = {r:.6g}, {what} {found}, by rounding. "
-        f"Pass a larger tolerance, fewer rounds or another epsilon; inputs whose distances differ "
-        f"by many powers of ten cost the most digits."
+        f"Pass a larger tolerance, fewer rounds or another epsilon. Inputs whose distances differ "
+        f"by many powers of ten lose the most digits."
     )

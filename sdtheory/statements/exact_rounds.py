@@ -59,7 +59,7 @@ def _length_bounds(i: Instance) -> Values:
 
 
 def finite_kappa(i: Instance) -> Values:
-    """Return kappa, shape (m, 1); 1 where G is singular and `regular` is what fails."""
+    """Return kappa, shape (m, 1); 1 where G is singular, as there the hypothesis fails."""
     return np.where(i.d_min > 0, i.kappa, 1 + 0 * i.d_max)[:, None]
 
 

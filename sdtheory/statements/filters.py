@@ -1,9 +1,9 @@
-"""The filter theorem: self-distillation against one round, whatever the two have in common.
+"""The filter theorem: self-distillation against one round that shares something with it.
 
-Statements about the single round that shares something with t rounds are
-made for *every* multiplier c = m(d*), where m(d) = d (1/F(d) - 1): the single
-round that meets F at d*. No equation has to be solved for c; the chapter
-says what follows at the one that matches.
+Statements about a single round that shares something with t rounds hold for
+*every* multiplier c = m(d*), where m(d) = d (1/F(d) - 1). That single round meets
+F at d*. So no equation is solved for c; the chapter applies them to the one that
+matches.
 """
 
 from __future__ import annotations

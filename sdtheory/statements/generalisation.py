@@ -1,4 +1,4 @@
-"""The equivalent kernel, and what a trace bound says of the rounds' fits."""
+"""The equivalent kernel, and a trace bound for the fits of all rounds."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Instance:
         d : array_like of shape (m, n) or (n,)
             Eigenvalues in any order.
         z : array_like of shape (m, n) or (n,); with ``outputs`` (m, n, q) or (n, q)
-            Rotated labels.
+            Labels in the eigenbasis.
         epsilon : array_like of shape (m,) or ()
             Tolerances.
         rounds : int

@@ -1,8 +1,8 @@
 """When one more round lowers the risk, for filters that do not depend on the labels.
 
-Signals are made from the instance: its energies are the squares of the
-signal's components, or the increments of theta^2/d where a statement wants
-that monotone. The noise has the size of the signal, or that at which the
+Signals are made from the instance. Its energies are the squares of the signal's
+components, or the increments of theta^2/d where a statement needs a monotone
+quotient. The noise has the size of the signal, or the size at which the
 multipliers matter.
 """
 

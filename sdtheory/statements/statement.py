@@ -108,7 +108,7 @@ class Counterexample:
     d : tuple of Fraction
         Eigenvalues of G.
     z : tuple of Fraction
-        Rotated labels.
+        Labels in the eigenbasis.
     epsilon : Fraction
         Tolerance.
     rounds : int

@@ -1,7 +1,7 @@
 """A round helps while its fit is rougher than the truth.
 
-Truths are made from the instance: a direction in the range of G, scaled so that
-its roughness is a given multiple of that of the new labels.
+Truths are made from the instance. Each is a direction in the range of G, scaled
+so that its roughness is a given multiple of the new labels' roughness.
 """
 
 from __future__ import annotations

@@ -1,18 +1,23 @@
-"""The chapters keep to the rules of plain English that a machine can check."""
+"""Chapters, docstrings, help and messages keep to those rules of plain English that are tested."""
 
+import inspect
 import re
 
 import pytest
 from prose import (
     BOOK,
+    SPOKEN,
     cells,
     measure,
     paragraphs,
     prose,
     sentences,
+    spoken,
     stated_minutes,
     words,
 )
+
+from sdtheory import gram
 
 LONGEST = 25
 #: The page is generated, so that the time to read it is not in its source.
@@ -205,3 +210,68 @@ def test_a_banned_form_is_found(text):
 )
 def test_a_good_form_is_left_alone(text):
     assert banned(text) == []
+
+
+#: In docstrings a phrase such as "What is drawn." describes an argument.
+ELSEWHERE = {pattern: words for pattern, words in BANNED.items() if "ode under" not in pattern}
+IN_DOCSTRINGS = {pattern: words for pattern, words in ELSEWHERE.items() if "What" not in pattern}
+
+
+@pytest.mark.parametrize("kind", SPOKEN)
+def test_texts_outside_of_the_chapters_keep_to_the_same_rules(kind):
+    patterns = IN_DOCSTRINGS if kind == "docstrings" else ELSEWHERE
+    found = [
+        (place, sentence)
+        for place, text in SPOKEN[kind]()
+        for sentence in spoken(text)
+        if words(sentence) > LONGEST or any(re.search(pattern, sentence) for pattern in patterns)
+    ]
+    assert found == []
+
+
+def test_the_sentences_of_a_docstring_are_read_and_nothing_else():
+    text = """Return the root. It is unique.
+
+    .. math:: a. B
+
+        c. D
+
+    * one
+      item;
+    * another.
+
+    ===== =====
+    a. A  table
+    ===== =====
+
+    Parameters
+    ----------
+    d, z : ndarray of shape (n,)
+        Two. Sentences.
+
+    References
+    ----------
+    A. Author. A title.
+
+    Examples
+    --------
+    >>> f("A. B")
+    """
+    assert spoken(text) == [
+        "Return the root.",
+        "It is unique.",
+        "* one item;",
+        "* another.",
+        "Two.",
+        "Sentences.",
+    ]
+
+
+def test_every_kind_of_text_is_found():
+    read = {kind: list(source()) for kind, source in SPOKEN.items()}
+    assert any("README.md" in place for place, _ in read["documents"])
+    assert ("sdtheory/kernels.py: gram", inspect.getdoc(gram)) in read["docstrings"]
+    assert any(place == "sdtheory fit --epsilon" for place, _ in read["help"])
+    said = [text for place, text in read["messages"] if place.startswith("sdtheory/validation")]
+    assert any(text.startswith("`x` is empty (shape `x`).") for text in said)
+    assert len(said) > 10

@@ -227,7 +227,7 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     assert (code, err) == (0, "")
     assert "round(s), at this one tolerance" in out
     assert "gcv is estimated from random probes, with a standard error of up to" in out
-    assert "cannot be had with" in refused(
+    assert "does not work with" in refused(
         sdtheory, "fit", data, *options[:4], "--sample", "50", "--solver", "krylov"
     )
 
@@ -306,12 +306,12 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     lines = out.splitlines()
     assert len(lines) <= 10
     assert lines[0] == "11 points; G has rank 9 and condition number inf."
-    assert "followed to their collapse, they have 4 non-trivial fit(s)" in lines[1]
+    assert "chain has 4 non-trivial fit(s), run to its collapse" in lines[1]
     assert "all of them hold." in lines[2]
     assert lines[3].startswith("Tightest: ")
     assert lines[4].startswith("Loosest: ")
     _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
-    assert "followed for --rounds 2, they have 2 non-trivial" in out
+    assert "2 non-trivial fit(s), with --rounds 2" in out
 
 
 def test_explain_draws_a_sample_of_many_rows_and_says_so(sdtheory, example, monkeypatch):
@@ -698,7 +698,7 @@ def test_fit_stops_where_the_fit_is_no_longer_rougher(sdtheory, example, bound, 
     [
         (["--mixing", "half"], "--mixing is 'half'"),
         (["--c", "0.1,", "--rounds", "2"], "--c is '0.1,'"),
-        (["--mixing", "optimal", "--rounds", "2"], "Pass c in the place of epsilon"),
+        (["--mixing", "optimal", "--rounds", "2"], "Pass c instead of epsilon"),
         (["--mixing", "0.5"], "need not collapse"),
     ],
 )

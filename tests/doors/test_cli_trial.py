@@ -70,8 +70,8 @@ def test_the_table_and_the_verdict_are_one_story(data, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("mean", "half", "words"),
     [
-        (0.05, 0.03, "Self-distil: chains gain +5.0 % (95 % interval +2.0 to +8.0 %)"),
-        (0.02, 0.03, "Undecided at the 1 % level; keep ridge"),
+        (0.05, 0.03, "Self-distil: chains gain more than 1 %. Their gain is +5.0 % of"),
+        (0.02, 0.03, "Undecided whether chains gain 1 %; keep ridge."),
         (-0.01, 0.015, "Keep ridge: chains gain less than 1 %"),
         (-0.05, 0.03, "Keep ridge: chains are worse"),
     ],
@@ -99,7 +99,7 @@ WRONG = {
     "rounds": (["--rounds", "1"], "--rounds must be at least 2"),
     "repeats": (["--repeats", "0"], "--repeats must be at least 1"),
     "kernel": (["--kernel", "splin"], "kernel 'splin' is unknown"),
-    "few rows": (["--sample", "20"], "20 rows, too few"),
+    "few rows": (["--sample", "20"], "20 rows, but a trial needs at least 30"),
     "plot": (["--plot", "t.gif"], "--plot t.gif: the suffix"),
 }
 

@@ -496,9 +496,9 @@ def test_an_infeasible_tolerance_tells_the_smallest_one():
 @pytest.mark.parametrize(
     ("K", "y", "message"),
     [
-        ([[2.0]], [1.0], "the same at every ridge"),
-        (np.eye(3), [1.0, 2.0, 3.0], "the same at every ridge"),
-        (np.diag([1.0, 100.0]), [0.0, 1.0], "smallest where nothing is left over"),
+        ([[2.0]], [1.0], "the same at every multiplier"),
+        (np.eye(3), [1.0, 2.0, 3.0], "the same at every multiplier"),
+        (np.diag([1.0, 100.0]), [0.0, 1.0], "smallest at exact interpolation"),
     ],
 )
 def test_labels_that_do_not_tell_the_noise_are_refused(K, y, message):
@@ -878,7 +878,7 @@ def test_a_cluster_behind_joblib_gives_equal_results():
 )
 def test_a_solver_that_cannot_do_what_is_asked_says_why(parameters, reason):
     X = np.eye(4) + 0.1
-    with pytest.raises(InvalidInputError, match=f"solver='krylov' cannot be had with .*{reason}"):
+    with pytest.raises(InvalidInputError, match=f"solver='krylov' does not work with .*{reason}"):
         Regressor(**parameters, solver="krylov").fit(X, np.arange(4.0))
     with pytest.raises(InvalidInputError, match=r"solver is .fast.\. Choose one of: auto, eigh"):
         Regressor(solver="fast").fit(X, np.arange(4.0))

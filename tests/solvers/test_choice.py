@@ -156,7 +156,7 @@ def test_a_tolerance_below_the_noise_names_the_smallest_one_that_is_answered():
     operator = KernelOperator(RBF(2.0), x)
     with pytest.raises(AccuracyError, match="nearly interpolates") as refused:
         distill(operator, y, 0.03, 1, solver="krylov")
-    found = re.search(r"these products answer is about ([\d.e-]+)\. ", str(refused.value))
+    found = re.search(r"settle it from about epsilon = ([\d.e-]+) on\. ", str(refused.value))
     smallest = float(found[1])
     assert 0.03 < smallest < 0.09
     assert distill(operator, y, smallest, 1, solver="krylov").n_rounds == 1

@@ -63,7 +63,7 @@ NAMED = re.compile(rf"\b({'|'.join(ARGUMENTS)})\b")
 JUSTIFIED = (
     "too many to keep",
     "rounds must be given",
-    "do not tell the noise",
+    "do not show the noise",
     "no function of its space",
     "is too small against the labels",
     "the multiplier leaves the range of floats",

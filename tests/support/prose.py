@@ -1,14 +1,21 @@
-"""Reads the prose of a chapter sentence by sentence: for the lint of words and for its table.
+"""Reads chapters, docstrings, help and messages sentence by sentence: for the lint of words.
 
 ``python -m tests.support.prose`` prints, for each chapter, its words, its longest sentence and the
-share of its code that is hidden.
+share of its code that is hidden; then words and longest sentence of the documents and the library.
 """
 
+import argparse
+import ast
+import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-BOOK = Path(__file__).parent.parent.parent / "book"
+ROOT = Path(__file__).parent.parent.parent
+BOOK, LIBRARY = ROOT / "book", ROOT / "sdtheory"
 
 #: What stands for one word and is not read: formulas, code, roles, addresses of links.
 _ATOM = re.compile(r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\$\$[^$]*\$\$|\$[^$]*\$|\]\([^)]*\)")
@@ -188,6 +195,124 @@ def stated_minutes(text: str) -> int | None:
     return int(stated[1]) if stated else None
 
 
+#: A line of a docstring that is not prose: a rule, a prompt, a directive, an argument and its type.
+_NOT_PROSE = re.compile(r"\s*(?:[-=]{3}[-= ]*$|>>> |\.\. )|[\w*]\S*(?:, \S+)* : ")
+_HEADINGS = {
+    "Attributes", "Examples", "Notes", "Parameters", "Raises", "References", "Returns", "Yields"
+}  # fmt: skip
+
+
+def documents() -> Iterator[tuple[str, str]]:
+    """Yield the paragraphs of the documents of the repository, with their place."""
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / ".github").rglob("*.md"))):
+        for paragraph in paragraphs(path.read_text(encoding="utf-8")):
+            place = f"{path.relative_to(ROOT)}:{paragraph[0].number}"
+            yield place, " ".join(line.text for line in paragraph)
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    """Yield the docstring of every public module, class and function, with its place."""
+    for path in sorted(LIBRARY.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        yield from _docstrings(tree, str(path.relative_to(ROOT)))
+
+
+def _docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef, place: str) -> Iterator[Any]:
+    found = ast.get_docstring(node)
+    if found:
+        yield place, found
+    for child in node.body:
+        if isinstance(child, ast.ClassDef | ast.FunctionDef) and not child.name.startswith("_"):
+            yield from _docstrings(child, f"{place}: {child.name}")
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Yield the words of every error and warning, with its place; a value is one word."""
+    for path in sorted(LIBRARY.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and _raised(node.func):
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                yield from ((place, said) for said in _said(node.args[0]) if " " in said)
+
+
+def _raised(function: ast.expr) -> bool:
+    name = getattr(function, "id", None) or getattr(function, "attr", "")
+    return name == "warn" or bool(re.search(r"[a-z]Error$", name))
+
+
+def _said(node: ast.expr) -> list[str]:
+    """Return what an expression may say: more than one text where it depends."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.JoinedStr(values=parts):
+            texts = [""]
+            for part in parts:
+                value = part.value if isinstance(part, ast.FormattedValue) else part
+                texts = [text + more for text in texts for more in _said(value)]
+            return texts
+        case ast.IfExp(body=body, orelse=other):
+            return _said(body) + _said(other)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [text + more for text in _said(left) for more in _said(right)]
+    return ["`x`"]
+
+
+def helps() -> Iterator[tuple[str, str]]:
+    """Yield the texts that the help of every command shows, with their place."""
+    from sdtheory.cli import _parser
+
+    yield from _helps(_parser())
+
+
+def _helps(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    yield parser.prog, parser.description or ""
+    # examples are indented
+    told = [line for line in (parser.epilog or "").splitlines() if not line.startswith(" ")]
+    yield parser.prog, "\n".join(told)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _helps(command)
+        elif action.help:
+            yield f"{parser.prog} {'/'.join(action.option_strings) or action.dest}", action.help
+
+
+#: Where each kind of text outside of the chapters comes from.
+SPOKEN = {"documents": documents, "docstrings": docstrings, "help": helps, "messages": messages}
+
+
+def spoken(text: str) -> list[str]:
+    """Return the sentences of a docstring, a help or a message: no headings, formulas or code."""
+    text = re.sub(r":\w+:`([^`]*)`", r"`\1`", text.replace("``", "`"))
+    lines: list[str] = []
+    display, cited, tabular = None, False, False
+    for line in inspect.cleandoc(text).splitlines():
+        indent, word = len(line) - len(line.lstrip()), line.strip()
+        if display is not None and (not word or indent > display):
+            lines.append("")
+            continue
+        display = indent if word.startswith(".. math::") else None
+        cited = word == "References" or (cited and word not in _HEADINGS)
+        tabular = word.startswith("====") or (tabular and bool(word))
+        lines.append(
+            "" if cited or tabular or word in _HEADINGS or _NOT_PROSE.match(line) else line
+        )
+    # a paragraph ends at a blank line, at an item, and where the indentation changes
+    found: list[str] = []
+    items = 0
+
+    def block(line: str) -> Any:
+        nonlocal items
+        items += line.lstrip().startswith("* ")
+        return line.strip() and (items, not items and len(line) - len(line.lstrip()))
+
+    for kind, paragraph in groupby(lines, block):
+        if kind:
+            found += sentences(" ".join(line.strip() for line in paragraph))
+    return [sentence for sentence in found if sentence]
+
+
 if __name__ == "__main__":
     print(f"{'chapter':22}{'words':>7}{'longest':>9}{'hidden':>8}{'minutes':>9}{'stated':>8}")
     for path in sorted(BOOK.glob("*.md")):
@@ -197,3 +322,6 @@ if __name__ == "__main__":
             f"{path.stem:22}{found.words:7}{found.longest:9}{found.hidden:8.0%}{found.minutes:9.0f}"
             f"{stated or '-':>8}"
         )
+    for kind, source in SPOKEN.items():
+        lengths = [words(s) for _, text in source() for s in spoken(text)]
+        print(f"{kind:22}{sum(lengths):7}{max(lengths):9}")

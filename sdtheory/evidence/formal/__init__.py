@@ -1,10 +1,10 @@
 """Machine-checked evidence: a theorem of Coq, for all reals and all n, tied to the registry.
 
-The proofs stand in ``formal/``, one file for each chapter. What Coq has printed
-of them is committed in ``formal/export.json``, with the hashes of the files.
-This package reads it, says what each theorem covers of its statement (`ties`), and
-compares the two by evaluation (`compared`). Where Coq is installed, `recheck`
-compiles everything anew, audits it and compares what Coq prints.
+The proofs stand in ``formal/``, one file for each chapter. Coq's output is
+committed in ``formal/export.json``, with the hashes of the files. This package
+reads it, ties each theorem to its statement (`ties`), and compares the two by
+evaluation (`compared`). Where Coq is installed, `recheck` compiles everything
+again, audits it and compares the output.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def machine_checked(statement: Statement) -> Formal | None:
     Returns
     -------
     Formal or None
-        None if no theorem is that statement, or the proofs are not here: they
-        are in the repository of the book, not in the installed package.
+        None if no theorem is tied to the statement, or the proofs are missing. They
+        are in the book's repository, not in the installed package.
     """
     tie = TIES.get(statement.id)
     if tie is None or not FOLDER.is_dir():

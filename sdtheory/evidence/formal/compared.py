@@ -1,11 +1,13 @@
 """The tie between a theorem of Coq and a formula of the registry, evaluated.
 
-Two comparisons, none of them in Coq. *Off the chain* and on both sides of
-zeros of the registry's margin every claim of the theorem has the margin's
-sign: the two are the same formula. *On chains* the hypotheses of the theorem
-hold wherever the registry's do, so that the theorem covers the statement's
-cases, and all its claims hold. That both notice every change of a theorem, and
-of the definitions that it uses, is tested.
+There are two comparisons, none of them in Coq.
+
+* *Off the chain*, and on both sides of the margin's zeros, every claim of the
+  theorem has the margin's sign. So the two are the same formula.
+* *On chains* the hypotheses of the theorem hold wherever the registry's do, so the
+  theorem covers the statement's cases, and all its claims hold.
+
+A test holds that both notice every change of a theorem and of its definitions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Coq, asked from Python: compile the proofs, print statements, audit axioms.
 
-Coq is not needed to read the book or to run its tests; where it is missing,
-the committed `formal/export.json` says what it printed, and for which files.
+You need Coq neither to read the book nor to run its tests. The committed
+`formal/export.json` holds its output, and the files that it is for.
 """
 
 from __future__ import annotations

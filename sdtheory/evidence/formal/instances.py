@@ -1,9 +1,9 @@
 """Instances at which a theorem of Coq and a formula of the registry are compared.
 
-*Chains* are real ones. *Off the chain* labels, multipliers and tolerance are
-drawn without the recursion between them, so that a claim fails about as often
-as it holds: there, equal signs mean equal formulas. With ``follow`` the labels
-follow from the multipliers, which are still not those of the tolerance.
+*Chains* are real ones. *Off the chain*, labels, multipliers and tolerance are
+drawn independently, without the recursion. There a claim fails about as often as
+it holds, so equal signs mean equal formulas. With ``follow`` the labels follow
+from the multipliers, but the multipliers do not follow from the tolerance.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One instance, as the variables of a theorem see it."""
+    """One instance, in the variables of a theorem."""
 
     instance: Instance
     index: int = 0
@@ -110,12 +110,12 @@ class Drawn:
         return lambda k: float(self.z[t][k])
 
     def residual(self, t: int) -> Array:
-        """Return the residual by the multiplier, which off the chain is no step of the labels."""
+        """Return the residual at the multiplier; off the chain the labels do not move by it."""
         c = self.c[t]
         return self.z[t] * (c / (c + self.d) if np.isfinite(c) else 1.0)
 
     def fitted(self, t: int) -> Callable[[int], float]:
-        """Return the fit's values by its multiplier, which off the chain are no labels."""
+        """Return the fitted values at the multiplier; off the chain no next labels."""
         c, row = self.c[t], self.z[t]
         if not np.isfinite(c):
             return lambda k: 0.0

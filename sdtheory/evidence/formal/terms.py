@@ -245,7 +245,7 @@ class Joined:
 
 
 class NotEvaluableError(ValueError):
-    """A proposition speaks of all reals, or of all functions."""
+    """A proposition quantifies over all reals or functions, so it has no value at a point."""
 
 
 def holds(proposition: Any) -> bool:

@@ -1,9 +1,9 @@
 """What the theorem of Coq that bears a statement's id covers of it, and how the two compare.
 
-A `Tie` says where, in the registry's margin, a claim of the theorem stands:
-`entries` maps the number of a claim, in the order of the theorem, to the index
-of the margin for a case. Claims without an entry are only required to hold at
-real chains, where they can be evaluated.
+A `Tie` finds a claim of the theorem in the registry's margin. Its `entries` map
+the number of a claim, in the order of the theorem, to the index of the margin for
+a case. A claim without an entry must only hold at real chains, where it can be
+evaluated.
 """
 
 from __future__ import annotations

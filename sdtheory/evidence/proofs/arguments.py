@@ -1,9 +1,8 @@
-"""What a machine can settle for all reals: implications, identities, signs, matrix identities.
+"""Arguments that a machine settles for all reals: implications, identities, signs, matrices.
 
-Each argument proves its claim or raises `ProofFailedError`, and lists its
-*controls*: the same argument with a hypothesis dropped or the claim changed,
-which must fail with a counterexample. An argument that would prove anything
-is thereby found out.
+Each argument proves its claim or raises `ProofFailedError`. It lists *controls*:
+the same argument with a hypothesis dropped or the claim changed. They must fail
+with a counterexample, which exposes an argument that would prove anything.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class ProofFailedError(Exception):
     Attributes
     ----------
     counterexample : str
-        An exact point at which the claim is false or has no value; empty when
-        none was found, so that the claim is merely not proved.
+        An exact point at which the claim is false or has no value. Empty if none
+        was found; the claim is then not proved, but perhaps true.
     """
 
     def __init__(self, reason: str, counterexample: str = "") -> None:
@@ -72,11 +71,10 @@ def positive(names: str) -> tuple[Any, ...]:
 class Implication:
     """Hypotheses imply a claim, for all reals (or for all elements of a sort).
 
-    Z3 finds the hypotheses together with the negated claim unsatisfiable. It
-    also finds the hypotheses alone satisfiable, so that the implication is not
-    vacuous, and shows that under them no denominator vanishes: Z3 gives x/0
-    an arbitrary value, where mathematics gives none. Dropping any single
-    hypothesis must leave a counterexample.
+    Z3 finds the hypotheses together with the negated claim unsatisfiable. It finds
+    the hypotheses alone satisfiable, so the implication is not vacuous. It also shows
+    that under them no denominator vanishes, because Z3 gives x/0 an arbitrary value.
+    If any single hypothesis is dropped, there must be a counterexample.
 
     Attributes
     ----------
@@ -285,11 +283,10 @@ def _text(point: Mapping[Any, Any]) -> str:
 class MatrixIdentity:
     """Two expressions in matrices of any size are equal, given relations between them.
 
-    The matrices are non-commuting symbols. The difference is rewritten by
-    the relations, left to right, until nothing changes; 0 proves the identity
-    for every algebra in which the relations hold, whatever the size. One
-    concrete `model` shows that the relations can be met, and refutes the
-    controls.
+    The matrices are non-commuting symbols. The relations rewrite the difference, left
+    to right, until nothing changes. The result 0 proves the identity for every algebra
+    in which the relations hold, and so for every size. One concrete `model` shows that
+    the relations can be met, and refutes the controls.
 
     Attributes
     ----------

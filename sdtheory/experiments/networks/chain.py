@@ -1,8 +1,8 @@
-"""Chains of rounds: each trains new networks on what the round before put out.
+"""Chains of rounds: each trains new networks on the outputs of the round before.
 
-A result file grows by one round at a time. Beside it, until the last round is
-done, stands a file with the targets of the next round, from which a killed run
-continues as if nothing had happened.
+A result file grows by one round at a time. Until the last round is done, a second
+file holds the targets of the next round. From it a killed run continues, with the
+same numbers.
 """
 
 from __future__ import annotations
@@ -140,9 +140,8 @@ def run(
     Raises
     ------
     InvalidInputError
-        If the data cannot be had; there is an unfinished run and ``resume`` is
-        false; or that run was another experiment, or had other versions, and
-        so could not give the same numbers.
+        If the data are missing. Also if there is an unfinished run and ``resume``
+        is false, or if that run was another experiment or had other versions.
     """
     state = None if output is None else output.with_name(output.name + ".state.npz")
     result, targets = _begun(experiment, command), None

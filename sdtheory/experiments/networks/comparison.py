@@ -1,8 +1,8 @@
 """More rounds against fewer epochs and against weight decay, each tuned with as many settings.
 
-All three start from the same training. One thing is varied at a time, the
-setting is chosen for each seed on the same validation images with their noisy
-labels, and the choice is judged on the test images.
+All three start from the same training, and one thing is varied at a time. For
+each seed, the same validation images, with their noisy labels, choose the setting.
+The test images judge the choice.
 """
 
 from __future__ import annotations

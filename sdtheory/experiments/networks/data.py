@@ -190,9 +190,9 @@ def load_cifar(name: str, folder: Path, checksums: Mapping[str, str] | None = No
     if missing:
         raise InvalidInputError(
             f"data {name}: {root} lacks {', '.join(missing)}. Download the python version of the "
-            f"data set from its authors' page, {layout.archive} (MD5 {layout.archive_md5}), unpack "
+            f"data set from its authors' page, {layout.archive} (MD5 {layout.archive_md5}). Unpack "
             f"it into {root.parent} so that {root / names[0]} exists, or name its place with "
-            f"--data-folder. With --openml, scikit-learn fetches a copy from OpenML (number "
+            f"--data-folder. With --openml, scikit-learn downloads a copy from OpenML (number "
             f"{layout.openml}) instead."
         )
     pixels, labels = zip(*(_batch(root / file, sums[file], layout) for file in names), strict=True)

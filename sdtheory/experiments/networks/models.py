@@ -2,9 +2,9 @@
 
 Each is an Equinox module that maps one image, shape (channels, height, width),
 to one output per class; `jax.vmap` maps many. Where the originals use batch
-normalisation, these use group normalisation (Wu and He, 2018): it has no state
-and no coupling between the images of a batch, so that a model is a function of
-its parameters alone, and seeds can be stacked and mapped over.
+normalisation, these use group normalisation (Wu and He, 2018). It has no state and
+does not couple the images of a batch. So a model is a function of its parameters
+alone, and seeds can be stacked and mapped over.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class MLP(eqx.Module):
 class Convolution(eqx.nn.Conv2d):
     """The same convolution as its parent, as one product with the shifted copies of the image.
 
-    XLA compiles the parent, mapped over seeds and inside a scan, into a plain
-    loop on the CPU; on small images this product is several times as fast, and
-    needs as many times the memory as the filter has pixels.
+    On the CPU, XLA compiles the parent, mapped over seeds and inside a scan, into a
+    plain loop. On small images this product is several times as fast. The factor in
+    memory is the number of pixels of the filter.
     """
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
@@ -89,7 +89,7 @@ class Convolution(eqx.nn.Conv2d):
 class Block(eqx.Module):
     """Convolutions with group normalisation, added to their input (He et al., 2016).
 
-    Two of 3 x 3; or, as a bottleneck, 1 x 1, 3 x 3 and 1 x 1, the last with
+    A block has two of 3 x 3. A bottleneck has 1 x 1, 3 x 3 and 1 x 1, the last with
     four times as many channels. Where the shape changes, the input passes a
     1 x 1 convolution.
     """
@@ -197,7 +197,7 @@ class ResNet(eqx.Module):
 class VGG(eqx.Module):
     """Stacks of 3 x 3 convolutions with 2 x 2 maximum pooling between (Simonyan and Zisserman).
 
-    After the last stack the features are averaged over the image and pass one
+    After the last stack the features are averaged over the image. Then they pass one
     linear layer, as is common for small images; the original has three.
 
     Parameters

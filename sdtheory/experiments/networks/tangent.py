@@ -1,18 +1,18 @@
 r"""A network's tangent kernel at initialisation, and self-distillation of the network near it.
 
-The network is an MLP with tanh in the parametrisation of the tangent kernel,
-with one output; its initial function is subtracted, so that it starts at zero:
+The network is an MLP with tanh and one output, in the parametrisation of the
+tangent kernel. Its initial function is subtracted, so it starts at zero:
 
 .. math:: f_s(x) = N_{\theta_0 + s}(x) - N_{\theta_0}(x), \qquad
           g(x, x') = \nabla N_{\theta_0}(x)^\top \nabla N_{\theta_0}(x') .
 
-Each round of a chain meets the same tolerance on the mean squared residual, in
-one of two ways: with the smallest ``||s||`` (`penalised_fit`), or by gradient
-descent that stops there (`stopped_fit`). For the linearised network ``J s``
-the first is the paper's problem with the kernel g, and the second is a filter
-(`stopped_filter`). Everything is in double precision, the network included.
+Each round of a chain meets the same tolerance on the mean squared residual.
+`penalised_fit` meets it with the smallest ``||s||``, and `stopped_fit` by gradient
+descent that stops there. For the linearised network ``J s``, the first is the
+paper's problem with the kernel g, and the second is a filter (`stopped_filter`).
+All numbers are in double precision, also those of the network.
 
-Experiments, not theorems: nothing here enters the registry of statements.
+These are experiments, not theorems: the registry of statements has none of them.
 
 References
 ----------
@@ -145,8 +145,8 @@ def _kernel(network: Network, x: jax.Array, x_new: jax.Array) -> jax.Array:
 def tangent_kernel(network: Network, x: Array, x_new: Array | None = None) -> Array:
     r"""Return the network's tangent kernel, not divided by n.
 
-    The Jacobian is contracted layer by layer and never formed: its row for W
-    is the outer product of what the layer passes back and what it takes in.
+    The Jacobian is contracted layer by layer and never formed. Its row for W is the
+    outer product of the layer's output gradient and its input.
 
     Parameters
     ----------
@@ -229,9 +229,8 @@ class Fit:
     c : float
         Multiplier of the penalty; 1 over the training time for `stopped_fit`.
     defect : float
-        How far the fit is from what it should be: the larger of the relative
-        error of the residual and, for `penalised_fit`, the size of the next
-        Gauss-Newton step relative to ``||s||``. The step is
+        Error of the fit. It is the relative error of the residual or, if larger and
+        for `penalised_fit`, the next Gauss-Newton step relative to ``||s||``. The step is
         ``-(c I + J_s^T J_s / n)^{-1}`` times half the gradient of the
         penalised loss, so that both are zero at the same points.
     iterations : int
@@ -252,10 +251,10 @@ def penalised_fit(network: Network, x: Array, y: Array, epsilon: float) -> Fit:
 
     .. math:: s = \tfrac1n J_s^\top (cI + G_s)^{-1} (y - f_s + J_s s),
 
-    with the Jacobian J_s and the tangent kernel's Gram matrix G_s *there*: one
-    round of the paper's problem for shifted labels, whose secular equation
-    gives c. The equation is iterated (Gauss-Newton), with Anderson's
-    acceleration, from s = 0, where the first iterate is the linearised network.
+    with the Jacobian J_s and the tangent kernel's Gram matrix G_s *there*. It is one
+    round of the paper's problem for shifted labels; its secular equation gives c.
+    The equation is iterated (Gauss-Newton), with Anderson's acceleration, from
+    s = 0, where the first iterate is the linearised network.
 
     Parameters
     ----------
@@ -363,7 +362,7 @@ def stopped_filter(d: Array, z: Array, epsilon: float, rate: float) -> tuple[Arr
     d : ndarray of shape (n,)
         Eigenvalues of G.
     z : ndarray of shape (n,)
-        Rotated labels.
+        Labels in the eigenbasis.
     epsilon : float
     rate : float
 
@@ -531,9 +530,8 @@ METHODS = ("penalised", "stopped")
 def compare(problem: Problem, network: Network, epsilon: float, method: str) -> dict[str, Any]:
     """Run the chain of the kernel and that of the network, and compare them round by round.
 
-    Both chains start from the same labels; each then trains on its own
-    outputs, the network always from the same initial parameters, until the
-    tolerance allows zero.
+    Both chains start from the same labels and then train on their own outputs, until
+    the tolerance allows zero. The network always starts from the same parameters.
 
     Parameters
     ----------
@@ -545,15 +543,15 @@ def compare(problem: Problem, network: Network, epsilon: float, method: str) -> 
     Returns
     -------
     dict
-        Lists by round, with the suffix ``_kernel`` or ``_network``: `rounds`
-        to the collapse, `r`, multiplier `c`, `norm` (of the function in the
-        kernel's space, and of the change of parameters), `retained` shares,
-        `accuracy` on test points. ``gap`` and ``gap_unrelated``: relative distance of the
-        labels after each round, from the chain of the network's own kernel
-        and of an unrelated one, the same matrix with its points shuffled;
-        ``retained_unrelated``: the network's shares in that one's
-        eigenvectors. ``moved``: relative change of the tangent kernel.
-        ``defect`` of each fit.
+        Lists by round. With the suffix ``_kernel`` or ``_network``: `rounds` to the
+        collapse, `r`, multiplier `c`, `retained` shares, `accuracy` on test points.
+        `norm` is that of the function in the kernel's space, and that of the change
+        of parameters. ``gap`` is the relative distance of the labels after each round
+        from the chain of the network's own kernel. ``gap_unrelated`` is the same for
+        an unrelated kernel: the same matrix with its points shuffled. In the
+        eigenvectors of that one, the network has the shares ``retained_unrelated``.
+        ``moved`` is the relative change of the tangent kernel, and ``defect`` the error
+        of each fit.
     """
     if method not in METHODS:
         raise InvalidInputError(f"method is {method!r}. Choose one of: {', '.join(METHODS)}.")
