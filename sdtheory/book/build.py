@@ -37,7 +37,7 @@ from tqdm import tqdm
 
 from sdtheory.book import manifest
 from sdtheory.book.cache import Cache, Surroundings, cells, installed
-from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA, offered
+from sdtheory.book.display import CLAIM_METADATA, FIGURE_METADATA, data_of, offered
 from sdtheory.book.formal import annotate, notes
 from sdtheory.book.kernel import clean
 from sdtheory.book.metadata import describe
@@ -48,8 +48,9 @@ from sdtheory.book.notebooks import (
     execute,
     find_book,
     list_chapters,
+    pages_of,
 )
-from sdtheory.book.pages import mend_site
+from sdtheory.book.pages import lighten_site, mend_site
 from sdtheory.evidence.fingerprint import digest
 from sdtheory.evidence.formal.coq import EXPORT, Export
 from sdtheory.files import replacing
@@ -208,7 +209,7 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
         if "injected-parameters" in cell.metadata.get("tags", []):
             problems.append(f"{where} replaces the parameters. The book shows their defaults.")
         figures, tables = [], 0
-        files = {id(output): file for output, file, _ in offered(cell, name)}
+        files = {id(output): file for output, file in offered(cell, name)}
         for output in cell.outputs:
             file = files.get(id(output), "")
             claim = output.get("metadata", {}).pop(CLAIM_METADATA, {})
@@ -268,8 +269,8 @@ def offer_data(chapters: list[Chapter], run: Run, folder: Path) -> None:
         notebook = run.cache.notebook(chapter)
         for cell in notebook.cells if notebook is not None else ():
             if cell.cell_type == "code":
-                for _, name, text in offered(cell, chapter.name):
-                    (folder / name).write_text(text, encoding="utf-8", newline="")
+                for output, name in offered(cell, chapter.name):
+                    (folder / name).write_text(data_of(output), encoding="utf-8", newline="")
 
 
 class _Images(HTMLParser):
@@ -299,29 +300,48 @@ def make_stage(root: Path, chapters: list[Chapter], run: Run, stage: Path) -> No
     A file that is there already with the same content keeps its time, by which
     Sphinx knows what changed.
     """
-    problems = []
+    problems, executed = [], {}
+    for chapter in (chapter for chapter in chapters if chapter.executable):
+        notebook = run.cache.notebook(chapter)
+        if notebook is None:
+            raise BuildError(f"{chapter.name} was edited while the others ran. Build again.")
+        problems += publishable(notebook, chapter.name)
+        nbformat.write(notebook, run.notebooks / f"{chapter.name}.ipynb")
+        executed[chapter.name] = notebook
+    if problems:
+        raise BuildError("\n".join(problems))
+    lay_out(stage, staged(root, chapters, executed))
+
+
+def staged(
+    root: Path, chapters: list[Chapter], executed: Mapping[str, NotebookNode]
+) -> dict[str, bytes]:
+    """Return what Sphinx reads, by its place in the stage.
+
+    Parameters
+    ----------
+    root : Path
+    chapters : list of Chapter
+        All pages.
+    executed : mapping of str to NotebookNode
+        The publishable notebooks, by the chapter's name.
+    """
     wanted = dict(plain_files(root, chapters))
     # a book without proofs in Coq, as those of the tests, has no such lines
     checked = root / "formal" / EXPORT
     lines = notes(Export.read(checked)) if checked.is_file() else {}
     for chapter in chapters:
         name = f"{chapter.path.parent.name}/{chapter.path.name}"
-        if not chapter.executable:
+        if chapter.name not in executed:
             text = annotate(chapter.path.read_text(encoding="utf-8"), lines)
             wanted[name] = text.encode()
             continue
-        notebook = run.cache.notebook(chapter)
-        if notebook is None:
-            raise BuildError(f"{chapter.name} was edited while the others ran. Build again.")
-        problems += publishable(notebook, chapter.name)
-        nbformat.write(notebook, run.notebooks / f"{chapter.name}.ipynb")
+        notebook = executed[chapter.name]
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = annotate(cell.source, lines)
         wanted[name.removesuffix(".md") + ".ipynb"] = nbformat.writes(notebook).encode()
-    if problems:
-        raise BuildError("\n".join(problems))
-    lay_out(stage, wanted)
+    return wanted
 
 
 def plain_files(root: Path, chapters: list[Chapter]) -> Iterator[tuple[str, bytes]]:
@@ -448,7 +468,8 @@ def make_pages(stage: Path, folder: Path, now: Surroundings) -> Path:
     warnings = run_sphinx(stage, folder)
     if warnings:
         raise BuildError("Jupyter Book found problems:\n  " + "\n  ".join(warnings))
-    mend_site(site)
+    mend_site(site, pages_of(stage))
+    lighten_site(site)
     problems = [
         f"{page.name} shows {source} without alt text"
         for page in sorted(site.rglob("*.html"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import count, zip_longest
@@ -120,8 +121,8 @@ def drawn(fig: Figure) -> dict[str, list[float | None]]:
     }
 
 
-def offered(cell: NotebookNode, chapter: str) -> Iterator[tuple[NotebookNode, str, str]]:
-    """Yield the figures and tables that a cell shows, each with a file of its data.
+def offered(cell: NotebookNode, chapter: str) -> Iterator[tuple[NotebookNode, str]]:
+    """Yield the figures and tables that a cell shows, each with the name of its file of data.
 
     Parameters
     ----------
@@ -129,28 +130,29 @@ def offered(cell: NotebookNode, chapter: str) -> Iterator[tuple[NotebookNode, st
         An executed code cell.
     chapter : str
         Its chapter, for the names of the files.
-
-    Yields
-    ------
-    output, name, text : NotebookNode, str, str
-        The output, and name and content of its file of comma-separated values. A
-        figure's columns are its series, a table's are its own.
     """
     numbers = count(1)
     for output in cell.outputs:
         claim = output.get("metadata", {}).get(CLAIM_METADATA, {})
-        text = io.StringIO()
         if claim.get("kind") == "figure":
-            name = claim["name"]
-            series = claim["series"]
-            csv.writer(text).writerows([list(series), *zip_longest(*series.values())])
+            yield output, f"{claim['name']}.csv"
         elif claim.get("kind") == "table":
-            name = f"{chapter}-cell-{cell.execution_count}-{next(numbers)}"
-            rows = output.data["text/plain"].splitlines()[1:]
-            csv.writer(text).writerows(row.split("\t") for row in rows)
-        else:
-            continue
-        yield output, f"{name}.csv", text.getvalue()
+            yield output, f"{chapter}-cell-{cell.execution_count}-{next(numbers)}.csv"
+
+
+def data_of(output: NotebookNode) -> str:
+    """Return the comma-separated values behind a figure or table of `offered`.
+
+    A figure's columns are its series, a table's are its own.
+    """
+    claim, text = output.metadata[CLAIM_METADATA], io.StringIO()
+    if claim["kind"] == "figure":
+        series = claim["series"]
+        csv.writer(text).writerows([list(series), *zip_longest(*series.values())])
+    else:
+        rows = output.data["text/plain"].splitlines()[1:]
+        csv.writer(text).writerows(row.split("\t") for row in rows)
+    return text.getvalue()
 
 
 #: Outputs of this kind are pasted and not shown.
@@ -191,6 +193,57 @@ def glue(name: str, text: str, *, varies: str = "") -> None:
             CLAIM_METADATA: {"kind": "number", "name": name, "text": text, "varies": varies},
         },
     )
+
+
+_FORMULA = re.compile(r"\\\((.*?)\\\)", re.DOTALL)
+_DELIMITER = r"\b\s*(?:\\[A-Za-z]+|\\?.)"
+#: What opens and closes a group of a formula, and where the formula may break between groups.
+_TEX = re.compile(
+    rf"(?P<open>[{{(\[]|\\{{|\\begin\b|\\(?:left|[bB]igg?l){_DELIMITER})"
+    rf"|(?P<close>[}})\]]|\\}}|\\end\b|\\(?:right|[bB]igg?r){_DELIMITER})"
+    r"|(?P<before>[=<>]|\\(?:le|ge|ne|leq|geq|neq|to|iff|implies|approx|text)\b)"
+    r"|(?P<after>[,;](?:\s|\\[ ,;])*)|(?P<wide>\s*\\q?quad\b\s*)|\\[A-Za-z]+|\\?.",
+    re.DOTALL,
+)
+
+
+def breakable(tex: str) -> str:
+    r"""Return a formula as several, between which a line of text may break.
+
+    It breaks as TeX breaks a formula in a paragraph, outside of all brackets: before a
+    relation or a word, after a comma, and at a wide space.
+
+    Parameters
+    ----------
+    tex : str
+        Without dollars or brackets.
+
+    Returns
+    -------
+    str
+        The parts, each between ``\(`` and ``\)``.
+    """
+    made, depth, bare = "", 0, True  # bare: the part holds no more than a relation
+    for token in _TEX.finditer(tex):
+        kind, text = token.lastgroup, token[0]
+        depth += (kind == "open") - (kind == "close")
+        if depth or kind not in ("before", "after", "wide"):
+            made += text
+            bare = bare and text.isspace()
+            continue
+        if kind == "before":  # the empty group keeps the relation's distance
+            made += text if bare else f"\\)\u200b\\({{}}{text}"
+        elif kind == "after":
+            made += f"{text[0]}\\) \\("
+        else:
+            made = made.removesuffix("\\) \\(") + "\\)\u2003\\("
+        bare = True
+    return f"\\({made}\\)"
+
+
+def broken(text: str) -> str:
+    r"""Return a text whose formulas, between ``\(`` and ``\)``, may break into lines."""
+    return _FORMULA.sub(lambda match: breakable(match[1]), text)
 
 
 def html_table(
@@ -295,7 +348,8 @@ def table(
                     f"f'{{value:.3g}}'."
                 )
     long = [any(len(row[k]) > _WORDS for row in body) for k in range(len(headers))]
-    escaped = [[html.escape(cell) for cell in row] for row in body]
+    shown = ([broken(cell) for cell in row] if folds else row for row in body)
+    escaped = [[html.escape(cell) for cell in row] for row in shown]
     layout = html_table(headers, escaped, caption, words=long, folds=folds)
     plain = "\n".join([caption, *("\t".join(row) for row in [list(headers), *body])])
     claim = {"kind": "table", "name": caption, "varies": varies}

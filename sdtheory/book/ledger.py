@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdtheory.book.display import html_table
+from sdtheory.book.display import breakable, html_table
 from sdtheory.book.markup import checked_equations, numbered
 from sdtheory.book.notebooks import list_chapters
 from sdtheory.evidence.formal import LEFT_OUT, TIES, Formal
@@ -169,24 +168,9 @@ def _inline(text: str) -> str:
     return "".join(p if k % 2 == 0 else rf"\({p}\)" for k, p in enumerate(parts))
 
 
-#: Where a formula that holds several breaks into lines: at a wide space or a word that joins.
-_BREAK = re.compile(r"\\q?quad|\\implies|\\text\{,? ?and ")
-
-
-def _display(tex: str) -> str:
-    r"""Return a formula on lines of its own, one for each of its parts, for MathJax."""
-    lines, start = [], 0
-    for match in _BREAK.finditer(tex):
-        before = tex[: match.start()]
-        inside = before.count("{") > before.count("}") or before.count(r"\left") > before.count(
-            r"\right"
-        )
-        if not inside and match.start() > start:
-            lines.append(tex[start : match.start()])
-            start = match.end() if match[0].endswith("quad") else match.start()
-    lines.append(tex[start:])
-    rows = r" \\ ".join(f"&{line.strip()}" for line in lines)
-    return html.escape(rf"\[\begin{{aligned}}{rows}\end{{aligned}}\]", quote=False)
+def _formula(tex: str) -> str:
+    """Return a formula that may break into lines, for MathJax."""
+    return html.escape(breakable(tex))
 
 
 def cards(ledger: list[Entry], trusted: Mapping[str, tuple[str, ...]]) -> str:
@@ -225,7 +209,7 @@ def _definitions(
     statement: Statement, row: Row, trusted: tuple[str, ...]
 ) -> Iterable[tuple[str, str]]:
     e = row.evidence
-    yield "Statement", rf"\({html.escape(statement.tex)}\)"
+    yield "Statement", _formula(statement.tex)
     yield "Source", html.escape(statement.source)
     for hypothesis in statement.hypotheses:
         words = f"{_inline(hypothesis.words)}. Needed: {_inline(hypothesis.needed_for)}."
@@ -467,7 +451,7 @@ def errata(ledger: list[Entry]) -> str:
             continue
         x, judged = statement.counterexample, row.evidence.refuted
         survivors = "".join(
-            f"<li>{_link(s.id, s.chapter)}: {html.escape(s.slogan)} {_display(s.tex)}</li>"
+            f"<li>{_link(s.id, s.chapter)}: {html.escape(s.slogan)} {_formula(s.tex)}</li>"
             for s in (STATEMENTS[i] for i in statement.repaired_by)
         )
         readings = f"<dt>Another reading</dt><dd>{_inline(x.also_read)}.</dd>" * bool(x.also_read)
@@ -481,7 +465,7 @@ def errata(ledger: list[Entry]) -> str:
             f"<h3>{html.escape(statement.slogan)}</h3><dl>"
             f"<dt>Source</dt><dd>{html.escape(statement.source)}. In this book: "
             f"{_link(entry.id, entry.chapter)}.</dd>"
-            f"<dt>Claim</dt><dd>{_display(statement.tex)}</dd>"
+            f"<dt>Claim</dt><dd>{_formula(statement.tex)}</dd>"
             f"<dt>Counterexample, exact</dt><dd>Eigenvalues {', '.join(map(str, x.d))}; rotated "
             f"labels {', '.join(map(str, x.z))}; tolerance {x.epsilon}: {_inline(x.words)}.</dd>"
             f"<dt>Certified</dt><dd>{html.escape(certified)}. "

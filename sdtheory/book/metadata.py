@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from sdtheory.book.notebooks import pages_of, parts
 from sdtheory.book.places import plain, title_of
 
 PAPER = "https://arxiv.org/abs/2002.05715"
@@ -20,11 +21,6 @@ _PARAGRAPH = re.compile(r"</h1>.*?<p>(.*?)</p>", re.DOTALL)
 _FORMULA = re.compile(r"\\\(.*?\\\)", re.DOTALL)
 _FIGURE = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
 _FOOTER = re.compile(r'<div class="footer-item">\s*</div>')
-_PARTS = re.compile(
-    r'<span class="caption-text">(?P<part>.*?)</span>'
-    r'|<li class="toctree-l1[^"]*">\s*<a class="reference internal" href="(?P<page>[^"#]+|#)">',
-    re.DOTALL,
-)
 
 
 def describe(site: Path, root: Path, repository: str | None = None) -> None:
@@ -47,18 +43,19 @@ def describe(site: Path, root: Path, repository: str | None = None) -> None:
     address = "https://{}.github.io/{}/".format(*owner.split("/", 1)) if owner else ""
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     changed = dates(root)
-    texts = {p: p.read_text(encoding="utf-8") for p in sorted((site / "book").glob("*.html"))}
-    about = {path.name: description(text) for path, text in texts.items()}
-    titles = {path.name: title_of(text) for path, text in texts.items()}
-    for path, text in texts.items():
+    pages = pages_of(root)
+    texts = {page: (site / page).read_text(encoding="utf-8") for page in pages}
+    about = {page: description(text) for page, text in texts.items()}
+    titles = {page: title_of(text) for page, text in texts.items()}
+    for page, text in texts.items():
         properties = {
-            "og:title": titles[path.name],
+            "og:title": titles[page],
             "og:type": "article",
             "og:site_name": config["title"],
-            "og:description": about[path.name],
-            "og:url": f"{address}book/{path.name}" if address else "",
+            "og:description": about[page],
+            "og:url": f"{address}{page}" if address else "",
         }
-        names = {"description": about[path.name], "date": changed.get(path.stem, "")}
+        names = {"description": about[page], "date": changed.get(Path(page).stem, "")}
         head = "".join(
             f'<meta {kind}="{key}" content="{html.escape(value, quote=True)}" />\n'
             for kind, values in (("name", names), ("property", properties))
@@ -67,19 +64,18 @@ def describe(site: Path, root: Path, repository: str | None = None) -> None:
         )
         if address:
             head += f'<link rel="canonical" href="{properties["og:url"]}" />\n'
-        page = text.replace("</head>", f"{head}</head>", 1)
-        path.write_text(_FOOTER.sub(_links(owner), page, count=1), encoding="utf-8")
+        described = text.replace("</head>", f"{head}</head>", 1)
+        linked = _FOOTER.sub(_links(owner), described, count=1)
+        (site / page).write_text(linked, encoding="utf-8")
     (site / "citation.bib").write_text(citation(root, config), encoding="utf-8")
-    if texts:
-        path, text = next(iter(texts.items()))
-        listed = overview(text, path.name, config["title"], titles, about)
-        (site / "llms.txt").write_text(listed, encoding="utf-8")
+    listed = overview(root, config["title"], titles, about)
+    (site / "llms.txt").write_text(listed, encoding="utf-8")
     if address:
         urls = "".join(
-            f"<url><loc>{address}book/{path.name}</loc>"
-            + (f"<lastmod>{changed[path.stem]}</lastmod>" if path.stem in changed else "")
+            f"<url><loc>{address}{page}</loc>"
+            + (f"<lastmod>{day}</lastmod>" if (day := changed.get(Path(page).stem)) else "")
             + "</url>"
-            for path in texts
+            for page in pages
         )
         (site / "sitemap.xml").write_text(
             '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -135,29 +131,24 @@ def citation(root: Path, config: Mapping[str, str]) -> str:
     return "\n".join([*entries, *([paper[0]] if paper else [])])
 
 
-def overview(
-    page: str, own: str, title: str, titles: Mapping[str, str], about: Mapping[str, str]
-) -> str:
+def overview(root: Path, title: str, titles: Mapping[str, str], about: Mapping[str, str]) -> str:
     """Return the list of all pages with their descriptions, for readers that are programs.
 
     Parameters
     ----------
-    page : str
-        HTML of a page, whose table of contents has the others.
-    own : str
-        The name of that page.
+    root : Path
+        Holds the table of contents.
     title : str
         The book's.
     titles, about : mapping of str to str
         Title and description of each page.
     """
-    lines = [f"# {title}"]
-    for match in _PARTS.finditer(page):
-        name = own if match["page"] == "#" else match["page"]
-        if match["part"]:
-            lines.append(f"\n## {plain(match['part'])}\n")
-        elif name in titles:
-            lines.append(f"- [{titles[name]}](book/{name}): {about[name]}")
+    lines = [f"# {title}\n"]
+    for part in parts(root):
+        lines += [f"\n## {part.caption}\n"] if part.caption else []
+        for chapter in part.chapters:
+            page = f"{chapter}.html"
+            lines.append(f"- [{titles[page]}]({page}): {about[page]}")
     return "\n".join(lines) + "\n"
 
 

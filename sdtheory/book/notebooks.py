@@ -308,6 +308,33 @@ def read_contents(root: Path) -> Any:
         raise InvalidInputError(f"_toc.yml is not YAML: {error}") from None
 
 
+@dataclass(frozen=True)
+class Part:
+    """Chapters under one heading of the contents; the first part has no heading."""
+
+    caption: str
+    chapters: tuple[str, ...]
+
+
+def parts(root: Path) -> list[Part]:
+    """Return the parts of a book in their order.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table of contents is not YAML.
+    """
+    contents = read_contents(root)
+    listed = contents.get("parts", [{"chapters": contents.get("chapters", [])}])
+    named = [Part(part.get("caption", ""), tuple(files(part["chapters"]))) for part in listed]
+    return [Part("", (contents["root"],)), *named]
+
+
+def pages_of(root: Path) -> list[str]:
+    """Return the page of each chapter from the site's root, in order."""
+    return [f"{name}.html" for part in parts(root) for name in part.chapters]
+
+
 def list_chapters(root: Path) -> dict[str, Chapter]:
     """Return the pages of the table of contents by name, in order.
 

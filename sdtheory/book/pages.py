@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdtheory.book.icons import lighten
@@ -34,7 +35,7 @@ UNUSED = ("fontawesome.js", "fontawesome.js.map", "fontawesome.js.LICENSE.txt")
 
 
 def mend(text: str) -> str:
-    """Return the text of a page with all of `MENDS` applied; a mended page stays as it is."""
+    """Return the text of a page with all of `MENDS` applied."""
     for wrong, right in MENDS:
         text = wrong.sub(right, text)
     return text
@@ -46,14 +47,26 @@ _SEARCH = re.compile(
 )
 
 
-def mend_site(html: Path) -> None:
-    """Mend every page of a built site, connect the pages, and remove what they do not use."""
-    for page in html.rglob("*.html"):
+def mend_site(site: Path, pages: Sequence[str]) -> None:
+    """Mend every page of a built site, and connect the chapters' pages.
+
+    Parameters
+    ----------
+    site : Path
+        As Sphinx wrote it: what is mended is not mended again.
+    pages : sequence of str
+        The chapters' pages from the site's root, in the order of the contents.
+    """
+    for page in site.rglob("*.html"):
         text = mend(page.read_text(encoding="utf-8"))
         if page.name != "search.html":
             text = _SEARCH.sub("", text)
         page.write_text(text, encoding="utf-8")
-    connect(html)
-    lighten(html)
+    connect(site, pages)
+
+
+def lighten_site(site: Path) -> None:
+    """Remove what a mended site does not use: icons, and scripts."""
+    lighten(site)
     for name in UNUSED:
-        (html / "_static" / "scripts" / name).unlink(missing_ok=True)
+        (site / "_static" / "scripts" / name).unlink(missing_ok=True)

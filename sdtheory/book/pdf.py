@@ -13,7 +13,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
@@ -23,7 +22,7 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from pypdf import PdfReader, PdfWriter
 
-from sdtheory.book.notebooks import files, find_book, read_contents
+from sdtheory.book.notebooks import find_book, parts
 from sdtheory.files import replacing
 from sdtheory.validation import InvalidInputError
 
@@ -48,23 +47,6 @@ SCREEN_ONLY = ", ".join(
 
 class PrintError(Exception):
     """The book cannot be printed; the message says why."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Chapters under one heading of the contents; the first part has no heading."""
-
-    caption: str
-    chapters: tuple[str, ...]
-
-
-def parts(root: Path) -> list[Part]:
-    """Return the parts of a book in their order."""
-    contents = read_contents(root)
-    found = [Part("", (contents["root"],))]
-    for part in contents.get("parts", [{"chapters": contents.get("chapters", [])}]):
-        found.append(Part(part.get("caption", ""), tuple(files(part["chapters"]))))
-    return found
 
 
 class _Names:

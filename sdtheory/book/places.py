@@ -11,11 +11,11 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdtheory.book.display import html_table
+from sdtheory.book.display import broken, html_table
 from sdtheory.statements import STATEMENTS
 
 _ENVIRONMENT = re.compile(
@@ -47,12 +47,7 @@ _FORMULA = re.compile(
 )
 _COMMAND = re.compile(r"(?<!from )\bsdtheory (?!import)([a-z]+)\b")
 _CODE = re.compile(r"<(?P<tag>pre|code)\b[^>]*>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
-#: An entry of the table of contents, which every page shows.
-_CONTENTS = re.compile(
-    r'<li class="toctree-l1[^"]*">\s*<a class="reference internal" href="([^"]+)"'
-)
 _TAG = re.compile(r"<[^>]*>")
-_MARK = "Link to this statement"
 #: What a page of the statements' list must hold.
 LIST = '<div id="list-of-statements"></div>'
 #: Symbols of the table that a chapter uses for something else; K is n here, and in the paper only.
@@ -257,7 +252,7 @@ def mark(text: str, verdicts: Mapping[str, str], ledger: str) -> str:
 
     def marked(match: re.Match[str]) -> str:
         whole, id_ = match[0], match["id"]
-        added = f'<a class="headerlink" href="#{id_}" title="{_MARK}">#</a>'
+        added = f'<a class="headerlink" href="#{id_}" title="Link to this statement">#</a>'
         if id_ in verdicts:
             added += (
                 f' <a class="evidence" href="{ledger}#ledger-{id_}"><span class="visually-hidden">'
@@ -265,15 +260,13 @@ def mark(text: str, verdicts: Mapping[str, str], ledger: str) -> str:
             )
         return whole.replace("</p>", f"{added}</p>", 1)
 
-    if _MARK in text:
-        return text
     return _link_checks(_ENVIRONMENT.sub(marked, text), ledger)
 
 
 def _link_checks(text: str, ledger: str) -> str:
     """Link "see ledger" in a table of checks to the statement of its row."""
     for statement in STATEMENTS.values():
-        at = text.find(f">{html.escape(statement.claim)}</th>")
+        at = text.find(f">{html.escape(broken(statement.claim))}</th>")
         if at >= 0:
             end = text.index("</tr>", at)
             link = f'<a href="{ledger}#ledger-{statement.id}">see ledger</a>'
@@ -403,21 +396,18 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
     return f"globalThis.sdPlaces = {content};\n"
 
 
-def connect(site: Path) -> None:
+def connect(site: Path, order: Sequence[str]) -> None:
     """Connect the pages of a built site with each other.
 
     Parameters
     ----------
     site : Path
-        Holds ``book/*.html``; a site without a ledger has no badges.
+        Holds the pages.
+    order : sequence of str
+        The chapters' pages from the site's root, in the order of the contents;
+        a book without a ledger has no badges.
     """
-    files = {p.relative_to(site).as_posix(): p for p in sorted((site / "book").glob("*.html"))}
-    pages = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    for own, text in list(pages.items())[:1]:
-        order = [f"book/{n}" if n != "#" else own for n in _CONTENTS.findall(text)]
-        pages = {name: pages[name] for name in dict.fromkeys([*order, *pages]) if name in pages}
-    if any(_MARK in text for text in pages.values()):
-        return  # connected before
+    pages = {name: (site / name).read_text(encoding="utf-8") for name in order}
     places = collect(pages)
     symbols = notation(pages.get("book/preface.html", ""))
     verdicts = badges(pages.get("book/ledger.html", ""))
@@ -428,7 +418,7 @@ def connect(site: Path) -> None:
             stem = Path(name).stem
             connected = explain(connected, symbols, PAPER_ONLY | OWN.get(stem, set()))
         connected = connected.replace(LIST, listing(places, titles, verdicts))
-        files[name].write_text(connected, encoding="utf-8")
+        (site / name).write_text(connected, encoding="utf-8")
     static = site / "_static"
     static.mkdir(exist_ok=True)
     text = script(places, symbols, "book/preface.html")

@@ -7,28 +7,38 @@ has not run shows its text and its code only.
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 
-import nbformat
 import yaml
 from livereload import Server
 
 from sdtheory.book.build import (
+    DATA,
     BuildError,
     Run,
     alone,
     interrupt,
     lay_out,
-    plain_files,
+    offer_data,
     publishable,
+    remove,
     run_chapters,
     run_sphinx,
+    staged,
 )
 from sdtheory.book.cache import Surroundings
-from sdtheory.book.notebooks import Chapter, chapter_by_name, find_book, list_chapters
+from sdtheory.book.notebooks import (
+    Chapter,
+    chapter_by_name,
+    find_book,
+    list_chapters,
+    pages_of,
+)
+from sdtheory.book.pages import mend_site
 from sdtheory.validation import InvalidInputError
 
 #: Slow, and of no use to a writer.
@@ -68,27 +78,30 @@ def preview(root: Path, output: Path, chosen: list[Chapter]) -> Path:
         run_chapters(chosen, run, Surroundings(root))
     except BuildError as error:
         failed = error
-    problems = []
-    wanted = dict(plain_files(root, chapters))
-    wanted["_config.yml"] = _lighter(wanted["_config.yml"])
-    for chapter in chapters:
-        name = f"{chapter.path.parent.name}/{chapter.path.name}"
-        if not chapter.executable:
-            wanted[name] = chapter.path.read_bytes()
-            continue
-        notebook = run.cache.notebook(chapter) or chapter.notebook()
-        found = publishable(notebook, chapter.name)
+    problems, shown = [], {}
+    for chapter in (chapter for chapter in chapters if chapter.executable):
+        shown[chapter.name] = run.cache.notebook(chapter) or chapter.notebook()
+        found = publishable(shown[chapter.name], chapter.name)
         problems += found if chapter in chosen else []
-        wanted[name.removesuffix(".md") + ".ipynb"] = nbformat.writes(notebook).encode()
+    wanted = staged(root, chapters, shown)
+    wanted["_config.yml"] = _lighter(wanted["_config.yml"])
     lay_out(folder / "stage", wanted)
     warnings = run_sphinx(folder / "stage", folder / "made", everything=False)
+    # Sphinx needs its pages as it wrote them; readers get a copy that is mended and connected
+    site, partial = folder / "html", folder / "html.partial"
+    remove(partial)
+    shutil.copytree(folder / "made" / "_build" / "html", partial)
+    mend_site(partial, pages_of(root))
+    offer_data([chapter for chapter in chapters if chapter.name in shown], run, partial / DATA)
+    remove(site)
+    partial.rename(site)
     if failed is not None:
         raise failed
     names = tuple(chapter.name for chapter in chosen)
     problems += [w for w in warnings if w.startswith(names)]
     if problems:
         raise BuildError("\n".join(problems))
-    return folder / "made" / "_build" / "html"
+    return site
 
 
 def _lighter(config: bytes) -> bytes:
@@ -177,7 +190,7 @@ def _serve(writing: Writing, port: int) -> None:
     for path in (toc, writing.root / "_toc.yml", writing.root / "_config.yml"):
         server.watch(str(path), writing.update)
     server.watch(f"{Surroundings(writing.root).library}/**/*.py", writing.update)
-    html = writing.output / "preview" / "made" / "_build" / "html"
+    html = writing.output / "preview" / "html"
     server.serve(port=port, host="127.0.0.1", root=str(html), restart_delay=0)
 
 

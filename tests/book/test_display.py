@@ -1,6 +1,7 @@
 """Figures, tables and glue: what they put out, and each message of refusal."""
 
 import ast
+import re
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -197,6 +198,38 @@ def test_a_table_folds_with_the_header_before_each_cell(shown):
     assert [a["data-header"] for a in attributes["td"]] == ["Value", "How"]
 
 
+@pytest.mark.parametrize(
+    ("tex", "parts"),
+    [
+        ("a", ["a"]),
+        (r"a \le b", ["a ", r"{}\le b"]),
+        (r"f(a = b) < \sum_{i<t} c_i", ["f(a = b) ", r"{}< \sum_{i<t} c_i"]),
+        (r"a, \ b > 0", ["a,", "b ", "{}> 0"]),
+        (r"a, \qquad b", ["a,", "b"]),
+        (r"a \quad b", ["a", "b"]),
+        (
+            r"\Bigl\{ a, b \Bigr] = \left. c = d \right|",
+            [r"\Bigl\{ a, b \Bigr] ", r"{}= \left. c = d \right|"],
+        ),
+        (r"a \text{ if } b", ["a ", r"{}\text{ if } b"]),
+        (r"= \text{size} + b", [r"= \text{size} + b"]),
+        (r"a \to \text{size}, \text{ and } b", ["a ", r"{}\to \text{size},", r"\text{ and } b"]),
+        (
+            r"\begin{cases} a = b, & c \end{cases} \implies d",
+            [r"\begin{cases} a = b, & c \end{cases} ", r"{}\implies d"],
+        ),
+    ],
+)
+def test_a_formula_breaks_outside_of_brackets(tex, parts):
+    assert re.findall(r"\\\((.*?)\\\)", display.breakable(tex)) == parts
+
+
+def test_formulas_of_a_folding_table_may_break_and_its_text_keeps_them_whole(shown):
+    display.table(("Claim", "b"), [(r"So \(a < b\).", "1")], caption="Folded", folds=True)
+    assert "".join(parsed(shown).texts["th"]) == "Claimb" + "So \\(a \\)\u200b\\({}< b\\)."
+    assert r"So \(a < b\)." in shown[0][0]["text/plain"]
+
+
 def test_figures_and_tables_come_with_a_file_of_their_data(shown, fig):
     display.figure(fig, label="fig-a", caption="A claim.", alt="A description.")
     display.table(("a", "b"), [("1, 2", "3")], caption="First")
@@ -206,7 +239,7 @@ def test_figures_and_tables_come_with_a_file_of_their_data(shown, fig):
         for data, metadata in shown
     ]
     cell = nbformat.v4.new_code_cell(execution_count=7, outputs=outputs)
-    files = {name: text for _, name, text in display.offered(cell, "page")}
+    files = {name: display.data_of(output) for output, name in display.offered(cell, "page")}
     assert list(files) == ["fig-a.csv", "page-cell-7-1.csv", "page-cell-7-2.csv"]
     assert files["page-cell-7-1.csv"].splitlines() == ["a,b", '"1, 2",3']
     header, *rows = files["fig-a.csv"].splitlines()

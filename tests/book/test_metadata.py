@@ -12,9 +12,6 @@ from sdtheory.book.metadata import PAPER, dates, describe, description
 
 ROOT = Path(__file__).parents[2]
 PAGE = """<html><head><title>One</title></head><body>
-<span class="caption-text">Start here</span>
-<li class="toctree-l1 current active">
-<a class="reference internal" href="#">One</a></li>
 <h1>One<a class="headerlink" href="#one">#</a></h1>
 <figure><figcaption><p>A caption.</p></figcaption></figure>
 <p><em>Words</em> about &amp; <span>\\(x\\)</span>.</p>
@@ -22,11 +19,23 @@ PAGE = """<html><head><title>One</title></head><body>
 </div><div class="footer-item"> </div></body></html>"""
 
 
+CONTENTS = """\
+root: book/one
+parts:
+  - caption: More
+    chapters:
+      - file: book/two
+"""
+
+
 @pytest.fixture
 def site(tmp_path):
     (tmp_path / "site" / "book").mkdir(parents=True)
-    (tmp_path / "site" / "book" / "one.html").write_text(PAGE, encoding="utf-8")
+    for name in ("One", "Two"):
+        page = tmp_path / "site" / "book" / f"{name.lower()}.html"
+        page.write_text(PAGE.replace("One", name), encoding="utf-8")
     (tmp_path / "book").mkdir()
+    (tmp_path / "_toc.yml").write_text(CONTENTS, encoding="utf-8")
     for name in ("_config.yml", "CITATION.cff", "book/references.bib"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path / "site"
@@ -51,13 +60,13 @@ def test_a_page_describes_itself(site):
 def test_where_the_address_is_known_there_are_a_map_and_links_to_the_repository(site):
     describe(site, site.parent, "owner/name")
     text = read(site, "book/one.html")
-    page = "https://owner.github.io/name/book/one.html"
-    assert f'<link rel="canonical" href="{page}" />' in text
+    pages = [f"https://owner.github.io/name/book/{name}.html" for name in ("one", "two")]
+    assert f'<link rel="canonical" href="{pages[0]}" />' in text
     assert 'href="https://github.com/owner/name/issues/new"' in text
     urls = [
         e.text for e in ET.fromstring(read(site, "sitemap.xml")).iter() if e.tag.endswith("loc")
     ]
-    assert urls == [page]
+    assert urls == pages
 
 
 def test_the_citation_is_that_of_the_file(site):
@@ -73,7 +82,9 @@ def test_the_citation_is_that_of_the_file(site):
 def test_programs_get_a_list_of_the_pages(site):
     describe(site, site.parent, "")
     lines = read(site, "llms.txt").splitlines()
-    assert lines[2:] == ["## Start here", "", "- [One](book/one.html): Words about & …."]
+    described = "Words about & …."
+    assert lines[2:4] == [f"- [One](book/one.html): {described}", ""]
+    assert lines[4:] == ["## More", "", f"- [Two](book/two.html): {described}"]
 
 
 def test_a_long_description_ends_with_a_sentence_or_a_word():

@@ -149,20 +149,20 @@ def test_the_keyboard_reaches_a_formula_that_scrolls_and_no_other(page):
 
 def test_a_formula_that_is_a_little_too_wide_is_set_smaller(browser, tmp_path):
     formula = (
-        '<mjx-container display="true" style="display: block; font-size: 120%">'
-        '<div style="width: 60em">x</div></mjx-container>'
+        '<mjx-container display="true" style="display: block">'
+        '<mjx-math style="display: inline-block; width: 1150px">x</mjx-math></mjx-container>'
     )
     text = PAGE.replace("</main>", f"{formula}</main>")
-    with opened(browser, tmp_path, text) as page:  # 60 em of 19.2 px in less than 1280 px
-        size = "parseFloat(document.querySelector('mjx-container[display]').style.fontSize)"
+    with opened(browser, tmp_path, text) as page:
+        size = "Number(getComputedStyle(document.querySelector('mjx-math')).zoom)"
         fits = "(e => e.scrollWidth <= e.clientWidth)(document.querySelector('mjx-container'))"
-        assert page.evaluate(size) == 120
+        assert page.evaluate(size) == 1
         page.set_viewport_size({"width": 1000, "height": 800})
-        page.wait_for_function(f"{size} < 120")
-        assert page.evaluate(size) >= 0.75 * 120
+        page.wait_for_function(f"{size} < 1")
+        assert page.evaluate(size) >= 0.75
         assert page.evaluate(fits)
         page.set_viewport_size({"width": 390, "height": 800})
-        page.wait_for_function(f"{size} === 120")
+        page.wait_for_function(f"{size} === 1")
         page.wait_for_function("document.querySelector('mjx-container[display]').tabIndex === 0")
 
 

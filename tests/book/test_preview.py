@@ -11,7 +11,11 @@ from sdtheory.book.preview import Writing
 
 pytestmark = pytest.mark.book
 
-GLUE = "from sdtheory.book.display import glue\nglue('twice', f'{2 * epsilon:.3f}')"
+GLUE = (
+    "from sdtheory.book.display import glue, table\nglue('twice', f'{2 * epsilon:.3f}')\n"
+    "table(('a', 'b'), [('1', '2')], caption='Two numbers')"
+)
+TABLE = "second-cell-2-1.csv"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def make(root, *names):
 def made(root):
     done = make(root, "second")
     assert done.returncode == 0, done.stderr
-    return root / "_build" / "preview" / "made" / "_build" / "html" / "book"
+    return root / "_build" / "preview" / "html" / "book"
 
 
 def test_the_page_shows_what_ran_and_links_to_the_rest(made):
@@ -45,6 +49,14 @@ def test_the_page_shows_what_ran_and_links_to_the_rest(made):
     assert ">0.090<" in page
     assert 'href="first.html"' in page
     assert "never run" in (made / "first.html").read_text(encoding="utf-8")
+
+
+def test_the_pages_are_connected_and_offer_their_data(made):
+    page = (made / "second.html").read_text(encoding="utf-8")
+    assert "fontawesome.js" not in page
+    assert f'href="../data/{TABLE}" download' in page
+    assert (made.parent / "data" / TABLE).read_text(encoding="utf-8").split() == ["a,b", "1,2"]
+    assert (made.parent / "_static" / "places.js").is_file()
 
 
 def test_nothing_is_published(root, made):
