@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from IPython.display import display
+from numpy.typing import ArrayLike
 
 from sdtheory.validation import InvalidInputError
 
@@ -191,6 +192,30 @@ def glue(name: str, text: str, *, varies: str = "") -> None:
             CLAIM_METADATA: {"kind": "number", "name": name, "text": text, "varies": varies},
         },
     )
+
+
+def interval(values: ArrayLike, digits: int = 3) -> str:
+    """Return the median of draws and, in brackets, the quantiles that hold 90 % of them.
+
+    Parameters
+    ----------
+    values : array_like of shape (m,)
+        One number for each draw; if they agree, the text has no brackets.
+    digits : int
+        Significant digits.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> interval([1, 2, 3])
+    '2 [1.1, 2.9]'
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    text = f"{middle:.{digits}g}"
+    return f"{text} [{low:.{digits}g}, {high:.{digits}g}]" if high > low * (1 + 1e-9) else text
 
 
 def html_table(
