@@ -274,9 +274,8 @@ def legend_above(axes: Axes, **options: Any) -> None:
     **options
         Passed to `matplotlib.axes.Axes.legend`.
     """
-    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3}
-    where |= {"fontsize": "small"}
-    axes.legend(frameon=False, alignment="left", **(where | options))
+    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
+    axes.legend(frameon=False, alignment="left", fontsize="small", **(where | options))
 
 
 def draw_band(
