@@ -275,7 +275,8 @@ def legend_above(axes: Axes, **options: Any) -> None:
         Passed to `matplotlib.axes.Axes.legend`.
     """
     where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
-    axes.legend(frameon=False, alignment="left", fontsize="small", **(where | options))
+    look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small"}
+    axes.legend(**(where | look | options))
 
 
 def draw_band(
