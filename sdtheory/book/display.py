@@ -194,7 +194,7 @@ def glue(name: str, text: str, *, varies: str = "") -> None:
     )
 
 
-def interval(values: ArrayLike, digits: int = 3) -> str:
+def median_range(values: ArrayLike, digits: int = 3) -> str:
     """Return the median of draws and, in brackets, the quantiles that hold 90 % of them.
 
     Parameters
@@ -210,7 +210,7 @@ def interval(values: ArrayLike, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> interval([1, 2, 3])
+    >>> median_range([1, 2, 3])
     '2 [1.1, 2.9]'
     """
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
