@@ -18,8 +18,9 @@ import numpy as np
 import scipy
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array, as_rounds
@@ -131,6 +132,53 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
     panels[0].set_ylabel("diagonal entry of $B_t$")
 
 
+def draw_level(
+    axes: Axes,
+    value: float,
+    label: str = "",
+    *,
+    along: str = "y",
+    far: bool = False,
+    under: bool = False,
+    color: str = INK,
+    linestyle: str = "--",
+) -> None:
+    """Draw a line at one value of an axis, with its name on it.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    value : float
+    label : str
+        Written at the line: near the left end, or near the foot.
+    along : {"y", "x"}
+        The axis on which the value is read.
+    far : bool
+        Whether the label stands at the other end of the line.
+    under : bool
+        Whether the label stands below the line, or left of it.
+    color, linestyle : str
+    """
+    at = as_number(value, "value")
+    if along not in ("x", "y"):
+        raise InvalidInputError(f"along must be 'x' or 'y', but is {along!r}.")
+    level = along == "y"
+    (axes.axhline if level else axes.axvline)(at, color=color, linestyle=linestyle, linewidth=1.3)
+    end = 0.98 if far else 0.02
+    across = "right" if (far if level else under) else "left"
+    axes.annotate(
+        label,
+        (end, at) if level else (at, end),
+        xycoords=axes.get_yaxis_transform() if level else axes.get_xaxis_transform(),
+        xytext=(-3 if across == "right" else 3, -3 if (under if level else far) else 3),
+        textcoords="offset points",
+        color=color,
+        ha=across,
+        va="top" if (under if level else far) else "bottom",
+        fontsize="small",
+    )
+
+
 def draw_tolerance(axes: Axes, epsilon: float, *, along: str = "y", label: str = "") -> None:
     """Draw the line of a tolerance, or of what plays its part.
 
@@ -144,20 +192,19 @@ def draw_tolerance(axes: Axes, epsilon: float, *, along: str = "y", label: str =
         Written on the line: near the left end, or near the foot.
     """
     at = as_number(epsilon, "epsilon")
-    if along not in ("x", "y"):
-        raise InvalidInputError(f"along must be 'x' or 'y', but is {along!r}.")
-    line = axes.axhline if along == "y" else axes.axvline
-    line(at, color=CHOSEN, linestyle="-.", linewidth=1.3)
-    axes.annotate(
-        label,
-        (0.01, at) if along == "y" else (at, 0.02),
-        xycoords=axes.get_yaxis_transform() if along == "y" else axes.get_xaxis_transform(),
-        xytext=(3, 3),
-        textcoords="offset points",
-        color=CHOSEN,
-        va="bottom",
-        fontsize="small",
-    )
+    draw_level(axes, at, label, along=along, color=CHOSEN, linestyle="-.")
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Name 1, 2 and 5 in every decade of a logarithmic axis as plain numbers.
+
+    Parameters
+    ----------
+    axis : matplotlib Axis
+    """
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def draw_by_round(
@@ -228,7 +275,8 @@ def legend_above(axes: Axes, **options: Any) -> None:
         Passed to `matplotlib.axes.Axes.legend`.
     """
     where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
-    axes.legend(frameon=False, alignment="left", **(where | options))
+    look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small"}
+    axes.legend(**(where | look | options))
 
 
 def draw_band(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from IPython.display import display
+from numpy.typing import ArrayLike
 
 from sdtheory.validation import InvalidInputError
 
@@ -193,6 +194,30 @@ def glue(name: str, text: str, *, varies: str = "") -> None:
             CLAIM_METADATA: {"kind": "number", "name": name, "text": text, "varies": varies},
         },
     )
+
+
+def median_range(values: ArrayLike, digits: int = 3) -> str:
+    """Return the median of draws and, in brackets, the quantiles that hold 90 % of them.
+
+    Parameters
+    ----------
+    values : array_like of shape (m,)
+        One number for each draw; if they agree, the text has no brackets.
+    digits : int
+        Significant digits.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> median_range([1, 2, 3])
+    '2 [1.1, 2.9]'
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    text = f"{middle:.{digits}g}"
+    return f"{text} [{low:.{digits}g}, {high:.{digits}g}]" if high > low * (1 + 1e-9) else text
 
 
 _FORMULA = re.compile(r"\\\((.*?)\\\)", re.DOTALL)
