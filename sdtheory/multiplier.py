@@ -51,7 +51,7 @@ from numpy.typing import ArrayLike, NDArray
 from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import DoubleDouble
 from sdtheory.linalg.halley import bracketed
-from sdtheory.validation import Array, InvalidInputError, as_real_array
+from sdtheory.validation import Array, InvalidInputError, as_integer, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
 _BLOCK = 32768
@@ -168,7 +168,9 @@ def solve(
             f"mean must hold a number for each equation, shape {z.shape[:-1]}, but has shape "
             f"{np.shape(mean)}. Leave it out if c (r - 1) is not known from a similar equation."
         ) from None
-    return roots(d, z, epsilon, _as_points(z.shape[-1] if n is None else n), guess)
+    remedy = "It is the number of points that epsilon averages over, by default the length of z."
+    points = as_integer(z.shape[-1] if n is None else n, "n", remedy=remedy)
+    return roots(d, z, epsilon, points, guess)
 
 
 def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Multiplier:
@@ -297,15 +299,6 @@ def check_signs(d: Array, epsilon: Array) -> None:
             f"epsilon must be positive and finite, but holds {bad[0]:.6g}. It is the tolerance "
             f"on the mean squared residual."
         )
-
-
-def _as_points(n: object) -> int:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise InvalidInputError(
-            f"n must be a positive integer, but is {n!r}. It is the number of points that "
-            f"epsilon averages over; leave it out if that is the length of z."
-        )
-    return int(n)
 
 
 def _check_range(d: Array, scaled_d: Array, z: Array, epsilon: Array, tolerance: Array) -> None:

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array, as_rounds
+from sdtheory.validation import Array, InvalidInputError, as_integer, as_number, as_real_array
 
 _DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = "osD^vP"
@@ -53,8 +53,8 @@ def canvas(
     **layout
         Passed to `matplotlib.pyplot.subplots`.
     """
-    as_rounds(rows, "rows")
-    as_rounds(columns, "columns")
+    as_integer(rows, "rows")
+    as_integer(columns, "columns")
     with sns.axes_style("ticks"), sns.plotting_context("notebook", font_scale=0.9):
         figure, axes = plt.subplots(
             rows,
@@ -71,8 +71,7 @@ def canvas(
 
 def round_style(t: int, rounds: int) -> dict[str, object]:
     """Return colour, line style and marker of round t among ``rounds``."""
-    if not isinstance(t, int | np.integer) or t < 0:
-        raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
+    as_integer(t, "t", least=0, remedy="It is the number of a round.")
     colour = plt.get_cmap("viridis")(_LIGHTEST * t / max(rounds - 1, 1))
     return {
         "color": colour,

@@ -33,8 +33,8 @@ from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
     InvalidInputError,
+    as_integer,
     as_real_array,
-    as_rounds,
 )
 
 #: Each round at level DEBUG, so that callers can show progress.
@@ -147,7 +147,7 @@ def trajectory(
     >>> path.B[-1].round(4).tolist()  # one ridge fit with the multiplier c / 0.25
     [0.0244, 0.2]
     """
-    rounds = as_rounds(rounds)
+    rounds = as_integer(rounds, "rounds")
     if (epsilon is None) == (c is None):
         raise InvalidInputError(
             f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them, and None for the "

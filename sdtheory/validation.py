@@ -230,14 +230,19 @@ def as_epsilon(epsilon: Any, name: str = "epsilon") -> float:
     return value
 
 
-def as_rounds(rounds: Any, name: str = "rounds") -> int:
-    """Return a number of rounds as a positive int."""
-    if isinstance(rounds, bool) or not isinstance(rounds, (int, np.integer)) or rounds < 1:
+def as_integer(value: Any, name: str, *, least: int = 1, remedy: str = "") -> int:
+    """Return an integer that is not too small as an int."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise InvalidInputError(
-            f"{name} must be an integer of at least 1, but is {rounds!r}. "
-            f"Leave it out to run until the labels collapse to zero."
+            f"{name} must be an integer of at least {least}, but is {value!r}. {remedy}".rstrip()
         )
-    return int(rounds)
+    return int(value)
+
+
+def as_rounds(rounds: Any) -> int:
+    """Return a number of rounds as a positive int."""
+    remedy = "Leave it out to run until the labels collapse to zero."
+    return as_integer(rounds, "rounds", remedy=remedy)
 
 
 def as_gram(gram: ArrayLike, name: str = "gram", *, copy: bool = True) -> Array:

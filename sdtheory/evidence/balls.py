@@ -39,8 +39,8 @@ from sdtheory.statements.instance import Instance
 from sdtheory.validation import (
     InfeasibleToleranceError,
     InvalidInputError,
+    as_integer,
     as_real_array,
-    as_rounds,
 )
 
 #: Bits of the first attempt, and the most that are tried before giving up.
@@ -260,7 +260,7 @@ def enclose(
     UndecidedError
         If the precision does not decide a collapse or a multiplier.
     """
-    rounds = as_rounds(rounds)
+    rounds = as_integer(rounds, "rounds")
     eigenvalues, columns, tolerance = _exact(d, z, epsilon, outputs=outputs)
     n = len(eigenvalues)
     rho2 = tolerance * n

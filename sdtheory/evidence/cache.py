@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from sdtheory.evidence import fingerprint
 from sdtheory.evidence.fingerprint import Code, digest
 from sdtheory.evidence.formal import FOLDER, TIES
+from sdtheory.evidence.mutants import names
 from sdtheory.evidence.report import Evidence
 from sdtheory.evidence.tasks import Effort
 from sdtheory.files import replacing
@@ -168,17 +169,10 @@ def _piece(function: FunctionType) -> str:
 
 def _mentioned(function: FunctionType) -> Iterator[Any]:
     """Yield what a function's code names: globals, and members of the library's modules."""
-    names = {name for code in _codes(function.__code__) for name in code.co_names}
-    for name in names & set(function.__globals__):
+    known = set(names(function.__code__))
+    for name in known & set(function.__globals__):
         value = function.__globals__[name]
         if isinstance(value, ModuleType) and value.__name__.split(".")[0] == _PACKAGE:
-            yield from (vars(value)[member] for member in names & set(vars(value)))
+            yield from (vars(value)[member] for member in known & set(vars(value)))
         else:
             yield value
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)

@@ -13,8 +13,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from sdtheory.evidence import sampled, searched
 from sdtheory.evidence.cache import EvidenceCache
 from sdtheory.evidence.families import chunks
@@ -22,7 +20,7 @@ from sdtheory.evidence.report import Report, Row
 from sdtheory.evidence.tasks import Effort, examine, refer, sample
 from sdtheory.linalg.scheduling import Task, run
 from sdtheory.statements import STATEMENTS, Statement
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, as_integer
 
 #: Instances of a sample, by default.
 INSTANCES = 13_440
@@ -161,11 +159,7 @@ class _Work:
 
 def _check_numbers(*, seconds: float | None, **integers: int) -> None:
     for name, value in integers.items():
-        least = 0 if name == "seed" else 1
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise InvalidInputError(
-                f"{name} must be an integer of at least {least}, but is {value!r}."
-            )
+        as_integer(value, name, least=0 if name == "seed" else 1)
     if seconds is not None and not seconds > 0:
         raise InvalidInputError(
             f"seconds must be positive, but is {seconds!r}. It is the time of the search for "

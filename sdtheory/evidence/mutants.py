@@ -285,9 +285,7 @@ class _Sample:
             and search(mutant.statement, budget=BUDGET, corners=False).found
         ):
             killed = "is certainly false"
-        found = (
-            EXPLANATIONS.get((self.statement.id, mutant.key)) if not (killed or implied) else None
-        )
+        found = None if killed or implied else EXPLANATIONS.get((self.statement.id, mutant.key))
         words, true = ("", False) if found is None else (found.words, found.true)
         return Fate(mutant.name, killed, implied, words, true, mutant.key, mutant.place)
 
@@ -376,20 +374,19 @@ def _extreme(batch: Sequence[Measured], extreme: Callable[..., Any], neutral: fl
     return extreme(np.concatenate(values), axis=0, initial=neutral)
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    """Yield a function's code and that of the functions defined in it."""
-    yield code
+def names(code: CodeType) -> Iterator[str]:
+    """Yield the names that a function's code looks up, and that of the functions defined in it."""
+    yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _codes(constant)
+            yield from names(constant)
 
 
 def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield names of globals that a function's code mentions, with their values."""
-    for code in _codes(function.__code__):
-        for name in code.co_names:
-            if name in function.__globals__:
-                yield name, function.__globals__[name]
+    for name in names(function.__code__):
+        if name in function.__globals__:
+            yield name, function.__globals__[name]
 
 
 def _function(value: object) -> object:

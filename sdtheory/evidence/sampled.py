@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,18 +212,6 @@ def sample_chunk(statements: Iterable[Statement], chunk: Chunk) -> list[Tally]:
     """
     instance = drawn(chunk)
     return [tally(statement, instance, chunk) for statement in statements]
-
-
-def sample(statements: Iterable[Statement], chunks: Iterable[Chunk]) -> list[Tally]:
-    """Evaluate statements over chunks, in this process.
-
-    Returns
-    -------
-    list of Tally
-        In the order of the statements.
-    """
-    statements = list(statements)
-    return reduce(merged, (sample_chunk(statements, chunk) for chunk in chunks))
 
 
 def merged(left: list[Tally], right: list[Tally]) -> list[Tally]:

@@ -28,7 +28,7 @@ import numpy as np
 
 from sdtheory import recursion
 from sdtheory.formulas import bounds, equivalent_kernel, filters, mixing, risk
-from sdtheory.validation import InvalidInputError, as_real_array, as_rounds
+from sdtheory.validation import InvalidInputError, as_integer, as_real_array
 
 _Formula = TypeVar("_Formula", bound=Callable[..., Any])
 
@@ -78,7 +78,7 @@ def _checked(name: str, value: Any, domain: _Domain) -> Any:
     if given.dtype == object and not any(v is None for v in given.flat):
         return value
     if name in _COUNTS:
-        counts = [as_rounds(v, name) for v in given.flat]
+        counts = [as_integer(v, name) for v in given.flat]
         return np.reshape(counts, given.shape) if given.ndim else counts[0]
     infinite = np.isposinf(given) if domain.infinite and given.dtype.kind == "f" else None
     finite = given if infinite is None else np.where(infinite, 1.0, given)

@@ -43,8 +43,8 @@ class DoubleDouble:
     __array_ufunc__ = None
 
     def __init__(self, high: Any, low: Any = None) -> None:
-        self.high = np.asarray(high, dtype=float)
-        self.low = np.zeros(self.high.shape) if low is None else np.asarray(low, dtype=float)
+        self.high: Array = np.asarray(high, dtype=float)
+        self.low: Array = np.zeros(self.high.shape) if low is None else np.asarray(low, dtype=float)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,9 +107,9 @@ class DoubleDouble:
         round off at most ``(3 + 5 + ... + (2 L + 1)) 2^-106 = L (L + 2) 2^-106``.
         The result is normalised.
         """
-        high, low = (
-            a.ravel() if axis is None else np.moveaxis(a, axis, -1) for a in (self.high, self.low)
-        )
+        if axis is None:
+            return DoubleDouble(self.high.ravel(), self.low.ravel()).total(axis=0)
+        high, low = (np.moveaxis(a, axis, -1) for a in (self.high, self.low))
         if high.shape[-1] == 0:
             return DoubleDouble(np.zeros(high.shape[:-1]))
         while (size := high.shape[-1]) > 1:

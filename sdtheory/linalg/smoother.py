@@ -167,9 +167,9 @@ class Spline:
     def through(cls, knots: Knots, order: int) -> Spline:
         """Choose the length of the stretches from the number of knots."""
         at = np.concatenate([[0.0], knots.x, [1.0]])
-        gaps, errors = two_sum(at[1:], -at[:-1])
+        gaps = two_sum(at[1:], -at[:-1])
         length = max(2, math.isqrt(len(gaps)) // 3)
-        return cls(gaps, knots.counts, knots.n, order, length, errors)
+        return cls(gaps.high, knots.counts, knots.n, order, length, gaps.low)
 
     def mirrored(self) -> Spline:
         """Return the same spline swept from right to left in other stretches.

@@ -43,6 +43,7 @@ from sdtheory.validation import (
     Array,
     InvalidInputError,
     as_gram,
+    as_integer,
     as_number,
     as_real_array,
     as_rounds,
@@ -221,7 +222,7 @@ class _Run:
             self._reached, self._known = _REACHED, KNOWN
         else:
             self._reached = self._known = _as_tolerance(tolerance, self._last)
-        self._max_products = as_rounds(max_products, "max_products")
+        self._max_products = as_integer(max_products, "max_products")
         self._operator, self._given = gram, _Given.checked(gram)
         self._y = y
         self._spectrum: Spectrum | None = None

@@ -48,7 +48,7 @@ near_collapse = Hypothesis(
 
 
 def _strength(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1)[..., None]
+    return i.multipliers
 
 
 def _grows(weaker: Values, stronger: Values) -> Values:

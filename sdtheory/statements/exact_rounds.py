@@ -73,14 +73,14 @@ def _falls_at_most(i: Instance) -> Values:
 
 def _falls_slowly(i: Instance) -> Values:
     kappa, r_minus_1 = finite_kappa(i), np.where(i.alive, i.r_minus_1[:, :-1], 1)
-    rho, c = np.sqrt(i.rho2)[:, None], np.where(i.alive, i.c, 1)
+    rho, c = np.sqrt(i.rho2)[:, None], i.multipliers[..., 0]
     d_min = np.where(i.d_min > 0, i.d_min, i.d_max)[:, None]
     by_c, by_r = 1 + c / (2 * d_min), 1 + kappa / (2 * r_minus_1)
     margins = {
         "by c": scaled_margin(i.length[:, :-1], i.length[:, 1:] + rho * by_c),
         "by r": scaled_margin(by_c, by_r),
     }
-    return {name: np.where(i.alive, margin, np.nan) for name, margin in margins.items()}
+    return i.while_alive(margins)
 
 
 def _rounds_lower(i: Instance) -> Values:

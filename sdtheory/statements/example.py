@@ -87,7 +87,7 @@ def _spectrum(i: Instance) -> Values:
 
 def _ends(i: Instance) -> Values:
     reachable, energy = (i.d > 0).astype(bool)[:, None], i.energy[:, :-1]
-    c = np.where(i.alive, i.c, 1)[..., None]
+    c = i.multipliers
     residual = np.where(reachable, energy * (c / (c + i.d[:, None])) ** 2, 0)
     unreachable = np.sum(np.where(reachable, 0, energy), axis=-1)
     later = np.sum(np.where(reachable, 0, i.energy[:, 1:]), axis=-1)

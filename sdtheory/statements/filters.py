@@ -45,11 +45,6 @@ several_rounds = Hypothesis(
 )
 
 
-def _multipliers(i: Instance) -> Values:
-    """Return c of shape (m, T, 1); 1 after the collapse."""
-    return np.where(i.alive, i.c, 1)[..., None]
-
-
 def _eigenvalues(i: Instance) -> Values:
     """Return d of shape (m, n), with the largest eigenvalue in place of zeros."""
     return np.where((i.d > 0).astype(bool), i.d, i.d_max[:, None])
@@ -58,13 +53,6 @@ def _eigenvalues(i: Instance) -> Values:
 def _inverse(i: Instance) -> Values:
     """Return 1/d of shape (m, 1, n), zero where d = 0."""
     return np.where((i.d > 0).astype(bool), 1 / _eigenvalues(i), 0)[:, None]
-
-
-def _while_alive(i: Instance, margin: Values) -> Values:
-    """Blank what belongs to rounds after the collapse."""
-    if isinstance(margin, dict):
-        return {name: _while_alive(i, part) for name, part in margin.items()}
-    return np.where(i.alive.T, margin.T, np.nan).T
 
 
 def _off_kernel(i: Instance, margin: Values) -> Values:
@@ -77,7 +65,7 @@ def _off_kernel(i: Instance, margin: Values) -> Values:
 def _meeting(i: Instance, place: Values) -> tuple[Values, Values]:
     """Return m and F at a place of shape (m, 1), after each round; shapes (m, T, 1)."""
     place = place[:, None]
-    log_F = -np.cumsum(np.log1p(_multipliers(i) / place), axis=1)
+    log_F = -np.cumsum(np.log1p(i.multipliers / place), axis=1)
     return place * np.expm1(-log_F), np.exp(log_F)
 
 
@@ -96,7 +84,7 @@ def _single(i: Instance, c: Values) -> tuple[Values, Values]:
 
 def _lost(i: Instance) -> Values:
     """Return 1 - F without that subtraction: 1 - A B = (1 - A) + A (1 - B)."""
-    c, d = _multipliers(i), i.d
+    c, d = i.multipliers, i.d
     lost = [0 * d]
     for t in range(c.shape[1]):
         lost.append((c[:, t] + d * lost[-1]) / (c[:, t] + d))
@@ -127,11 +115,11 @@ def _crossing(i: Instance) -> Values:
     )
     margins = {f"{name}, weaker": scaled_margin(F[name], weaker[name]) for name in F}
     margins |= {f"{name}, stronger": scaled_margin(stronger[name], F[name]) for name in F}
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _steepness(i: Instance) -> Values:
-    c, d = _multipliers(i), _eigenvalues(i)[:, None]
+    c, d = i.multipliers, _eigenvalues(i)[:, None]
     log_p = -np.cumsum(np.log1p(c / d), axis=1)
     slope = np.cumsum(c / (c + d), axis=1)
     t = (i.t + 1)[:, None]
@@ -141,7 +129,7 @@ def _steepness(i: Instance) -> Values:
         "upper": scaled_margin(slope, equal),
         "upper, for every t": scaled_margin(equal, -log_p),
     }
-    return _off_kernel(i, _while_alive(i, margins))
+    return _off_kernel(i, i.while_alive(margins))
 
 
 def _majorises(i: Instance) -> Values:
@@ -153,7 +141,7 @@ def _majorises(i: Instance) -> Values:
         # min(0, excess), which balls cannot decide where the sums agree
         sides = top_T + (excess - np.abs(excess)) / 2, top_F
         margins[at] = scaled_margin(*(np.where(i.alive[..., None], side, 1) for side in sides))
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _variance(i: Instance) -> Values:
@@ -164,7 +152,7 @@ def _variance(i: Instance) -> Values:
         squares_F, squares_T = _sum(i.B**2), _sum(T**2)
         p = p[..., 0]
         margins[at] = scaled_margin(squares_T + 2 * p * _sum(i.B), squares_F + 2 * p * _sum(T))
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _cost(i: Instance, c: Values, kept: Values, lost: Values) -> Values:
@@ -180,12 +168,12 @@ def _lagrangian(i: Instance) -> Values:
         excess = _sum(i.energy[:, :1] * (1 + c * _inverse(i)) * np.square(i.B - T))
         costs = _cost(i, c, T, T_lost) + excess, _cost(i, c, i.B, _lost(i))
         margins[at] = scaled_margin(*costs)
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _pairs(i: Instance) -> Values:
     """Return the sum of products of two different multipliers, shape (m, T, 1)."""
-    c = _multipliers(i)
+    c = i.multipliers
     total = np.cumsum(c, axis=1)
     before = np.concatenate([0 * c[:, :1], total[:, :-1]], axis=1)[:, : c.shape[1]]
     return np.cumsum(c * before, axis=1)
@@ -205,7 +193,7 @@ def _off_front(i: Instance) -> Values:
         bound = np.square(_pairs(i)[..., 0]) * _distance(i, place)
         costs = _cost(i, c, *_single(i, c)), _cost(i, c, i.B, _lost(i))
         margins[at] = scaled_margin(costs[0] + bound, costs[1])
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _always_off_front(i: Instance) -> Values:
@@ -225,7 +213,7 @@ def _equal_norm(i: Instance) -> Values:
         rough_F, rough_T = (_sum(e * u * phi**2) for phi in (i.B, T))
         size_F, size_T = (_sum(e * phi**2) / place for phi in (i.B, T))
         margins[at] = scaled_margin(rough_F + size_T, rough_T + size_F)
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _equal_residual(i: Instance) -> Values:
@@ -239,20 +227,20 @@ def _equal_residual(i: Instance) -> Values:
         # p / (1 - p)
         odds = (place[:, None] / c)[..., 0]
         margins[at] = scaled_margin(size_T + odds * left_T, size_F + odds * left_F)
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _duality(i: Instance) -> Values:
-    c, d = _multipliers(i), _eigenvalues(i)[:, None]
+    c, d = i.multipliers, _eigenvalues(i)[:, None]
     c_dual, d_dual = 1 / c, 1 / d
     dual = -np.expm1(-np.cumsum(np.log1p(d_dual / c_dual), axis=1))
-    return _off_kernel(i, _while_alive(i, scaled_margin(_lost(i), dual)))
+    return _off_kernel(i, i.while_alive(scaled_margin(_lost(i), dual)))
 
 
 def _qualification(i: Instance) -> Values:
-    s, d, lost = np.cumsum(_multipliers(i), axis=1), i.d[:, None], _lost(i)
+    s, d, lost = np.cumsum(i.multipliers, axis=1), i.d[:, None], _lost(i)
     margins = {"lower": scaled_margin(s, lost * (s + d)), "upper": scaled_margin(lost * d, s)}
-    return _off_kernel(i, _while_alive(i, margins))
+    return _off_kernel(i, i.while_alive(margins))
 
 
 _OFF_FRONT = (

@@ -27,16 +27,12 @@ _ROUNDS = 6
 _DISCOUNTS = (0.25, 0.9375)
 
 
-def _multipliers(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1 + 0 * i.r[:, :-1])[..., None]
-
-
 def _smoother(i: Instance) -> Values:
-    return tikhonov(i.d[:, None], _multipliers(i))
+    return tikhonov(i.d[:, None], i.multipliers)
 
 
 def _stationary(i: Instance) -> Values:
-    d, c, s, theta2 = i.d[:, None], _multipliers(i), _smoother(i), i.energy[:, :1]
+    d, c, s, theta2 = i.d[:, None], i.multipliers, _smoother(i), i.energy[:, :1]
     sigma2 = np.sum(theta2, axis=-1, keepdims=True) / i.n
     theta = np.sqrt(theta2)
     margins = []
@@ -52,7 +48,7 @@ def _stationary(i: Instance) -> Values:
 
 
 def _above_half(i: Instance) -> Values:
-    d, c, theta2 = i.d[:, None], _multipliers(i), i.energy[:, :1]
+    d, c, theta2 = i.d[:, None], i.multipliers, i.energy[:, :1]
     sigma2 = np.sum(theta2, axis=-1, keepdims=True) / i.n
     risks = [fresh_labels_risk(d, c, share, theta2, sigma2) for share in _SHARES[:_HALF]]
     margins = [scaled_margin(after, before) for before, after in pairwise(risks)]
@@ -60,7 +56,7 @@ def _above_half(i: Instance) -> Values:
 
 
 def _golden(i: Instance) -> Values:
-    d, c, s = i.d[:, None], _multipliers(i), _smoother(i)
+    d, c, s = i.d[:, None], i.multipliers, _smoother(i)
     # 1/u - 2 without its cancellation
     least = (s**2 + s**4 / (2 + np.sqrt(4 + s**4))) / 2
     margins = [scaled_margin(least, fresh_labels_risk(d, c, share, 0 * s, 1)) for share in _SHARES]
@@ -76,9 +72,7 @@ def _bootstrap(i: Instance) -> Values:
         q = 0 * s
         for k in range(1, _ROUNDS + 1):
             q = s * (1 + discount * q)
-            margins.append(
-                scaled_margin(q, bootstrapped(i.d[:, None], _multipliers(i), discount, k))
-            )
+            margins.append(scaled_margin(q, bootstrapped(i.d[:, None], i.multipliers, discount, k)))
     return np.stack(margins, axis=-1)
 
 
@@ -95,7 +89,7 @@ def _descent(i: Instance) -> Values:
 
 
 def _posterior(i: Instance) -> Values:
-    d, c = i.d[:, None], _multipliers(i)
+    d, c = i.d[:, None], i.multipliers
     mean, variance, precision = 0 * d * c, d + 0 * c, 0 * c
     margins = []
     for round_ in range(1, _ROUNDS + 1):

@@ -20,14 +20,10 @@ _SIGN_POINTS = 6
 _SAMPLE_POINTS = 4
 
 
-def _multipliers(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1)
-
-
 def _equivalent(i: Instance) -> Values:
-    d_plus = equivalent_eigenvalues(i.d, _multipliers(i))
-    ridge = d_plus / (_multipliers(i)[:, :1, None] + d_plus)
-    c, d = _multipliers(i)[..., None, None], i.d[:, None, :, None]
+    d_plus = equivalent_eigenvalues(i.d, i.multipliers[..., 0])
+    ridge = d_plus / (i.multipliers[:, :1] + d_plus)
+    c, d = i.multipliers[..., None], i.d[:, None, :, None]
     own = d * i.path.z[:, :-1] / (c + d)
     return {
         ("eq-equivalent-eigenvalues", "labels"): scaled_margin(
@@ -40,7 +36,7 @@ def _equivalent(i: Instance) -> Values:
 
 
 def _shrinks(i: Instance) -> Values:
-    c = _multipliers(i)
+    c = i.multipliers[..., 0]
     d, d_plus, total = i.d[:, None], equivalent_eigenvalues(i.d, c), np.cumsum(c, axis=1)
     previous = np.concatenate([d, d_plus[:, :-1]], axis=1)
     decreasing = scaled_margin(d_plus, previous)
@@ -56,7 +52,7 @@ def _shrinks(i: Instance) -> Values:
 
 
 def _balls(i: Instance) -> Values:
-    d, d_plus = i.d[:, None], equivalent_eigenvalues(i.d, _multipliers(i))
+    d, d_plus = i.d[:, None], equivalent_eigenvalues(i.d, i.multipliers[..., 0])
     counts = (d_plus > 0).astype(bool)
 
     def squared_norm(energy: Values, eigenvalues: Values) -> Values:
@@ -90,7 +86,7 @@ def _signs(k: int) -> Values:
 
 def _rademacher(i: Instance) -> Values:
     k = min(i.n, _SIGN_POINTS)
-    equivalent = equivalent_eigenvalues(i.d, _multipliers(i))
+    equivalent = equivalent_eigenvalues(i.d, i.multipliers[..., 0])
     eigenvalues = np.concatenate([i.d[:, None], equivalent], axis=1)[..., -k:]
     trace = np.sum(eigenvalues, axis=-1)
     mean = _mean(_norms(eigenvalues, _signs(k)))

@@ -147,6 +147,11 @@ class Instance:
         """Multipliers, shape (m, T); infinite after the collapse."""
         return self.path.c
 
+    @cached_property
+    def multipliers(self) -> Any:
+        """Multipliers of shape (m, T, 1), finite: 1 after the collapse."""
+        return np.where(self.alive, self.path.c, 1 + 0 * self.path.r[:, :-1])[..., None]
+
     @property
     def A(self) -> Any:
         """Diagonals of A_t, shape (m, T, n)."""
@@ -196,10 +201,9 @@ class Instance:
         Formed as z c / (c + d), which does not cancel; z itself after the
         collapse, where the fit is zero.
         """
-        labels = self.path.z[:, :-1]
-        c = np.where(self.alive, self.path.c, 1)[..., None]
+        c = self.multipliers
         share = np.where(self.alive[..., None], c / (c + self.path.d[:, None]), 1)
-        return labels * share[..., None]
+        return self.path.z[:, :-1] * share[..., None]
 
     @cached_property
     def rho2(self) -> Any:
@@ -210,6 +214,12 @@ class Instance:
     def alive(self) -> Any:
         """Whether the fit of a round is non-trivial, shape (m, T)."""
         return (self.path.c < np.inf).astype(bool)
+
+    def while_alive(self, margin: Any) -> Any:
+        """Return margins of shape (m, T, ...), or of a dict of them, NaN after the collapse."""
+        if isinstance(margin, dict):
+            return {name: self.while_alive(part) for name, part in margin.items()}
+        return np.where(self.alive.T, margin.T, np.nan).T
 
     @property
     def t(self) -> Any:

@@ -19,14 +19,14 @@ PROPOSITION_1 = "Mobahi et al. (2020), Prop. 1; as restated here"
 
 
 def _stationarity(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)[..., None, None]
+    c = i.multipliers[..., 0][..., None, None]
     d = i.d[:, None, :, None]
     return scaled_margin((c + d) * i.path.z[:, 1:], d * i.path.z[:, :-1])
 
 
 def _decomposition(i: Instance) -> Values:
     # at the data points the closed form is G (c I + G)^{-1} y; after the collapse c is infinite
-    c = np.where(i.alive, i.c, 1)[..., None, None]
+    c = i.multipliers[..., 0][..., None, None]
     d = np.where(i.alive[..., None], i.d[:, None], 0)[..., None]
     fitted = scaled_margin((c + d) * i.path.z[:, 1:], d * i.path.z[:, :-1])
     return {
@@ -74,14 +74,14 @@ def _minimum(i: Instance) -> Values:
 
 
 def _energy(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)[..., None]
+    c = i.multipliers
     d = i.d[:, None]
     closed_form = i.energy[:, :-1] * d / (c + d) ** 2
     return scaled_margin(closed_form * d, i.energy[:, 1:])
 
 
 def _unique_root(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)[..., None]
+    c = i.multipliers
     d, rho2 = i.d[:, None], i.rho2[:, None]
 
     def residual_energy(factor: float) -> Values:

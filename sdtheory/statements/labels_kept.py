@@ -46,12 +46,8 @@ _ENTRIES = (0.25, 0.5, 0.75)
 _PLANS = (1, 2, 3, 8, 30)
 
 
-def _multipliers(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1 + 0 * i.r[:, :-1])[..., None]
-
-
 def _smoother(i: Instance) -> Values:
-    return tikhonov(i.d[:, None], _multipliers(i))
+    return tikhonov(i.d[:, None], i.multipliers)
 
 
 def _kept(i: Instance, share: float) -> list[Values]:
@@ -65,7 +61,7 @@ def _kept(i: Instance, share: float) -> list[Values]:
 
 def _closed(i: Instance) -> Values:
     margins = [
-        scaled_margin(phi, kept_labels(i.d[:, None], _multipliers(i), share, t))
+        scaled_margin(phi, kept_labels(i.d[:, None], i.multipliers, share, t))
         for share in _SHARES
         for t, phi in enumerate(_kept(i, share)[1:], start=1)
     ]
@@ -76,8 +72,8 @@ def _limit(i: Instance) -> Values:
     d_max = i.d_max[:, None, None]
     margins = []
     for share in _SHARES:
-        limit = tikhonov(i.d[:, None], _multipliers(i) / share)
-        rate = (1 - share) * tikhonov(d_max, _multipliers(i))
+        limit = tikhonov(i.d[:, None], i.multipliers / share)
+        rate = (1 - share) * tikhonov(d_max, i.multipliers)
         for t, phi in enumerate(_kept(i, share)):
             margins += [
                 scaled_margin(limit, phi),
@@ -87,7 +83,7 @@ def _limit(i: Instance) -> Values:
 
 
 def _overshoot(i: Instance) -> Values:
-    s, c, d = _smoother(i), _multipliers(i), i.d[:, None]
+    s, c, d = _smoother(i), i.multipliers, i.d[:, None]
     margins = []
     for share in _SHARES:
         limit = tikhonov(d, c / share)
@@ -107,7 +103,7 @@ def _sparser(i: Instance) -> Values:
 
 
 def _best_share(i: Instance) -> Values:
-    labels, s, c = i.path.z[:, :-1], _smoother(i)[..., None], _multipliers(i)
+    labels, s, c = i.path.z[:, :-1], _smoother(i)[..., None], i.multipliers
     target, from_fit = 2 * labels[:, :, ::-1], s * s * labels
     # from the labels s y, less from the fit s^2 y
     away = s * (c / (c + i.d[:, None]))[..., None] * labels
@@ -130,7 +126,7 @@ def _best_share(i: Instance) -> Values:
 
 
 def _tangent(i: Instance) -> Values:
-    c, d, s = _multipliers(i), i.d[:, None], _smoother(i)
+    c, d, s = i.multipliers, i.d[:, None], _smoother(i)
     return scaled_margin(s, s**2 + c * (d / (c + d) ** 2))
 
 
@@ -140,7 +136,7 @@ def _signal_and_noise(i: Instance) -> tuple[Values, Values]:
 
 
 def _mixing(i: Instance) -> Values:
-    d, c, (theta2, sigma2) = i.d[:, None], _multipliers(i), _signal_and_noise(i)
+    d, c, (theta2, sigma2) = i.d[:, None], i.multipliers, _signal_and_noise(i)
     s, rest = _smoother(i), c / (c + d)
     slope, curvature = mixing_parts(d, c, theta2, sigma2)
     teacher = fixed_design_risk(s, theta2, sigma2)

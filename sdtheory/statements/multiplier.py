@@ -26,7 +26,7 @@ _NEAR = 0.7
 
 
 def _alive_c(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1)
+    return i.multipliers[..., 0]
 
 
 def _bounds(i: Instance) -> Values:

@@ -112,7 +112,7 @@ def _index_below_own_limit(i: Instance) -> Values:
 
 def _flow(i: Instance) -> tuple[Values, Values, Values]:
     """Return c_i, tau_{i+1} = c_0 + ... + c_i and q_i = kappa/(r_i - 1), each of shape (m, T)."""
-    c = np.where(i.alive, i.c, 1)
+    c = i.multipliers[..., 0]
     r_minus_1 = np.where(i.alive, i.r_minus_1[:, :-1], 1)
     return c, np.cumsum(c, axis=1), i.kappa[:, None] / r_minus_1
 
@@ -129,7 +129,7 @@ def _flow_step(i: Instance) -> Values:
         "lower": scaled_margin(c * speed(tau), rho),
         "upper": scaled_margin(rho, c * speed(tau / (1 + q))),
     }
-    return {name: np.where(i.alive, margin, np.nan) for name, margin in margins.items()}
+    return i.while_alive(margins)
 
 
 def _index_by_flow(i: Instance) -> Values:
@@ -141,8 +141,7 @@ def _index_by_flow(i: Instance) -> Values:
         "lower": scaled_margin(highest / (1 + q)[..., None], log_ratio),
         "upper": scaled_margin(log_ratio, highest),
     }
-    alive = i.alive[..., None]
-    return {name: np.where(alive, margin, np.nan) for name, margin in margins.items()}
+    return i.while_alive(margins)
 
 
 STATEMENTS = (

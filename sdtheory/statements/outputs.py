@@ -14,12 +14,8 @@ SEVERAL_OUTPUTS = "Mobahi et al. (2020), the extension to several outputs; as re
 _FACTORS = ((0.5, 2.0), (2.0, 0.5))
 
 
-def _multipliers(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1)[..., None]
-
-
 def _shared(i: Instance) -> Values:
-    c, d = _multipliers(i), i.d[:, None]
+    c, d = i.multipliers, i.d[:, None]
     tolerance = scaled_margin(
         np.sum(i.energy[:, :-1] * (c / (c + d)) ** 2, axis=-1), i.rho2[:, None]
     )
@@ -36,7 +32,7 @@ def _reflected(z: Values) -> Values:
 
 
 def _rotation(i: Instance) -> Values:
-    c, d, q = _multipliers(i), i.d[:, None], i.path.z.shape[-1]
+    c, d, q = i.multipliers, i.d[:, None], i.path.z.shape[-1]
     labels = _reflected(i.path.z[:, :-1])
     residual = labels * (c / (c + d))[..., None]
     tolerance = scaled_margin(np.sum(residual * residual, axis=(-2, -1)), q**2 * i.rho2[:, None])
@@ -46,7 +42,7 @@ def _rotation(i: Instance) -> Values:
 
 
 def _one_price(i: Instance) -> Values:
-    c, d, labels = _multipliers(i)[..., None], i.d[:, None, :, None], i.path.z[:, :-1]
+    c, d, labels = i.multipliers[..., None], i.d[:, None, :, None], i.path.z[:, :-1]
 
     def lagrangian(ridge: Values) -> Values:
         # c (R + resid / c), where output q is fitted with its own ridge

@@ -15,7 +15,7 @@ RECURSION = "Mobahi et al. (2020), the self-distillation recursion; as restated 
 
 def _recursion(i: Instance) -> Values:
     # A_t from the multiplier; a round after the collapse leaves nothing
-    c = np.where(i.alive, i.c, 1)[..., None]
+    c = i.multipliers
     share = np.where(i.alive[..., None], i.d[:, None] / (c + i.d[:, None]), 0)
     return {
         ("eq-recursion", "labels"): scaled_margin(
@@ -26,7 +26,7 @@ def _recursion(i: Instance) -> Values:
 
 
 def _product(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)[..., None, None]
+    c = i.multipliers[..., 0][..., None, None]
     d, labels = i.d[:, None, :, None], i.B[..., None] * i.path.z[:, :1]
     before = np.concatenate([1 + 0 * i.B[:, :1], i.B[:, :-1]], axis=1)
     # f_t has the coefficients D^+ B_t V y_0, which are (c I + D)^{-1} V y_t; times d (c + d)

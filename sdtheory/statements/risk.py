@@ -50,20 +50,9 @@ def _noise(i: Instance) -> Values:
     return _total(i) / i.n
 
 
-def _multipliers(i: Instance) -> Values:
-    return np.where(i.alive, i.c, 1)[..., None]
-
-
 def _eigenvalues(i: Instance) -> Values:
     """Return d of shape (m, 1, n), with the largest eigenvalue in place of zeros."""
     return np.where((i.d > 0).astype(bool), i.d, i.d_max[:, None])[:, None]
-
-
-def _while_alive(i: Instance, margin: Values) -> Values:
-    """Blank what belongs to rounds after the collapse."""
-    if isinstance(margin, dict):
-        return {name: _while_alive(i, part) for name, part in margin.items()}
-    return np.where(i.alive.T, margin.T, np.nan).T
 
 
 def _two_point_noise(i: Instance) -> Values:
@@ -106,7 +95,7 @@ def _oracle(i: Instance) -> Values:
 def _one_more(i: Instance) -> Values:
     theta2, sigma2 = _energy(i), _noise(i)
     before = np.concatenate([1 + 0 * i.B[:, :1], i.B[:, :-1]], axis=1)[:, : i.B.shape[1]]
-    c = _multipliers(i)
+    c = i.multipliers
     removed = c / (c + i.d[:, None]) * before
     old, new = (i.n * fixed_design_risk(phi, theta2, sigma2) for phi in (before, i.B))
     noise = np.sum((theta2 + sigma2) * removed * (before + i.B), axis=-1)
@@ -118,8 +107,7 @@ def _one_more(i: Instance) -> Values:
     removed = c / (c + i.d[:, None]) * old_phi
     risks = [np.square(1 - phi) * theta2 + np.square(phi) * sigma2 for phi in (old_phi, new_phi)]
     gained = (theta2 + sigma2) * removed * (old_phi + new_phi)
-    return _while_alive(
-        i,
+    return i.while_alive(
         {
             "all directions": margin,
             "each direction": scaled_margin(risks[1] + gained, risks[0] + 2 * theta2 * removed),
@@ -129,7 +117,7 @@ def _one_more(i: Instance) -> Values:
 
 def _several(i: Instance) -> tuple[Values, Values]:
     """Return log F of t rounds, shape (m, T, n), and the sum of their multipliers, (m, T, 1)."""
-    c = _multipliers(i)
+    c = i.multipliers
     return -np.cumsum(np.log1p(c / _eigenvalues(i)), axis=1), np.cumsum(c, axis=1)
 
 
@@ -147,7 +135,7 @@ def _suffices(i: Instance) -> Values:
     T = tikhonov(d, ridge_between_log(d, log_F, theta2, sigma2)[..., None])
     kept = [np.where(zero, 0, phi) for phi in (T, np.exp(log_F))]
     theta2 = np.where(zero, 0, theta2)
-    return _while_alive(i, scaled_margin(*(fixed_design_risk(phi, theta2, sigma2) for phi in kept)))
+    return i.while_alive(scaled_margin(*(fixed_design_risk(phi, theta2, sigma2) for phi in kept)))
 
 
 def _second_helps(i: Instance) -> Values:
@@ -155,7 +143,7 @@ def _second_helps(i: Instance) -> Values:
     zero = (i.d == 0).astype(bool)[:, None]
     d, ratio = _eigenvalues(i), _total(i) * _BASE + np.cumsum(_energy(i), axis=-1)
     ratio = np.where(zero, ratio[..., -1:], ratio)
-    sigma2 = _multipliers(i) * _total(i)
+    sigma2 = i.multipliers * _total(i)
     mu, theta2 = sigma2 / ratio, ratio * d
     place = np.unique(np.linspace(0, i.n - 1, _PLACES).astype(int))
     margins = {}
@@ -166,11 +154,11 @@ def _second_helps(i: Instance) -> Values:
         sides = T * T + T_place * w, T_place * T + T * w
         sums = (np.sum(weight * side, axis=-1) for side in sides)
         margins[f"meeting at eigenvalue {k}"] = scaled_margin(*sums)
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _single_floor(i: Instance) -> Values:
-    theta2, sigma2, d, c = _energy(i), _noise(i), i.d[:, None], _multipliers(i)
+    theta2, sigma2, d, c = _energy(i), _noise(i), i.d[:, None], i.multipliers
     first, last = (
         _above_and_below(tikhonov(d, c * f), theta2, sigma2)
         for f in (_STRENGTHS[0], _STRENGTHS[-1])
@@ -182,11 +170,11 @@ def _single_floor(i: Instance) -> Values:
         bounds = {"both squares": last[0] + first[1], "first": last[0], "second": first[1]}
         for name, bound in bounds.items():
             margins[f"{name}, at {factor:g} c"] = scaled_margin(least + bound, least + excess)
-    return _while_alive(i, margins)
+    return i.while_alive(margins)
 
 
 def _any_signal(i: Instance) -> Values:
-    s = np.cumsum(_multipliers(i), axis=1)
+    s = np.cumsum(i.multipliers, axis=1)
     d = i.d[:, None]
     theta2, sigma2 = np.square(d), 2 * np.square(s)
     grid = [s * 2.0 ** (j / 16) for j in range(-_OCTAVES * 16, _OCTAVES * 16 + 1)]

@@ -20,7 +20,7 @@ next_non_trivial = Hypothesis(
 
 def _multiplier_lower(i: Instance) -> Values:
     energy = i.energy[:, :-1]
-    c = np.where(i.alive, i.c, 1)
+    c = i.multipliers[..., 0]
     d_min = i.d_min[:, None]
     # ||G^{-1} y|| times d_min, whose terms stay within the float range
     pulled = np.sqrt(np.sum(energy * (d_min[..., None] / i.d[:, None]) ** 2, axis=-1))
@@ -29,14 +29,14 @@ def _multiplier_lower(i: Instance) -> Values:
 
 def _multiplier_upper(i: Instance) -> Values:
     energy = i.energy[:, :-1]
-    c = np.where(i.alive, i.c, 1)
+    c = i.multipliers[..., 0]
     total = np.sum(energy, axis=-1)
     margin = scaled_margin(c * i.r_minus_1[:, :-1] * total, np.sum(energy * i.d[:, None], axis=-1))
-    return np.where(i.alive, margin, np.nan)
+    return i.while_alive(margin)
 
 
 def _multiplier_grows(i: Instance) -> Values:
-    c = np.where(i.alive, i.c, 1)
+    c = i.multipliers[..., 0]
     return scaled_margin(c[:, :-1], c[:, 1:])
 
 
@@ -47,12 +47,12 @@ def _smoother(i: Instance) -> Values:
     costs = scaled_margin(cost[:, 1:], cost[:, :-1])
     # the Rayleigh quotient of G^{-1}, multiplied out
     quotients = scaled_margin(cost[:, 1:] * size[:, :-1], cost[:, :-1] * size[:, 1:])
-    return {"cost": costs, "quotient": np.where(i.alive, quotients, np.nan)}
+    return {"cost": costs, "quotient": i.while_alive(quotients)}
 
 
 def _removed(i: Instance) -> Values:
     """Return 1 - B_t without that subtraction: 1 - A_t B = (1 - A_t) + A_t (1 - B)."""
-    c = np.where(i.alive, i.c, 1)[..., None]
+    c = i.multipliers
     share = np.where(i.alive[..., None], c / (c + i.d[:, None]), 1)
     removed = np.zeros_like(share)
     for t in i.t:
@@ -76,7 +76,7 @@ def _log_ratio_of_round(c: Values, d_j: Values, d_k: Values) -> Values:
 
 def _sparsify(i: Instance) -> Values:
     alive = i.alive
-    c = np.where(alive, i.c, 1)[..., None]
+    c = i.multipliers
     d_j, d_k = i.d[:, None, :-1], i.d[:, None, 1:]
     ratio = np.cumsum(_log_ratio_of_round(c, d_j, d_k), axis=1)
     count = (i.t + 1)[:, None]
@@ -97,8 +97,7 @@ def _sparsify(i: Instance) -> Values:
         "upper, exponential": (ratio, exponential),
         "upper, cap": (ratio, cap),
     }
-    dead = alive[..., None]
-    return {k: np.where(dead, scaled_margin(*pair), np.nan) for k, pair in pairs.items()}
+    return i.while_alive({name: scaled_margin(*pair) for name, pair in pairs.items()})
 
 
 STATEMENTS = (

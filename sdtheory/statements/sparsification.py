@@ -56,9 +56,9 @@ def log_ratios(i: Instance) -> Values:
 
 def _ratio(i: Instance) -> Values:
     (d_j, d_k), (A_j, A_k) = neighbours(i.d), (i.A[..., :-1], i.A[..., 1:])
-    c = np.where(i.alive, i.c, 1)[..., None]
+    c = i.multipliers
     margin = scaled_margin(A_k * d_j * (c + d_k), A_j * d_k * (c + d_j))
-    return np.where(i.alive[..., None], margin, np.nan)
+    return i.while_alive(margin)
 
 
 def _one_round(i: Instance) -> Values:
@@ -74,7 +74,7 @@ def _one_round(i: Instance) -> Values:
         d_max / (r_minus_1 * d_k + d_max),
     )
     below, above = scaled_margin(lower, ratio), scaled_margin(ratio, upper)
-    return {"lower": np.where(alive, below, np.nan), "upper": np.where(alive, above, np.nan)}
+    return i.while_alive({"lower": below, "upper": above})
 
 
 def _sparsification(i: Instance) -> Values:

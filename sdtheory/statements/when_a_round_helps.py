@@ -82,7 +82,7 @@ def _error(i: Instance, z: Values) -> Values:
 
 def _balance(i: Instance) -> Values:
     after, truths = i.path.z[:, 1:], _truths(i)
-    c = np.where(i.alive, i.c, 1)[..., None] * i.n
+    c = i.multipliers * i.n
     # y_t - theta from the residual: y_t itself may be far larger than both
     apart = after[:, :, None] - truths
     lost = _square(i.residual[:, :, None] + apart) + c * _roughness(i, truths)

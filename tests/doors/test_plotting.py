@@ -9,7 +9,7 @@ from sdtheory import InvalidInputError, plotting
 NAN = float("nan")
 WRONG = {
     "rows": (lambda _: plotting.canvas(0), "rows must be an integer of at least 1"),
-    "round": (lambda _: plotting.round_style(-1, 3), "t must be a round number"),
+    "round": (lambda _: plotting.round_style(-1, 3), "t must be an integer of at least 0"),
     "data apart": (
         lambda a: plotting.draw_data(a, [1, 2], [1]),
         r"y has 1 value\(s\), but x has 2",

@@ -19,7 +19,7 @@ from sdtheory.evidence.families import (
     far_chunks,
 )
 from sdtheory.evidence.floating import measure
-from sdtheory.evidence.sampled import Tally, merged, sample
+from sdtheory.evidence.sampled import Tally, merged, sample_chunk
 from sdtheory.evidence.searched import BUDGET, CORNER_BUDGET, search
 from sdtheory.evidence.witness import Witness
 from sdtheory.statements import Instance, scaled_margin
@@ -31,7 +31,8 @@ NOISY = planted.statement(lambda i: ((1e20 + i.r[:, 0]) - 1e20 - i.r[:, 0]) / i.
 
 
 def tally(statement, instances=SMALL, seed=0):
-    return sample([statement], chunks(seed, instances))[0]
+    parts = (sample_chunk([statement], chunk) for chunk in chunks(seed, instances))
+    return reduce(merged, parts)[0]
 
 
 def test_a_sample_has_all_families_sizes_and_extremes():
@@ -85,7 +86,7 @@ def test_a_chunk_depends_on_seed_and_number_only():
 
 
 def test_merging_does_not_depend_on_the_grouping():
-    parts = [sample([planted.TRUE], [c]) for c in chunks(0, SMALL)]
+    parts = [sample_chunk([planted.TRUE], c) for c in chunks(0, SMALL)]
     left = reduce(merged, parts)
     right = merged(reduce(merged, parts[:5]), reduce(merged, parts[5:]))
     assert left == right == [tally(planted.TRUE)]
