@@ -215,7 +215,7 @@ def median_range(values: ArrayLike, digits: int = 3) -> str:
     >>> median_range([1, 2, 3])
     '2 [1.1, 2.9]'
     """
-    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    low, middle, high = np.quantile(np.asarray(values, dtype=float), [0.05, 0.5, 0.95])
     text = f"{middle:.{digits}g}"
     return f"{text} [{low:.{digits}g}, {high:.{digits}g}]" if high > low * (1 + 1e-9) else text
 
