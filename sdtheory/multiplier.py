@@ -212,14 +212,12 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
         energy = dd.square(scaled_z[block]).total(axis=-1)
         below = dd.square(np.where(reachable[block], 0.0, scaled_z[block])).total(axis=-1)
         excess, slack = energy - rho2, rho2 - below
-        for i in np.flatnonzero(np.abs(excess.high) < CANCELLING * rho2.high):
-            row = block[i]
-            exact = _exact_excess(z[row], points, float(epsilon[row]))
-            excess.high[i], excess.low[i] = _rounded(exact * Fraction(2) ** scale[i])
-        for i in np.flatnonzero(np.abs(slack.high) < CANCELLING * rho2.high):
-            row = block[i]
-            exact = -_exact_excess(z[row][~reachable[row]], points, float(epsilon[row]))
-            slack.high[i], slack.low[i] = _rounded(exact * Fraction(2) ** scale[i])
+        for difference, sign in ((excess, 1), (slack, -1)):
+            for i in np.flatnonzero(np.abs(difference.high) < CANCELLING * rho2.high):
+                row = block[i]
+                parts = z[row] if sign > 0 else z[row][~reachable[row]]
+                exact = sign * _exact_excess(parts, points, float(epsilon[row]))
+                difference[i] = _rounded(exact * Fraction(2) ** scale[i])
 
         kind = np.where(slack.high <= 0, Status.INFEASIBLE, Status.SOLVED)
         kind[excess.high <= 0] = Status.TRIVIAL
@@ -328,12 +326,12 @@ def _exact_excess(z: Array, points: int, epsilon: float) -> Fraction:
     return sum((Fraction(x) ** 2 for x in z.tolist()), -points * Fraction(epsilon))
 
 
-def _rounded(a: Fraction) -> tuple[float, float]:
-    """Return a as the two floats of a double-double, with its sign even where it underflows."""
+def _rounded(a: Fraction) -> DoubleDouble:
+    """Return a number as a double-double, with its sign even where it underflows."""
     high = float(a)
     if high == 0 and a != 0:
-        return (5e-324 if a > 0 else -5e-324), 0.0
-    return high, float(a - Fraction(high))
+        return DoubleDouble(5e-324 if a > 0 else -5e-324)
+    return DoubleDouble(high, float(a - Fraction(high)))
 
 
 def _evaluated(

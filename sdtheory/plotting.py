@@ -31,6 +31,8 @@ _MARKERS = "osD^vP"
 _LIGHTEST = 0.6
 #: Points at which a curve is evaluated.
 _GRID = 300
+#: Rounds that a legend names, or an axis, at most.
+_NAMED = 6
 #: Colour of data, of reference lines and, dotted, of the true function.
 INK = "0.25"
 #: Colour of bounds and guarantees.
@@ -69,15 +71,14 @@ def canvas(
     return figure, axes
 
 
-def round_style(t: int, rounds: int) -> dict[str, object]:
-    """Return colour, line style and marker of round t among ``rounds``."""
+def round_style(t: int, rounds: int, **changes: Any) -> dict[str, Any]:
+    """Return colour, line style and marker of round t among ``rounds``, with changes."""
     as_integer(t, "t", least=0, remedy="It is the number of a round.")
-    colour = plt.get_cmap("viridis")(_LIGHTEST * t / max(rounds - 1, 1))
     return {
-        "color": colour,
+        "color": plt.get_cmap("viridis")(_LIGHTEST * t / max(rounds - 1, 1)),
         "linestyle": _DASHES[t % len(_DASHES)],
         "marker": _MARKERS[t % len(_MARKERS)],
-    }
+    } | changes
 
 
 def draw_data(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
@@ -99,9 +100,9 @@ def draw_fits(axes: Axes, x: ArrayLike, fits: Sequence[ArrayLike]) -> None:
     """
     at = _values(x, "x")
     for t, fit in enumerate(fits):
-        style = round_style(t, len(fits)) | {"marker": ""}
         heights = _values(fit, f"fits[{t}]", like=at)
-        axes.plot(at, heights, label=f"round {t}", linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+        style = round_style(t, len(fits), marker="")
+        axes.plot(at, heights, label=f"round {t}", linewidth=2, **style)
 
 
 def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
@@ -125,7 +126,7 @@ def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
     number = np.arange(1, B.shape[1] + 1)
     for t, panel in zip(rounds, panels, strict=False):
         colour = round_style(t, len(B))["color"]
-        panel.bar(number, B[t, ::-1], color=colour, edgecolor=INK, linewidth=0.5)  # pyright: ignore[reportArgumentType]
+        panel.bar(number, B[t, ::-1], color=colour, edgecolor=INK, linewidth=0.5)
         panel.set_title(f"round {t}", fontsize="medium")
         panel.set_ylim(0, 1.02)
     panels[0].set_ylabel("diagonal entry of $B_t$")
@@ -222,17 +223,10 @@ def draw_by_round(
     """
     heights = _values(values, "values", gaps=True) if np.size(values) else np.zeros(0)
     t = np.arange(len(heights))
-    style = round_style(series, of)
-    axes.plot(t, heights, label=label, linewidth=2, markersize=6, **style)  # pyright: ignore[reportArgumentType]
+    axes.plot(t, heights, label=label, linewidth=2, markersize=6, **round_style(series, of))
     if len(heights):
-        axes.annotate(
-            label,
-            (t[-1], heights[-1]),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-        )
+        place: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(label, (t[-1], heights[-1]), fontsize="small", **place)
     axes.set_xticks(t)
 
 
@@ -256,11 +250,10 @@ def draw_series(
     if not (line or marks):
         raise InvalidInputError("line and marks are both False. Pass True for one of them.")
     for k, (name, (x, y)) in enumerate(series.items()):
-        style: dict[str, Any] = round_style(k, len(series))
-        style |= {} if line else {"linestyle": ""}
-        style |= {} if marks else {"marker": ""}
+        hidden = ({} if line else {"linestyle": ""}) | ({} if marks else {"marker": ""})
         at = _values(x, f"x of {name}")
         heights = _values(y, f"y of {name}", like=at, gaps=True)
+        style = round_style(k, len(series), **hidden)
         axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
 
 
@@ -309,9 +302,9 @@ def draw_band(
     at, values = _samples(x, samples, level, gaps=True)
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
-    style = round_style(series, of) | ({"color": color} if color else {})
-    axes.fill_between(at, low, high, color=style["color"], alpha=0.18, linewidth=0)  # pyright: ignore[reportArgumentType]
-    axes.plot(at, np.nanmean(values, axis=0), label=label, linewidth=2, **style)  # pyright: ignore[reportArgumentType]
+    style = round_style(series, of, **({"color": color} if color else {}))
+    axes.fill_between(at, low, high, color=style["color"], alpha=0.18, linewidth=0)
+    axes.plot(at, np.nanmean(values, axis=0), label=label, linewidth=2, **style)
 
 
 def draw_mean(
@@ -351,8 +344,9 @@ def draw_mean(
     ends = np.stack([mean - half, mean, mean + half])
     low, middle, high = np.exp(ends) if geometric else ends
     bars = np.stack([middle - low, high - middle])
-    style: dict[str, Any] = round_style(series, of)
-    axes.errorbar(at, middle, yerr=bars, label=label, capsize=2, markersize=4, **style)
+    axes.errorbar(
+        at, middle, yerr=bars, label=label, capsize=2, markersize=4, **round_style(series, of)
+    )
 
 
 def _values(value: Any, name: str, *, like: Array | None = None, gaps: bool = False) -> Array:
@@ -486,43 +480,41 @@ class DistillationDisplay:
         DistillationDisplay
         """
         count = 3 if self.data is None else 4
-        panels: list[Any]
         if axes is None:
             self.figure_, grid = canvas(1, 3, height=3.2) if count == 3 else canvas(2, 2)
-            panels = list(grid.flat)
         else:
-            panels = list(axes)
-            if len(panels) != count:
-                raise InvalidInputError(f"axes must be {count}, but are {len(panels)}.")
-            figure = panels[0].get_figure()
+            if len(axes) != count:
+                raise InvalidInputError(f"axes must be {count}, but are {len(axes)}.")
+            figure, grid = axes[0].get_figure(), np.array(axes)
             assert isinstance(figure, Figure)
             self.figure_ = figure
-        self.axes_ = np.array(panels)
+        self.axes_ = grid.ravel()
         if self.data is not None:
-            self._draw_fits(panels.pop(0), *self.data)
+            self._draw_fits(self.axes_[0], *self.data)
+        multipliers, shares, losses = self.axes_[-3:]
         rounds = len(self.multipliers)
-        draw_by_round(panels[0], self.multipliers, "$c_t$")
-        panels[0].set(xlabel="round $t$", ylabel="multiplier")
+        draw_by_round(multipliers, self.multipliers, "$c_t$")
+        multipliers.set(xlabel="round $t$", ylabel="multiplier")
         positive = self.eigenvalues > 0
+        d = self.eigenvalues[positive]
         for t, B in enumerate(self.shrinkage):
-            style: dict[str, Any] = round_style(t, rounds) | {"marker": ""}
-            panels[1].plot(self.eigenvalues[positive], B[positive], label=f"round {t}", **style)
-        foot = np.zeros(np.count_nonzero(positive))
-        panels[1].plot(self.eigenvalues[positive], foot, "|", color=INK, clip_on=False)
-        panels[1].set(xlabel="eigenvalue of $G$", ylabel="diagonal entry of $B_t$", ylim=(0, 1.02))
-        if np.any(positive):
-            panels[1].set_xscale("log")
-        if 0 < rounds <= 6:
-            panels[1].legend(frameon=False, fontsize="small")
-        draw_by_round(panels[2], self.training_loss, "loss", series=0, of=2)
-        draw_by_round(panels[2], self.criterion, self.criterion_name, series=1, of=2)
-        panels[2].set(xlabel="round $t$", ylabel="mean squared error", ylim=(0, None))
+            style = round_style(t, rounds, marker="")
+            shares.plot(d, B[positive], label=f"round {t}", **style)
+        shares.plot(d, np.zeros(len(d)), "|", color=INK, clip_on=False)
+        shares.set(xlabel="eigenvalue of $G$", ylabel="diagonal entry of $B_t$", ylim=(0, 1.02))
+        if len(d):
+            shares.set_xscale("log")
+        if 0 < rounds <= _NAMED:
+            shares.legend(frameon=False, fontsize="small")
+        draw_by_round(losses, self.training_loss, "loss", series=0, of=2)
+        draw_by_round(losses, self.criterion, self.criterion_name, series=1, of=2)
+        losses.set(xlabel="round $t$", ylabel="mean squared error", ylim=(0, None))
         if rounds:
-            panels[0].set_yscale("log")
-            panels[2].axvline(rounds - 1, color=INK, linewidth=1, linestyle=":")
-        for panel, values in ((panels[0], self.multipliers), (panels[2], self.criterion)):
-            if len(values) > 6:
-                panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            multipliers.set_yscale("log")
+            losses.axvline(rounds - 1, color=INK, linewidth=1, linestyle=":")
+        for panel, values in ((multipliers, self.multipliers), (losses, self.criterion)):
+            if len(values) > _NAMED:
+                panel.xaxis.set_major_locator(MaxNLocator(_NAMED, integer=True))
             panel.set_xlim(-0.5, max(len(values) - 0.5, 0.5))
         return self
 
@@ -532,11 +524,11 @@ class DistillationDisplay:
             draw_data(panel, X, y)
             draw_fits(panel, grid, list(fits(grid[:, None])))
             panel.set(xlabel="input", ylabel="label")
+            if len(self.multipliers) <= _NAMED:
+                panel.legend(frameon=False, fontsize="small")
         else:
             ends = [y.min(), y.max()]
             panel.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
             for fit in list(fits(X))[-1:]:
                 panel.plot(y, fit, "o", color=INK, markersize=4, alpha=0.6)
             panel.set(xlabel="label", ylabel="last fit")
-        if X.shape[1] == 1 and len(self.multipliers) <= 6:
-            panel.legend(frameon=False, fontsize="small")

@@ -228,18 +228,7 @@ class Options:
 def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
     """Return the share of the labels in y_1, ..., y_T, "optimal", or None for no labels.
 
-    Parameters
-    ----------
-    mixing : float, array_like of shape (..., T-1) or "optimal"
-    rounds : int
-        T.
-    fixed : bool
-        Whether the multipliers are given.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is none of these, or needs given multipliers.
+    `fixed` says whether the multipliers are given, as "optimal" needs.
     """
     remedy = "Pass one share, or one for each round after the first."
     if isinstance(mixing, str):
@@ -404,24 +393,7 @@ def gcv_mixing(z: ArrayLike, teacher: ArrayLike, student: ArrayLike) -> Any:
 def as_batch(
     d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, outputs: bool = False
 ) -> tuple[Array, Array, Array]:
-    """Return the arguments of `trajectory` as arrays of one batch.
-
-    Parameters
-    ----------
-    d, z, epsilon, outputs
-        See `trajectory`.
-
-    Returns
-    -------
-    d : ndarray of shape (..., n)
-    z : ndarray of shape (..., n, q)
-    epsilon : ndarray of shape (...)
-
-    Raises
-    ------
-    InvalidInputError
-        If one is not an array of finite numbers, or the shapes do not fit together.
-    """
+    """Return arguments of `trajectory` of shapes (..., n), (..., n, q) and (...), checked."""
     ndim = tuple(range(1, 8))
     d = as_real_array(d, "d", ndim=ndim)
     labels = as_real_array(z, "z", ndim=(*ndim[outputs:], 8))

@@ -39,37 +39,13 @@ def _log_uniform(rng: Generator, low: float, high: float, *shape: int) -> Array:
     return 10.0 ** rng.uniform(np.log10(low), np.log10(high), shape)
 
 
-def _uniform(rng: Generator, m: int, n: int) -> Array:
-    return rng.uniform(0.05, 1.0, (m, n))
-
-
-def _polynomial(rng: Generator, m: int, n: int) -> Array:
-    return np.arange(1, n + 1) ** -rng.uniform(0.5, 6.0, (m, 1))
-
-
-def _exponential(rng: Generator, m: int, n: int) -> Array:
-    return np.exp(-rng.uniform(0.05, 1.5, (m, 1)) * np.arange(n))
-
-
-def _stepped(rng: Generator, m: int, n: int) -> Array:
-    return 10.0 ** -(2.0 * np.floor(3 * np.arange(n) / n)) * np.ones((m, 1))
-
-
 def _clustered(rng: Generator, m: int, n: int) -> Array:
     centres = np.where(rng.random((m, n)) < 0.5, 1.0, 0.1)
     return centres * (1 + 1e-6 * rng.random((m, n)))
 
 
-def _nearly_equal(rng: Generator, m: int, n: int) -> Array:
-    return 1 + _log_uniform(rng, 1e-12, 0.1, m, 1) * rng.random((m, n))
-
-
-def _equal(rng: Generator, m: int, n: int) -> Array:
-    return np.ones((m, n)) * rng.uniform(0.5, 2.0, (m, 1))
-
-
 def _pair(rng: Generator, m: int, n: int) -> Array:
-    d = _uniform(rng, m, n)
+    d = rng.uniform(0.05, 1.0, (m, n))
     # one pair of equal eigenvalues, in some instances equal up to a few digits only
     apart = rng.choice([0.0, 1e-14, 1e-10, 1e-6], (m,))
     d[:, :1] = d[:, -1:] * (1 + apart[:, None])
@@ -99,22 +75,18 @@ def _separated(rng: Generator, m: int, n: int) -> Array:
 
 #: Spectra by name; one positive eigenvalue at least.
 SPECTRA: dict[str, Draw] = {
-    "uniform": _uniform,
-    "polynomial decay": _polynomial,
-    "exponential decay": _exponential,
-    "stepped": _stepped,
+    "uniform": lambda rng, m, n: rng.uniform(0.05, 1.0, (m, n)),
+    "polynomial decay": lambda rng, m, n: np.arange(1, n + 1) ** -rng.uniform(0.5, 6.0, (m, 1)),
+    "exponential decay": lambda rng, m, n: np.exp(-rng.uniform(0.05, 1.5, (m, 1)) * np.arange(n)),
+    "stepped": lambda _, m, n: 10.0 ** -(2.0 * np.floor(3 * np.arange(n) / n)) * np.ones((m, 1)),
     "clustered": _clustered,
-    "kappa -> 1": _nearly_equal,
-    "kappa = 1": _equal,
+    "kappa -> 1": lambda rng, m, n: 1 + _log_uniform(rng, 1e-12, 0.1, m, 1) * rng.random((m, n)),
+    "kappa = 1": lambda rng, m, n: np.ones((m, n)) * rng.uniform(0.5, 2.0, (m, 1)),
     "one pair of equals": _pair,
     "kappa = 1e12": _ill_conditioned,
     "singular": _singular,
     "separated scales": _separated,
 }
-
-
-def _gaussian(rng: Generator, m: int, n: int) -> Array:
-    return rng.standard_normal((m, n))
 
 
 def _extremes(rng: Generator, m: int, n: int) -> Array:
@@ -124,30 +96,20 @@ def _extremes(rng: Generator, m: int, n: int) -> Array:
     return z
 
 
-def _single(rng: Generator, m: int, n: int) -> Array:
-    return (np.arange(n) == rng.integers(n, size=(m, 1))).astype(float)
-
-
-def _sparse(rng: Generator, m: int, n: int) -> Array:
-    return np.where(rng.random((m, n)) < 0.5, 0.0, rng.standard_normal((m, n)))
-
-
-def _equal_energies(rng: Generator, m: int, n: int) -> Array:
-    return rng.choice([-1.0, 1.0], (m, n))
-
-
-def _wide_energies(rng: Generator, m: int, n: int) -> Array:
-    return rng.choice([-1.0, 1.0], (m, n)) * _log_uniform(rng, 1e-6, 1.0, m, n)
-
-
-#: Labels in the eigenbasis by name, in the order of ascending eigenvalues.
+#: Rotated labels by name, in the order of ascending eigenvalues.
 LABELS: dict[str, Draw] = {
-    "gaussian": _gaussian,
+    "gaussian": lambda rng, m, n: rng.standard_normal((m, n)),
     "energy on the extremes": _extremes,
-    "single component": _single,
-    "zero components": _sparse,
-    "equal energies": _equal_energies,
-    "energies over 12 decades": _wide_energies,
+    "single component": lambda rng, m, n: (np.arange(n) == rng.integers(n, size=(m, 1))).astype(
+        float
+    ),
+    "zero components": lambda rng, m, n: np.where(
+        rng.random((m, n)) < 0.5, 0.0, rng.standard_normal((m, n))
+    ),
+    "equal energies": lambda rng, m, n: rng.choice([-1.0, 1.0], (m, n)),
+    "energies over 12 decades": lambda rng, m, n: (
+        rng.choice([-1.0, 1.0], (m, n)) * _log_uniform(rng, 1e-6, 1.0, m, n)
+    ),
 }
 
 

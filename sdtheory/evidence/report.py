@@ -373,44 +373,23 @@ def read_witnesses(path: Path) -> list[tuple[str, str, Witness]]:
 
 def _row_json(row: Row) -> dict[str, Any]:
     statement, e = row.statement, row.evidence
+    declared = ("id", "chapter", "slogan", "tex", "source", "kind", "attained", "rests_on")
     return {
-        "id": statement.id,
-        "chapter": statement.chapter,
-        "slogan": statement.slogan,
-        "tex": statement.tex,
-        "source": statement.source,
-        "kind": statement.kind.value,
-        "attained": statement.attained,
-        "rests_on": list(statement.rests_on),
-        "repaired_by": list(statement.repaired_by),
+        **{name: plain(getattr(statement, name)) for name in (*declared, "repaired_by")},
         "hypotheses": [
             {"id": h.id, "words": h.words, "needed_for": h.needed_for} for h in statement.hypotheses
         ],
         "verdict": row.verdict.value,
         "good": row.verdict.good,
-        "sampled": _tally_json(e.sampled),
-        "doubts": plain(e.doubts),
-        "idle": list(e.idle),
-        "assumed": list(e.assumed),
+        **plain(vars(e)),
+        "sampled": e.sampled and plain({**vars(e.sampled), "covered": str(e.sampled.coverage)}),
+        "controls": [{**plain(c), "words": str(c)} for c in e.controls],
         "unbound": list(row.unbound),
         "vacuous": e.sampled is not None and e.sampled.vacuous,
-        "searched": plain(e.searched),
-        "controls": [{**plain(c), "words": str(c)} for c in e.controls],
-        "refuted": plain(e.refuted),
-        "certified": plain(e.certified),
-        "proved": plain(e.proved),
-        "formal": plain(e.formal),
-        "mutation": plain(e.mutation),
         "witnesses": [
             {"words": words, "instance": plain(witness)} for words, witness in row.witnesses()
         ],
     }
-
-
-def _tally_json(tally: Tally | None) -> Any:
-    if tally is None:
-        return None
-    return plain({**vars(tally), "covered": str(tally.coverage)})
 
 
 def plain(value: Any) -> Any:

@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import pytest
 from tiny_book import CHECK, chapter, write_book
-
-from sdtheory.cli import main
 
 PAGES = {
     "words": "# Only words\n",
@@ -25,20 +24,9 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture
-def sdtheory(root, capsys, monkeypatch):
-    """Run a command inside the book; return its exit code, stdout and stderr."""
-
-    def run(*arguments, folder=root):
-        monkeypatch.chdir(folder)
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as left:  # argparse's way out
-            code = left.code
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
+def sdtheory(sdtheory, root):
+    """Run a command inside the book."""
+    return partial(sdtheory, folder=root)
 
 
 def outputs(notebook: Path) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sdtheory import SimplySupportedBeam, distill, gram
-from sdtheory.cli import main, tables
+from sdtheory.cli import tables
 from sdtheory.cli.training import MOST_ROWS
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge
@@ -34,22 +34,6 @@ def write_csv(path, columns, rows, delimiter=","):
 @pytest.fixture
 def example(tmp_path):
     return write_csv(tmp_path / "data.csv", ["x", "y"], zip(EXAMPLE.x, EXAMPLE.y, strict=True))
-
-
-@pytest.fixture
-def sdtheory(capsys):
-    """Run a command; return its exit code, stdout and stderr."""
-
-    def run(*arguments):
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as left:  # argparse's way out
-            code = left.code
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
 
 
 def refused(sdtheory, *arguments):

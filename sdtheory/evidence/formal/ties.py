@@ -142,16 +142,8 @@ def _flow(drawn: Drawn, case: Case) -> Mapping[str, Any]:
     return {"s": 1 / c, "c": c, "m": 3}
 
 
-def _round_before(drawn: Drawn, case: Case) -> Mapping[str, Any]:
-    return {"c'": float(drawn.c[max(case.t - 1, 0)])}
-
-
 #: Values of s - 1 in the registry's margin of the number of rounds.
 _THRESHOLDS = (0.5, 2.0, 10.0, 100.0)
-
-
-def _thresholds(drawn: Drawn, case: Case) -> Mapping[str, Any]:
-    return {"s": 1 + _THRESHOLDS[case.j]}
 
 
 def _distinct(drawn: Drawn, case: Case) -> bool:
@@ -275,18 +267,10 @@ def _one_output(drawn: Drawn, case: Case) -> Mapping[str, Any]:
     }
 
 
-def _kappa(drawn: Drawn, case: Case) -> Mapping[str, Any]:
-    return {"kappa": float(drawn.d[-1] / drawn.d[0])}
-
-
 def _tolerances(drawn: Drawn, case: Case) -> Mapping[str, Any]:
     q = float(drawn.r[0]) - 1
     q = q if q > 0 else 1.0
     return {"q": q, "q'": 2 * q}
-
-
-def _index(drawn: Drawn, case: Case) -> Mapping[str, Any]:
-    return {"i": case.t}
 
 
 #: Roughness of the truths in the registry's margin, over that of the new labels; number of truths.
@@ -722,7 +706,7 @@ TIES: dict[str, Tie] = {
         entries={0: lambda e: ("in t", e.t, e.j)},
         shift=1,
         off=_ORDERED,
-        extra=_kappa,
+        extra=lambda drawn, case: {"kappa": float(drawn.d[-1] / drawn.d[0])},
         non_trivial=False,
     ),
     "prop-fixed-rounds": Tie(
@@ -743,7 +727,7 @@ TIES: dict[str, Tie] = {
         f"The whole statement; {REGULAR}.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=_FOLLOW,
-        extra=_index,
+        extra=lambda drawn, case: {"i": case.t},
     ),
     "thm-index-limit": Tie(
         f"Both bounds of the index, for every pair; {REGULAR}. The limit and $s^*$ are left to "
@@ -751,7 +735,7 @@ TIES: dict[str, Tie] = {
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         off=_ORDERED,
-        extra=_index,
+        extra=lambda drawn, case: {"i": case.t},
     ),
     "prop-early-stopping": Tie(
         "The inequalities, for two tolerances; both limits in the tolerance are left to the page "
@@ -788,7 +772,7 @@ TIES: dict[str, Tie] = {
     "lem-two-rounds": Tie(
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
-        extra=_round_before,
+        extra=lambda drawn, case: {"c'": float(drawn.c[max(case.t - 1, 0)])},
         only=_positive,
     ),
     "thm-beyond-cap": Tie(
@@ -882,7 +866,7 @@ TIES: dict[str, Tie] = {
         "with $L(y) \\le K \\|y\\|$ for all $y$.",
         over="4",
         entries={0: lambda e: ("by K", 0), 1: lambda e: (f"q = {1 + _THRESHOLDS[e.j]:g}", 0)},
-        extra=_thresholds,
+        extra=lambda drawn, case: {"s": 1 + _THRESHOLDS[case.j]},
     ),
     "prop-singular-first-step": Tie(
         "The inequality, for every non-trivial round. The bounds of $N$ that follow are left to "
