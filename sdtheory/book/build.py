@@ -156,7 +156,7 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
                     failures.append(str(error))
                 except BrokenProcessPool:
                     raise BuildError(
-                        "A process that ran a chapter was killed, most often for want of memory. "
+                        "A process that ran a chapter was killed, probably for lack of memory. "
                         "Try --jobs 1."
                     ) from None
                 bar.update()
@@ -288,7 +288,7 @@ class _Images(HTMLParser):
 
 
 def images_without_alt(page: Path) -> list[str]:
-    """Return the images of a page that say nothing to those who cannot see them."""
+    """Return the images of a page that have no alt text, or only their file's name."""
     parser = _Images()
     parser.feed(page.read_text(encoding="utf-8"))
     return parser.without_alt
