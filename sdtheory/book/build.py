@@ -11,6 +11,7 @@ packages have changed (`sdtheory.book.cache`); ``--fresh`` runs everything.
 from __future__ import annotations
 
 import argparse
+import ast
 import html
 import json
 import multiprocessing
@@ -198,7 +199,7 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
     """
     problems = []
     parameters = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    given = ", ".join(_ASSIGNED.findall("\n".join(parameters)))
+    given = ", ".join(_assignments("\n".join(parameters)))
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
@@ -248,8 +249,12 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
     return problems
 
 
-#: An assignment in the cell of the parameters, without its comment.
-_ASSIGNED = re.compile(r"^(\w+ = (?:\"[^\"]*\"|[^#\n]*[^#\s]))", re.MULTILINE)
+def _assignments(source: str) -> Iterator[str]:
+    """Yield the assignments of a cell as they are written, without parentheses and comments."""
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign):
+            value = " ".join((ast.get_source_segment(source, statement.value) or "").split())
+            yield f"{ast.unparse(statement.targets[0])} = {value}"
 
 
 #: Where the site keeps the data of figures and tables.
