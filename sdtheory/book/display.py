@@ -235,8 +235,8 @@ _TEX = re.compile(
 def breakable(tex: str) -> str:
     r"""Return a formula as several, between which a line of text may break.
 
-    It breaks as TeX breaks a formula in a paragraph, outside of all brackets: before a
-    relation or a word, after a comma, and at a wide space.
+    It breaks as TeX breaks a formula in a paragraph: before a relation or a word, after
+    a comma, and at a wide space. It never breaks inside brackets.
 
     Parameters
     ----------
