@@ -25,7 +25,7 @@ Proof.
   rewrite !rsum_plus, !rsum_scal, Hp, (He k Hk), (Hs k Hk). ring.
 Qed.
 
-(** Wiener's filter has the least risk; any other pays its weighted squared distance. *)
+(** Wiener's filter has the least risk; that of any other exceeds it by a weighted squared distance. *)
 Theorem prop_oracle : forall n theta phi sigma, 0 < sigma ->
   risk n theta sigma phi
   = rsum n (fun k => (theta k)^2 * sigma^2 / ((theta k)^2 + sigma^2))
@@ -35,7 +35,7 @@ Proof.
   pose proof (pow2_ge_0 (theta k)). field. nra.
 Qed.
 
-(** One more round pays where the midpoint of old and new share is above Wiener's. *)
+(** One more round lowers the risk where the midpoint of old and new share is above Wiener's. *)
 Theorem thm_one_more_round : forall n d c theta sigma t, 0 < sigma ->
   risk n theta sigma (B d c (S t)) - risk n theta sigma (B d c t)
   = 2 * rsum n (fun k => ((theta k)^2 + sigma^2) * (B d c t k - B d c (S t) k)

@@ -127,7 +127,7 @@ def _orders(m: ArrayLike) -> Array:
     """Return the numbers of Mercer pairs, counted from 1, as floats."""
     orders = as_real_array(m, "m", ndim=(0, 1))
     if np.any((orders < 1) | (orders % 1 != 0)):
-        raise InvalidInputError(f"m must count Mercer pairs 1, 2, ..., but holds {m!r}.")
+        raise InvalidInputError(f"m must hold positive integers, but is {m!r}. Pairs count from 1.")
     return orders
 
 

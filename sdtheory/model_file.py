@@ -147,7 +147,7 @@ def save(model: Model, path: Path) -> None:
         )
     if not isinstance(estimator.X_fit_, np.ndarray):
         raise InvalidInputError(
-            "a model file holds no sparse inputs. Fit on a dense matrix, or write the estimator "
+            "a model file cannot hold sparse inputs. Fit on a dense matrix, or write the estimator "
             "with joblib."
         )
     manifest = {

@@ -1,4 +1,4 @@
-"""What makes the book: chapters run, checks and figures shown, pages built."""
+"""Makes the book: runs chapters, shows checks and figures, builds pages."""
 
 import sys
 

@@ -11,6 +11,7 @@ packages have changed (`sdtheory.book.cache`); ``--fresh`` runs everything.
 from __future__ import annotations
 
 import argparse
+import ast
 import html
 import json
 import multiprocessing
@@ -156,7 +157,7 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
                     failures.append(str(error))
                 except BrokenProcessPool:
                     raise BuildError(
-                        "A process that ran a chapter was killed, most often for want of memory. "
+                        "A process that ran a chapter was killed, probably for lack of memory. "
                         "Try --jobs 1."
                     ) from None
                 bar.update()
@@ -198,7 +199,7 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
     """
     problems = []
     parameters = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    given = ", ".join(_ASSIGNED.findall("\n".join(parameters)))
+    given = ", ".join(_assignments("\n".join(parameters)))
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
@@ -248,8 +249,12 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
     return problems
 
 
-#: An assignment in the cell of the parameters, without its comment.
-_ASSIGNED = re.compile(r"^(\w+ = (?:\"[^\"]*\"|[^#\n]*[^#\s]))", re.MULTILINE)
+def _assignments(source: str) -> Iterator[str]:
+    """Yield the assignments of a cell as they are written, without parentheses and comments."""
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign):
+            value = " ".join((ast.get_source_segment(source, statement.value) or "").split())
+            yield f"{ast.unparse(statement.targets[0])} = {value}"
 
 
 #: Where the site keeps the data of figures and tables.
@@ -288,7 +293,7 @@ class _Images(HTMLParser):
 
 
 def images_without_alt(page: Path) -> list[str]:
-    """Return the images of a page that say nothing to those who cannot see them."""
+    """Return the images of a page that have no alt text, or only their file's name."""
     parser = _Images()
     parser.feed(page.read_text(encoding="utf-8"))
     return parser.without_alt

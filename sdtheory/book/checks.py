@@ -1,4 +1,4 @@
-"""A chapter's closing table: what it claimed, checked at its own parameters."""
+"""A chapter's closing table: its claims, checked at its own parameters."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class ChapterCheck:
     Attributes
     ----------
     name : str
-        What is checked.
+        The claim.
     how : str
-        Against what.
+        How it is checked.
     defect : float or None
         Largest violation found; None where nothing applies.
     tolerance : float
         Largest violation that rounding, or the stated method, explains.
     because : str
-        Why that tolerance.
+        Reason for the tolerance.
     control : float or None
         The same defect with the claim deliberately broken.
     otherwise : str
@@ -175,9 +175,9 @@ class Checks:
         because : str, optional
             Reason for the tolerance.
         applies : bool, default=True
-            Whether the claim says anything at the chapter's parameters.
+            Whether the claim applies at the chapter's parameters.
         otherwise : str, optional
-            Why it does not, for the table.
+            Why it does not apply, for the table.
         equation : str, optional
             Label of the chapter's equation that this checks, where no
             statement of the registry does.
@@ -217,7 +217,7 @@ class Checks:
                 "Violation",
                 "Allowed",
                 "If broken",
-                "How, and why so much",
+                "How, and why this tolerance",
             ),
             rows=[row.cells() for row in self.rows],
             caption="Checks of this chapter, computed at the parameters above",

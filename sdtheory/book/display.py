@@ -1,4 +1,4 @@
-"""What a chapter shows: figures with caption and alt text, numbers in prose, tables.
+"""Shows figures with caption and alt text, numbers in prose, and tables.
 
 The outputs carry their labels as metadata; the book's driver turns it into
 numbered figures. In JupyterLab the same outputs show without it.
@@ -235,8 +235,8 @@ _TEX = re.compile(
 def breakable(tex: str) -> str:
     r"""Return a formula as several, between which a line of text may break.
 
-    It breaks as TeX breaks a formula in a paragraph, outside of all brackets: before a
-    relation or a word, after a comma, and at a wide space.
+    It breaks as TeX breaks a formula in a paragraph: before a relation or a word, after
+    a comma, and at a wide space. It never breaks inside brackets.
 
     Parameters
     ----------
@@ -290,7 +290,7 @@ def html_table(
     caption : str
         In plain text.
     words : sequence of bool, optional
-        Which columns hold running text, whose width is theirs to claim.
+        Which columns hold running text, which wraps.
     folds : bool, default=False
         Whether the cells of a row stand below each other, each after its header.
 

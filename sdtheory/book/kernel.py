@@ -1,4 +1,4 @@
-"""A world of their own for the kernels that run chapters, so that no machine changes the book.
+"""Isolates the kernels that run chapters, so that no machine changes the book.
 
 Profiles, kernel specifications, style files, variables for Python and its
 libraries, and the language of the machine are the reader's, and stay outside.
@@ -50,7 +50,7 @@ EVIDENCE = "SDTHEORY_EVIDENCE"
 def isolated(
     folder: Path, *, record: Path | None = None, evidence: Path | None = None
 ) -> Iterator[None]:
-    """Let kernels that start inside the block see this interpreter and nothing of the reader's.
+    """Give kernels that start inside the block this interpreter, and no settings of the reader.
 
     Parameters
     ----------

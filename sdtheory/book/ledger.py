@@ -1,4 +1,4 @@
-"""The ledger: what is claimed, what speaks for it, and what is taken on trust.
+"""The ledger: all claims, their evidence, and what is taken on trust.
 
 Everything here is computed from a `Report` and from the pages of the book; no
 status is written down anywhere. A statement that the book states and the

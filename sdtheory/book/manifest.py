@@ -233,7 +233,7 @@ def _checked_differently(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
 
 
 def notes(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what made two books differently, which may explain why they differ."""
+    """Yield differences in how two books were made, which may explain others."""
     if was["lock"] != now["lock"]:
         yield "the lock file differs"
     for name in sorted(set(was["packages"]) | set(now["packages"])):

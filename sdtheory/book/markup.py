@@ -1,4 +1,4 @@
-"""What a page states: its labelled environments and numbered equations, as MyST reads them."""
+"""Labelled environments and numbered equations of a page, as MyST reads them."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def _ports() -> dict[str, int]:
 
 
 class LoggedKernelManager(AsyncKernelManager):
-    """Writes to a file what a kernel says outside of its cells, as of a race while it ends."""
+    """Writes to a file what a kernel prints outside of its cells, for example while it ends."""
 
     log_file = Unicode(config=True)
 

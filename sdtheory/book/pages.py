@@ -1,4 +1,4 @@
-"""What the theme's pages lack, mended in the HTML that Sphinx wrote."""
+"""Mends the theme's pages in the HTML that Sphinx wrote."""
 
 from __future__ import annotations
 

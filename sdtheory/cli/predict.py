@@ -93,10 +93,13 @@ def _load(path: Path, *, trusted: bool) -> Any:
     try:
         model = joblib.load(path)
     except Exception as error:  # a pickle can raise anything
-        raise InvalidInputError(f"{path} cannot be loaded ({error}).") from error
+        raise InvalidInputError(
+            f"{path} cannot be loaded ({error}). Name a file that `sdtheory fit --save` wrote."
+        ) from error
     if not isinstance(model, model_file.Model):
         raise InvalidInputError(
-            f"{path} holds {type(model).__name__}, not a model of `sdtheory fit`."
+            f"{path} holds {type(model).__name__}, which is not a model. Name a file that "
+            f"`sdtheory fit --save` wrote."
         )
     return model
 

@@ -187,7 +187,7 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
         both = [name for name in inputs if name in targets]
         if both or not inputs:
             raise InvalidInputError(
-                f"--inputs: {both[0]!r} is the target."
+                f"--inputs: {both[0]!r} is the target. Leave it out."
                 if both
                 else f"{arguments.data} has no column beside the target. Add one for the inputs."
             )
@@ -207,7 +207,7 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
     same = [name for name, spread in zip(targets, np.ptp(y, axis=0), strict=True) if not spread]
     if same:
         raise InvalidInputError(
-            f"--target: {same[0]!r} is the same in every row: there is nothing to fit."
+            f"--target: {same[0]!r} is the same in every row. Name a column that varies."
         )
     rescaled = arguments.rescale or ("standard" if arguments.kernel in STATIONARY else "none")
     if (

@@ -121,7 +121,7 @@ def _check_cache(arguments: argparse.Namespace) -> None:
         )
     if not folder.resolve().parent.is_dir() or (folder.exists() and not folder.is_dir()):
         what = "is a file" if folder.exists() else f"there is no folder {folder.parent}"
-        raise InvalidInputError(f"--cache {folder}: {what}. Name a folder, new or of evidence.")
+        raise InvalidInputError(f"--cache {folder}: {what}. Name a new folder, or one of evidence.")
 
 
 def _formal(statements: Any) -> int:

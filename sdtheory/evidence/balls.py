@@ -205,9 +205,9 @@ def rising_precision(task: Callable[[], Result], *, limit: int = LIMIT_BITS) -> 
     Returns
     -------
     result
-        What the task returned.
+        The task's result.
     bits : int
-        The precision at which it did.
+        The precision that it needed.
 
     Raises
     ------
@@ -315,10 +315,10 @@ def enclose(
 def enclosed(
     d: ExactArray, z: ExactArray, epsilon: object, rounds: int, *, outputs: bool = False
 ) -> Instance:
-    """Return `enclose` of the same arguments, kept for the next who asks.
+    """Return `enclose` of the same arguments, and keep the result for the next call.
 
-    Statements without a hypothesis, and mutants, are judged at the same
-    instances over and over. What is computed from an instance is kept with it.
+    Statements without a hypothesis, and mutants, are judged at the same instances
+    many times. An instance keeps the values that are computed from it.
 
     Parameters
     ----------
@@ -367,8 +367,8 @@ def _exact(
     as_real_array(np.asarray(epsilon, dtype=object), "epsilon", ndim=(0,))
     if len(z) != len(d):
         raise InvalidInputError(
-            f"z has {len(z)} row(s), but d has {len(d)} eigenvalue(s). Pass one rotated label "
-            f"(or one row of them) for each eigenvalue."
+            f"z has {len(z)} row(s), but d has {len(d)} eigenvalue(s). Pass one label (or one "
+            f"row of labels) in the eigenbasis for each eigenvalue."
         )
     if d_float.min() < 0:
         raise InvalidInputError(

@@ -110,7 +110,7 @@ class EvidenceCache:
         return evidence if key == self.key(statement) else None
 
     def store(self, statement: Statement, evidence: Evidence) -> None:
-        """Keep evidence in the place of what was known."""
+        """Keep evidence, and replace older evidence of the statement."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self._file(statement)) as part:
             part.write_bytes(pickle.dumps((self.key(statement), evidence)))
@@ -121,7 +121,7 @@ def _code(path: Path) -> Code:
 
 
 def pieces(formula: Callable[..., Any]) -> Iterator[str]:
-    """Yield the fingerprints of a formula and of all in the library that it mentions.
+    """Yield the fingerprints of a formula and of every library function that it mentions.
 
     Parameters
     ----------

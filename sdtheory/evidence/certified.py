@@ -122,7 +122,7 @@ def certify(
 
 
 def rejudge(statement: Statement, instance: Instance, index: int = 0) -> Certificate:
-    """Judge in ball arithmetic what floats found at one instance of a batch.
+    """Judge one instance of a batch of floats in ball arithmetic.
 
     Parameters
     ----------

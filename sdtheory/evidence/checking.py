@@ -1,4 +1,4 @@
-"""What every statement says about the reader's own instance."""
+"""Evaluates every statement at your own instance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sdtheory.validation import InvalidInputError
 
 @dataclass(frozen=True)
 class CheckRow:
-    """What one statement says about one instance.
+    """One statement, evaluated at one instance.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class CheckRow:
 
     @property
     def applies(self) -> bool:
-        """Whether the statement says anything about the instance."""
+        """Whether all hypotheses are met in some case of the instance."""
         return self.margin is not None
 
     @property
     def verdict(self) -> Verdict:
-        """The outcome; a refuted claim that fails here is REFUTED, which is as it should be."""
+        """The outcome; a refuted claim that fails here is REFUTED, and passes."""
         if self.margin is None:
             return Verdict.NOT_APPLICABLE
         if self.certificate is None or self.certificate.cleared:
@@ -116,13 +116,13 @@ def check(
     rounds: int | None = None,
     statements: Sequence[Statement] | None = None,
 ) -> Check:
-    """Say what every statement says about the reader's own instance.
+    """Evaluate every statement at your own instance.
 
     Parameters
     ----------
     chain : chain of the solver with eigenvectors, optional
-        One that is already computed; nothing is run again. Otherwise the
-        next four are needed.
+        A computed chain, which is not run again. Without it, pass `gram`, `y` and
+        `epsilon`.
     gram : array_like of shape (n, n) or Spectrum
         G with the paper's 1/n, as `sdtheory.kernels.gram` returns it.
     y : array_like of shape (n,) or (n, q)
@@ -130,8 +130,8 @@ def check(
     epsilon : float
         Tolerance on the mean squared residual.
     rounds : int, optional
-        Rounds to run, or to take of the chain; until the labels collapse, or all of them, by
-        default.
+        Rounds to run, until the labels collapse by default; or rounds to take of the
+        chain, all by default.
     statements : sequence of Statement, optional
         Those of the registry by default.
 
@@ -149,12 +149,12 @@ def check(
     if chain is None:
         if gram is None or y is None or epsilon is None:
             raise InvalidInputError(
-                "check needs a chain, or gram, y and epsilon. Pass one or the others."
+                "check needs a chain, or gram, y and epsilon. Pass the chain, or these three."
             )
         chain = distill(gram, y, epsilon, rounds, solver="eigh", tolerance=math.inf)
     elif not (gram is None and y is None and epsilon is None):
         raise InvalidInputError(
-            "check got a chain as well as gram, y or epsilon. Pass one or the others."
+            "check got a chain as well as gram, y or epsilon. Pass the chain alone."
         )
     instance = Instance.of_chain(chain, rounds)
     return Check(

@@ -63,7 +63,7 @@ def verify(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Collect evidence.
+    """Collect evidence for statements.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def verify(
     instances : int, optional
         Instances to sample.
     seed : int, optional
-        Same seed, same evidence, whoever shares the work.
+        Random seed; the same seed gives the same evidence on any number of processes.
     certify : bool, default=False
         Whether to judge every statement at exact points and to run the
         algebraic proofs.
@@ -87,8 +87,8 @@ def verify(
     scheduler : str, optional
         Address of a Dask scheduler to use instead of processes.
     cache : Path, optional
-        Folder of evidence: what is current there is not collected again. Not
-        used with `seconds`, whose evidence depends on the machine.
+        Folder that keeps evidence; current evidence is not collected again. Not used
+        with `seconds`, whose evidence depends on the machine.
     progress : callable, optional
         Called with the number of tasks done and the number of all.
 
@@ -99,8 +99,8 @@ def verify(
     Raises
     ------
     InvalidInputError
-        If a number is out of range, or a statement that is not in the
-        registry would have to travel to another process.
+        If a number is out of range, or another process would need a statement
+        that is not in the registry.
     """
     _check_numbers(instances=instances, seed=seed, budget=budget, jobs=jobs, seconds=seconds)
     statements = find() if statements is None else tuple(statements)

@@ -1,7 +1,7 @@
 """Controls: a statement must fail somewhere once one of its hypotheses is dropped.
 
-Same margin, same code, same sample; only the hypothesis is gone. A hypothesis
-without which nothing fails is not needed, or not tested.
+Margin, code and sample stay the same; only the hypothesis is gone. If nothing
+fails without a hypothesis, it is not needed, or not tested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _JUDGED_PER_CHUNK = 2
 
 @dataclass(frozen=True)
 class Control:
-    """What happens without a hypothesis.
+    """The outcome without one hypothesis.
 
     Attributes
     ----------
@@ -79,8 +79,8 @@ def control(
 ) -> Control:
     """Look for a failure without a hypothesis: in a sample, then by search.
 
-    Where the margin is somewhere not a number, the claim has no meaning without
-    the hypothesis, and nothing is searched for.
+    If the margin is not a number somewhere, the claim has no meaning without the
+    hypothesis. Then there is no search.
 
     Parameters
     ----------

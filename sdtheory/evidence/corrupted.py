@@ -50,10 +50,10 @@ def distorted() -> tuple[Instance, ...]:
 
 
 def idle(statement: Statement) -> tuple[str, ...]:
-    """Return the cases of a margin that stay true whatever happens, by name.
+    """Return the names of a margin's cases that never fail.
 
-    Claims of algebra hold on distorted instances too; they must fail where
-    their formula is changed.
+    An algebraic claim also holds on distorted instances; it must fail when its
+    formula is changed.
     """
     left: dict[str, bool] = {}
     for instance in distorted():

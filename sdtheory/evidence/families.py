@@ -154,7 +154,7 @@ class Reach:
 
     @property
     def words(self) -> str:
-        """What is far about it."""
+        """What is large, in words."""
         return f"up to {self.rounds} rounds, r_0 from {self.r_0[0]:g} to {self.r_0[1]:g}"
 
 
@@ -189,7 +189,7 @@ class Chunk:
 
     @property
     def reach(self) -> Reach | None:
-        """What a chunk that goes far draws; None for an ordinary one."""
+        """What a chunk with large instances draws; None for an ordinary chunk."""
         return REACHES[-1 - self.number] if self.number < 0 else None
 
     @property
@@ -273,7 +273,7 @@ def _key(reach: Reach) -> tuple[int, int]:
 
 @lru_cache(maxsize=48)
 def drawn(chunk: Chunk) -> Instance:
-    """Return `Chunk.draw`, kept with all that is computed from it for the next statement."""
+    """Return `Chunk.draw`, and keep it and its computed values for the next statement."""
     return chunk.draw()
 
 

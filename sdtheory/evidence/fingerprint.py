@@ -1,4 +1,4 @@
-"""Fingerprints of code: what a module computes, in pieces, without its words.
+"""Fingerprints of the pieces of a module's code.
 
 Docstrings, comments, layout and the annotations of functions change no
 fingerprint.

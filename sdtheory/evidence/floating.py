@@ -1,8 +1,7 @@
 """Margins of a statement over a batch, in floating point.
 
-A negative float is never a verdict. Down to `threshold` it is what rounding
-explains; below it the instance is a *suspect*, to be judged in ball
-arithmetic.
+A negative float is never a verdict. Rounding explains it down to `threshold`.
+Below, the instance is a *suspect*, which ball arithmetic judges.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 r"""Enclosures of the path length L(y), by Arb's rigorous integration.
 
 The integral runs over pieces that double in length, so that eigenvalues of
-any spread are each resolved at their own scale. What lies beyond the last
-piece, at s = S, is at most :math:`\sum_k \sqrt{e_k}\, e^{-S/d_k}` by the
-triangle inequality.
+any spread are each resolved at their own scale. The rest, beyond the end s = S of
+the last piece, is at most :math:`\sum_k \sqrt{e_k}\, e^{-S/d_k}` by the triangle
+inequality.
 
 References
 ----------

@@ -109,7 +109,7 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """Computed from the evidence; the first that applies, gravest first."""
+        """The gravest verdict that the evidence gives."""
         e = self.evidence
         if self.statement.refuted:
             fails = e.refuted is not None and e.refuted.verdict is Verdict.FAILS
@@ -234,9 +234,9 @@ class Report:
     rows : tuple of Row
         One for each statement.
     settings : mapping
-        Instances, seed, budgets: what decides the evidence.
+        What decides the evidence: instances, seed, budgets.
     circumstances : mapping
-        Date, versions, seconds: what does not.
+        What does not decide it: date, versions, seconds.
     """
 
     rows: tuple[Row, ...]
@@ -245,7 +245,7 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether no row failed, and mutation testing did not, where it was done."""
+        """Whether every row passed, and mutation testing, if it was done."""
         return not self.failed and (self.kill_rate is None or self._mutants_killed)
 
     @property
@@ -285,14 +285,14 @@ class Report:
     def unexplained(self) -> tuple[tuple[str, Fate], ...]:
         """Statement id and fate of every mutant that its own statement lets live without a reason.
 
-        Another statement may kill it: that helps nobody who verifies this one alone.
+        Another statement may kill it, but not when this one is verified alone.
         """
         mutations = ((row.statement.id, row.evidence.mutation) for row in self.rows)
         return tuple((id_, fate) for id_, m in mutations if m for fate in m.unexplained)
 
     @property
     def failed(self) -> tuple[Row, ...]:
-        """Rows whose evidence is not as it should be."""
+        """Rows that did not pass."""
         return tuple(row for row in self.rows if not row.verdict.good)
 
     def to_json(self) -> dict[str, Any]:
@@ -363,7 +363,10 @@ def read_witnesses(path: Path) -> list[tuple[str, str, Witness]]:
             for entry in row["witnesses"]
         ]
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read ({error.strerror}).") from error
+        raise InvalidInputError(
+            f"{path} cannot be read ({error.strerror}). Pass a file that `sdtheory verify --json "
+            f"FILE` wrote."
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
             f"{path} is not a report. Pass a file that `sdtheory verify --json FILE` wrote."

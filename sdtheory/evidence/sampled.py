@@ -100,7 +100,7 @@ def _hull(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]
 
 @dataclass(frozen=True)
 class Tally:
-    """What a sample says about one statement.
+    """The result of a sample for one statement.
 
     Attributes
     ----------

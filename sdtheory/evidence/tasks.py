@@ -32,7 +32,7 @@ Reference = str | Statement
 
 @dataclass(frozen=True)
 class Effort:
-    """What decides the evidence, besides the statements.
+    """The settings that decide the evidence, besides the statements.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def sample(references: Sequence[Reference], chunk: Chunk) -> list[Tally]:
 
 
 def examine(reference: Reference, tally: Tally, effort: Effort) -> Evidence:
-    """Collect the evidence of one statement, given what its sample says."""
+    """Collect the evidence of one statement, given its sample."""
     statement = _resolve(reference)
     try:
         return _examined(statement, tally, effort)

@@ -1,4 +1,4 @@
-"""What evidence amounts to: one vocabulary, for a terminal and for a page."""
+"""Verdicts on evidence, in one vocabulary for terminals and pages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Verdict(Enum):
 
     @property
     def sign(self) -> str:
-        """A sign that says the same without colour."""
+        """A sign for the verdict, for readers who cannot see its colour."""
         return _SIGNS.get(self, "\u2717")
 
     def __str__(self) -> str:

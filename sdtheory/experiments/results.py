@@ -46,7 +46,8 @@ def read(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(result, dict) or result.get("format") != FORMAT:
         raise InvalidInputError(
-            f"{path} is not a result of `sdtheory nn`, or of another version of it."
+            f"{path} is not a result file of this version of `sdtheory nn`. Run the experiment "
+            f"again."
         )
     return result
 

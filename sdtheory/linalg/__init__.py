@@ -1,1 +1,1 @@
-"""Numerics that know nothing of distillation."""
+"""Numerics that do not depend on the rest of the library."""

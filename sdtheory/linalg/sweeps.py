@@ -1,6 +1,6 @@
 """Sweeps through all stretches of a spline at once, row by row of arrays (L, ..., P).
 
-What `sdtheory.linalg.smoother` is made of; its module docstring says what these compute.
+They are the parts of `sdtheory.linalg.smoother`; its docstring explains what these compute.
 Arrays hold floats or, for twice the precision, are `sdtheory.linalg.double_double.DoubleDouble`.
 """
 

@@ -1,4 +1,4 @@
-"""How many rounds, really: the length of the path to zero, measured in steps of rho."""
+"""The number of rounds: the length of the path to zero, measured in steps of rho."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Instance:
 
     @cached_property
     def residual(self) -> Any:
-        """Rotated residuals V (y_t - f_t(x)), shape (m, T, n, q).
+        """Residuals V (y_t - f_t(x)) in the eigenbasis, shape (m, T, n, q).
 
         Formed as z c / (c + d), which does not cancel; z itself after the
         collapse, where the fit is zero.

@@ -100,8 +100,8 @@ def _one_more(i: Instance) -> Values:
     old, new = (i.n * fixed_design_risk(phi, theta2, sigma2) for phi in (before, i.B))
     noise = np.sum((theta2 + sigma2) * removed * (before + i.B), axis=-1)
     margin = scaled_margin(new + noise, old + 2 * np.sum(theta2 * removed, axis=-1))
-    # each direction pays, or does not, by the sign of its own difference; without a signal the
-    # filters count in units of the old one, whose square may be too small for a float
+    # each direction lowers the risk, or not, by the sign of its own difference; without a signal
+    # the filters count in units of the old one, whose square may be too small for a float
     bare = (theta2 == 0).astype(bool) & (before != 0).astype(bool)
     old_phi, new_phi = np.where(bare, 1, before), np.where(bare, tikhonov(i.d[:, None], c), i.B)
     removed = c / (c + i.d[:, None]) * old_phi
@@ -203,7 +203,8 @@ STATEMENTS = (
     Statement(
         id="prop-oracle",
         chapter="risk",
-        slogan="Wiener's filter has the least risk; any other pays its weighted squared distance.",
+        slogan="Wiener's filter has the least risk; that of any other exceeds it by a weighted "
+        "squared distance.",
         tex=r"n R(\varphi) = \sum_k \frac{\theta_k^2 \sigma^2}{\theta_k^2 + \sigma^2} + "
         r"\sum_k (\theta_k^2 + \sigma^2)(\varphi_k - w_k)^2, \qquad "
         r"w_k = \frac{\theta_k^2}{\theta_k^2 + \sigma^2}, \ \sigma > 0",
@@ -216,7 +217,8 @@ STATEMENTS = (
     Statement(
         id="thm-one-more-round",
         chapter="risk",
-        slogan="A round pays in directions where the midpoint of both shares is above Wiener's.",
+        slogan="A round lowers the risk in directions where the midpoint of both shares is above "
+        "Wiener's.",
         tex=r"n \bigl(R(B_t) - R(B_{t-1})\bigr) = 2 \sum_k (\theta_k^2 + \sigma^2)\, "
         r"(B_{t-1}[k] - B_t[k]) \Bigl(w_k - \frac{B_{t-1}[k] + B_t[k]}{2}\Bigr), "
         r"\qquad B_{-1} = I, \ \sigma > 0",

@@ -1,4 +1,4 @@
-"""What a statement is: declared once, read by tests, the command line, the ledger and chapters."""
+"""The statement, declared once and used by tests, commands, the ledger and chapters."""
 
 from __future__ import annotations
 

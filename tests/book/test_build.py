@@ -85,6 +85,12 @@ def test_figures_and_tables_name_the_cell_that_made_them_and_its_parameters(good
     assert f"Made by code cell 4 {words}" in page(root, "second")
 
 
+def test_parameters_are_named_as_they_are_written(driver):
+    source = 'epsilon = (\n    0.045  # tolerance\n)\nkernel = "a # b"  # name\nrounds = 10_000'
+    written = ["epsilon = 0.045", 'kernel = "a # b"', "rounds = 10_000"]
+    assert list(driver._assignments(source)) == written
+
+
 def test_figures_and_tables_offer_their_data(good):
     root, _ = good
     data = root / "_build" / "html" / "data"

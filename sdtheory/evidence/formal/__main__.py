@@ -1,4 +1,4 @@
-"""``make proofs``: have Coq check the proofs, and keep what it prints in formal/export.json."""
+"""``make proofs``: let Coq check the proofs, and write its output to formal/export.json."""
 
 from __future__ import annotations
 

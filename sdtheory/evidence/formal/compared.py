@@ -137,7 +137,7 @@ def _scaled(claim: Any) -> float:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a tie amounts to.
+    """The result of comparing a theorem with its statement.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ class Comparison:
         Cases of chains in which the statement's hypotheses hold, and claims that were
         evaluated there.
     disagreements : tuple of str
-        What differs; empty if the theorem is the statement's.
+        The differences; empty if the theorem is the statement's.
     """
 
     statement: str

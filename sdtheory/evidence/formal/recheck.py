@@ -69,7 +69,7 @@ def recheck(folder: Path = coq.FOLDER) -> Recheck:
 
 
 def differences(old: Export, new: Export) -> list[str]:
-    """Return what Coq prints otherwise than the committed export says.
+    """Return where Coq's output differs from the committed export.
 
     Another version of Coq may lay out the same terms otherwise; then terms are compared as read.
     """

@@ -61,7 +61,7 @@ def compare(
     ------
     InvalidInputError
         If there are no validation images, fewer than two settings, fewer
-        epochs than settings, or the data cannot be had.
+        epochs than settings, or the data are missing.
     """
     settings = experiment.settings
     if experiment.validation < 1 or settings.early_stopping:
