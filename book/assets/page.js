@@ -22,6 +22,7 @@ const setAll = async () => {
   }
 };
 if (window.MathJax) ((MathJax.config ?? MathJax).startup ??= {}).pageReady = setAll;
+else root.classList.add("formulas");
 
 // paper is white and cannot unfold: print in the light, with proofs and solutions open, and put all back
 let undo = () => {};
@@ -33,6 +34,7 @@ addEventListener("beforeprint", () => {
   const boxes = open();
   boxes.forEach(box => unset.delete(box));
   if (boxes.length) MathJax.typeset(boxes);
+  fit();
   undo = () => { root.dataset.theme = theme; closed.forEach(details => { details.open = false; }); };
 });
 addEventListener("afterprint", () => undo());
