@@ -4,6 +4,26 @@
 {
 const root = document.documentElement, home = new URL(root.dataset.content_root ?? "./", location.href).href;
 
+// formulas in view are set first, then the others piece by piece; those in folded places when they unfold
+const FORMULAS = ".math, .mathjax_process", PIECE = 100;
+let unset = new Set();
+const open = () => [...unset].filter(box => box.checkVisibility());
+const set = async boxes => {
+  boxes.forEach(box => unset.delete(box));
+  if (boxes.length) await MathJax.typesetPromise(boxes);
+};
+const setAll = async () => {
+  unset = new Set([...document.querySelectorAll(FORMULAS)].filter(box => !box.parentElement.closest(FORMULAS)));
+  await set(open().filter(box => box.getBoundingClientRect().top < innerHeight && box.getBoundingClientRect().bottom > 0));
+  root.classList.add("formulas");
+  for (let rest = open(); rest.length; rest = open()) {
+    await new Promise(done => setTimeout(done));
+    await set(rest.slice(0, PIECE));
+  }
+};
+if (window.MathJax) ((MathJax.config ?? MathJax).startup ??= {}).pageReady = setAll;
+else root.classList.add("formulas");
+
 // paper is white and cannot unfold: print in the light, with proofs and solutions open, and put all back
 let undo = () => {};
 addEventListener("beforeprint", () => {
@@ -11,6 +31,10 @@ addEventListener("beforeprint", () => {
   const closed = [...document.querySelectorAll("details.sd-dropdown:not([open])")];
   closed.forEach(details => { details.open = true; });
   root.dataset.theme = "light";
+  const boxes = open();
+  boxes.forEach(box => unset.delete(box));
+  if (boxes.length) MathJax.typeset(boxes);
+  fit();
   undo = () => { root.dataset.theme = theme; closed.forEach(details => { details.open = false; }); };
 });
 addEventListener("afterprint", () => undo());
@@ -21,7 +45,7 @@ const fit = () => {
   sized.forEach(part => { part.style.zoom = ""; });
   sized.clear();
   // all are measured before any is changed: every change lays the page out again
-  const boxes = [...document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .ledger-card dl, .table-scroll)')];
+  const boxes = [...document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .ledger-card dl, .table-scroll)')].filter(box => box.checkVisibility());
   const measured = boxes.map(box => [box, wide(box), /auto|scroll/.test(getComputedStyle(box).overflowX)]);
   for (const [box, over, scrolls] of measured) {
     const part = over && box.querySelector(":scope > :is(mjx-math, table)");
@@ -44,7 +68,7 @@ addEventListener("load", () => {
     let width;  // the sidebars may still be moving when the window has its size
     new ResizeObserver(([{contentRect: box}]) => { if (box.width !== width) { width = box.width; fit(); } }).observe(document.querySelector("main"));
   });
-  addEventListener("toggle", fit, true);
+  addEventListener("toggle", () => set(open()).then(() => { name(); fit(); }), true);
 });
 
 // one button hides all code, on this page and the next ones
@@ -87,7 +111,6 @@ const note = document.createElement("div");
 note.id = "preview";
 note.role = "tooltip";
 note.hidden = true;
-note.className = "mathjax_process";
 document.querySelector("main")?.append(note);
 let about = null, wanted = null, wait;
 const hide = () => { clearTimeout(wait); wanted = null; about?.removeAttribute("aria-describedby"); note.hidden = true; about = null; };

@@ -199,9 +199,10 @@ def _card(entry: Entry, trusted: tuple[str, ...]) -> str:
         )
         body = f"<dl>{body}</dl>"
     return (
-        f'<details class="ledger-card mathjax_process" id="ledger-{html.escape(entry.id)}">'
+        f'<details class="ledger-card" id="ledger-{html.escape(entry.id)}">'
         f"<summary>{_badge(entry)} <code>{html.escape(entry.id)}</code> {slogan}</summary>"
-        f"<p>{_link(entry.id, entry.chapter)} in the chapter.</p>{body}</details>"
+        f'<div class="mathjax_process"><p>{_link(entry.id, entry.chapter)} in the chapter.</p>'
+        f"{body}</div></details>"
     )
 
 

@@ -30,7 +30,7 @@ _EQUATION = re.compile(
     re.DOTALL,
 )
 _CARD = re.compile(
-    r'<details class="ledger-card[^"]*" id="ledger-(?P<id>[^"]+)">\s*<summary>'
+    r'<details class="ledger-card" id="ledger-(?P<id>[^"]+)">\s*<summary>'
     r'(?P<badge><span class="status[^"]*"><span aria-hidden="true">[^<]*</span>[^<]*</span>)'
 )
 _HEADING = re.compile(

@@ -166,6 +166,48 @@ def test_a_formula_that_is_a_little_too_wide_is_set_smaller(browser, tmp_path):
         page.wait_for_function("document.querySelector('mjx-container[display]').tabIndex === 0")
 
 
+#: Stands for MathJax: marks what it sets, and keeps the order.
+SETTER = """<script>
+const order = [], put = boxes => boxes.forEach(box => {
+  order.push(box.id);
+  box.innerHTML = '<mjx-container></mjx-container>';
+});
+window.MathJax = {typeset: put, typesetPromise: async boxes => put(boxes)};
+</script></head>"""
+FORMULAS = """<p id="far" class="math" style="margin-top: 5000px">x</p>
+<p id="seen" class="math" style="position: fixed; top: 0">x</p>
+<details id="fold"><summary>More</summary><p id="inner" class="math">x</p></details>
+<details class="sd-dropdown"><summary>Proof</summary><p id="proof" class="math">x</p></details>
+</main>"""
+
+
+def test_formulas_in_view_are_set_first_and_folded_ones_when_they_unfold(browser, tmp_path):
+    text = PAGE.replace("</head>", SETTER).replace("</main>", FORMULAS)
+    with opened(browser, tmp_path, text) as page:
+        page.evaluate("MathJax.startup.pageReady()")
+        order = page.evaluate("order")
+        assert order.index("seen") < order.index("far")
+        assert not {"inner", "proof"} & set(order)
+        assert page.evaluate("document.documentElement.classList.contains('formulas')")
+        page.evaluate("document.getElementById('fold').open = true")
+        page.wait_for_function("order.includes('inner')")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate("order").count("proof") == 1
+        assert len(set(page.evaluate("order"))) == len(page.evaluate("order"))
+
+
+def test_words_wait_for_their_formulas_but_not_for_long(browser, tmp_path):
+    text = PAGE.replace("</main>", '<p id="words">So <span class="math">x</span>.</p></main>')
+    look = "getComputedStyle(document.getElementById('words')).visibility"
+    switch = "document.documentElement.classList.toggle('formulas')"
+    with opened(browser, tmp_path, text) as page:
+        assert page.evaluate(look) == "visible"  # nothing here sets formulas
+        assert page.evaluate(f"{switch}; {look}") == "hidden"
+        page.wait_for_function(f"{look} === 'visible'")
+    with opened(browser, tmp_path, text, java_script_enabled=False) as page:
+        assert page.evaluate(look) == "visible"
+
+
 def test_a_formula_in_a_header_has_a_name(page):
     page.wait_for_function("document.querySelector('th mjx-container').ariaLabel === 'r0'")
     assert page.get_attribute("th mjx-container", "role") == "math"

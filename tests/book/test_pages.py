@@ -136,11 +136,16 @@ def no_other_host_is_asked(visit):
 
 def formulas_are_set(visit):
     return visit.run(r"""
-        const raw = [...texts()].filter(t =>
+        const raw = () => [...texts()].filter(t =>
             /\$\$|\\[(\[]|\\begin\{/.test(t.data)
             && !t.parentElement.closest('pre, code, script, style, noscript, mjx-container'));
-        return [...raw.map(t => 'not set: ' + t.data.trim().slice(0, 80)),
-                ...all('mjx-merror, [data-mjx-error]').map(e => 'error: ' + words(e))];
+        all('details').forEach(e => e.open = true);
+        // those in folded places are set as they unfold
+        return new Promise(done => { const end = Date.now() + (window.MathJax ? 30000 : 0);
+            (function look() { if (raw().length && Date.now() < end) setTimeout(look, 50);
+                else done([...raw().map(t => 'not set: ' + t.data.trim().slice(0, 80)),
+                    ...all('mjx-merror, [data-mjx-error]').map(e => 'error: ' + words(e))]);
+            })() });
     """)
 
 

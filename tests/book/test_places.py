@@ -38,7 +38,7 @@ CHAPTER = rf"""<html><head></head><body><article class="bd-article">
 BADGE = '<span class="status status-proved"><span aria-hidden="true">◆</span> holds</span>'
 LEDGER = (
     '<article class="bd-article"><h1>The ledger<a class="headerlink" href="#l">#</a></h1>'
-    '<details class="ledger-card mathjax_process" id="ledger-thm-labels-kept">'
+    '<details class="ledger-card" id="ledger-thm-labels-kept">'
     f"<summary>{BADGE} <code>thm-labels-kept</code></summary></details></article>"
 )
 PREFACE = r"""<section id="notation"><h2>Notation</h2><table><tbody>
