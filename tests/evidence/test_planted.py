@@ -1,5 +1,7 @@
 """False statements of every kind are found within the default budget; what is not is listed."""
 
+from dataclasses import replace
+
 import planted
 import pytest
 from planted_more import ESCAPES, FALSE, NEUTRALISED
@@ -12,12 +14,18 @@ def test_there_are_many_kinds():
     assert len(FALSE) + len(NEUTRALISED) >= 40
 
 
+@pytest.fixture(scope="module")
+def false():
+    """The report of all false statements, tried on one sample, under ids of their own."""
+    return verify([replace(statement, id=name) for name, statement in FALSE.items()])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FALSE)
-def test_a_false_statement_fails(name):
-    report = verify([FALSE[name]])
-    assert report.rows[0].verdict is Verdict.FAILS
-    assert not report.good
+def test_a_false_statement_fails(name, false):
+    (row,) = (row for row in false.rows if row.statement.id == name)
+    assert row.verdict is Verdict.FAILS
+    assert not replace(false, rows=(row,)).good
 
 
 @pytest.mark.parametrize("name", NEUTRALISED)

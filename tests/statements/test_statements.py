@@ -74,12 +74,16 @@ def test_nothing_true_rests_on_a_refuted_claim():
             assert not any(STATEMENTS[other].refuted for other in statement.rests_on)
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    return [(chunk.size, chunk.draw()) for chunk in chunks(5, 56)]
+
+
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=lambda s: s.id)
-def test_a_margin_has_the_batch_as_its_leading_axis(statement):
-    for chunk in chunks(5, 56):
-        instance = chunk.draw()
+def test_a_margin_has_the_batch_as_its_leading_axis(statement, drawn):
+    for size, instance in drawn:
         measured = measure(statement, instance)
-        assert measured.margin.shape[0] == chunk.size
+        assert measured.margin.shape[0] == size
         assert measured.applies.shape == measured.margin.shape
 
 

@@ -230,17 +230,22 @@ class Tied:
 
     # ---- points ----
 
-    def _env(self, drawn: Drawn, case: Case, part: Part) -> dict[str, Any]:
+    def _envs(self, drawn: Drawn, case: Case) -> Callable[[Part], dict[str, Any]]:
+        """Return what gives the variables of a part their values in a case."""
         known = environment(drawn, case, self.tie.shift)
         extra = self.tie.extra(drawn, case)
-        env = {}
-        for name, kind in part.variables:
-            if name in extra:
-                env[name] = extra[name]
-            elif (name, kind) in known:
-                env[name] = known[name, kind]
-            else:
-                raise NotEvaluableError(f"the variable {name} is given no value")
+
+        def env(part: Part) -> dict[str, Any]:
+            found = {}
+            for name, kind in part.variables:
+                if name in extra:
+                    found[name] = extra[name]
+                elif (name, kind) in known:
+                    found[name] = known[name, kind]
+                else:
+                    raise NotEvaluableError(f"the variable {name} is given no value")
+            return found
+
         return env
 
     def _world(self, drawn: Drawn, case: Case) -> World:
@@ -264,11 +269,11 @@ class Tied:
         for index in range(len(margin)):
             drawn = Drawn(instance, index)
             for case in self.tie.cases(n, ROUNDS):
+                env, world = self._envs(drawn, case), self._world(drawn, case)
                 for number, entry in self.tie.entries.items():
                     value = self._entry(margin[index], self._place(entry(case), n))
                     if value is not None:
-                        env = self._env(drawn, case, self.parts[number])
-                        yield Point(number, env, self._world(drawn, case), None), value
+                        yield Point(number, env(self.parts[number]), world, None), value
 
     @staticmethod
     def _entry(margin: Array, index: tuple[int, ...]) -> float | None:
@@ -365,7 +370,7 @@ class Tied:
                 # at a pole the sign changes too, and the margin is not small
                 if value is not None and _sign(value):
                     drawn = Drawn(instance, row)
-                    env = self._env(drawn, case, self.parts[number])
+                    env = self._envs(drawn, case)(self.parts[number])
                     world = self._world(drawn, case)
                     yield Point(number, env, world, _sign(value), zero=True)
 
@@ -410,11 +415,11 @@ class Tied:
 
     def _at_chain(self, drawn: Drawn, case: Case) -> tuple[list[Point], list[str]]:
         points, missed = [], []
-        world = self._world(drawn, case)
+        world, values = self._world(drawn, case), self._envs(drawn, case)
         outer = len(self._outer)
         for number, part in enumerate(self.parts):
             try:
-                env = self._env(drawn, case, part)
+                env = values(part)
                 failed = [h for h in part.hypotheses[:outer] if not holds(world.value(h, env))]
                 if failed:
                     missed.append(f"n = {case.n}, round {case.t}: {written(failed[0])} fails")

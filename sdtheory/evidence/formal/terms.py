@@ -9,9 +9,11 @@ of the development is read as Coq prints it too, and evaluated.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from sdtheory.formulas.path_length import path_length
@@ -25,15 +27,24 @@ LARGEST = 8
 ROUNDING = 1e-9
 
 
+class _Meant:
+    """A term, with what it means once it has been found out."""
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """What gives the value of the term in a world, under values of its variables."""
+        return _meaning(self)  # pyright: ignore[reportArgumentType]
+
+
 @dataclass(frozen=True)
-class Name:
+class Name(_Meant):
     """A variable, a definition, or a name of Coq's library."""
 
     id: str
 
 
 @dataclass(frozen=True)
-class Apply:
+class Apply(_Meant):
     """A function applied to one argument."""
 
     function: Term
@@ -41,7 +52,7 @@ class Apply:
 
 
 @dataclass(frozen=True)
-class Bind:
+class Bind(_Meant):
     """``fun x : kind => body``, or ``forall x : kind, body``; an implication binds ``_``."""
 
     word: str
@@ -51,7 +62,7 @@ class Bind:
 
 
 @dataclass(frozen=True)
-class Fix:
+class Fix(_Meant):
     """A function that calls itself."""
 
     name: str
@@ -59,7 +70,7 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Match:
+class Match(_Meant):
     """A choice between constructors."""
 
     value: Term
@@ -274,8 +285,8 @@ def _root(a: float) -> float:
     return math.sqrt(a) if a > 0 else 0.0
 
 
-def _compared(sign: str) -> Callable[..., Any]:
-    return _curried(2, lambda a, b: Compared(sign, a, b))
+def _compared(sign: str) -> Callable[[Any, Any], Compared]:
+    return lambda a, b: Compared(sign, a, b)
 
 
 def _decided(yes: bool) -> tuple[str, None]:
@@ -291,48 +302,53 @@ def _is_length(n: int, d: Any, a: Any, length: float) -> Compared:
     return Compared("=", float(path_length(*rows)), length)
 
 
-#: What the names of Coq's library mean, and of the one definition that needs a limit.
-PRIMITIVES: dict[str, Any] = {
-    "O": 0,
-    "S": lambda n: n + 1,
-    "Z0": 0,
-    "Zpos": lambda p: p,
-    "xH": 1,
-    "xO": lambda p: 2 * p,
-    "xI": lambda p: 2 * p + 1,
-    "IZR": float,
-    "INR": float,
-    "of_nat": lambda n: n,
-    "up": lambda x: math.floor(x) + 1,
+#: Operations of Coq's library, and the one definition that needs a limit: how many arguments
+#: each takes, and its value.
+_OPERATIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     # of integers; natural numbers are subtracted in the order of the larger first only
-    "sub": _curried(2, lambda a, b: a - b),
-    "add": _curried(2, lambda a, b: a + b),
-    "mul": _curried(2, lambda a, b: a * b),
-    "div": _curried(2, lambda a, b: a // b),
-    "modulo": _curried(2, lambda a, b: a % b),
-    "Rplus": _curried(2, lambda a, b: a + b),
-    "Rminus": _curried(2, lambda a, b: a - b),
-    "Rmult": _curried(2, lambda a, b: a * b),
-    "Rdiv": _curried(2, _divided),
-    "Ropp": lambda a: -a,
-    "Rinv": lambda a: _divided(1.0, a),
-    "pow": _curried(2, lambda a, n: a**n),
-    "sqrt": _root,
-    "exp": math.exp,
-    "ln": math.log,
-    "Rabs": abs,
-    "Rmax": _curried(2, max),
-    "Rmin": _curried(2, min),
-    "Rle": _compared("<="),
-    "Rlt": _compared("<"),
-    "le": _compared("<="),
-    "lt": _compared("<"),
-    "eq": _curried(3, _equal),
-    "Req_EM_T": _curried(2, lambda a, b: _decided(a == b)),
-    "eq_dec": _curried(2, lambda a, b: _decided(a == b)),
+    "sub": (2, operator.sub),
+    "add": (2, operator.add),
+    "mul": (2, operator.mul),
+    "div": (2, operator.floordiv),
+    "modulo": (2, operator.mod),
+    "Rplus": (2, operator.add),
+    "Rminus": (2, operator.sub),
+    "Rmult": (2, operator.mul),
+    "Rdiv": (2, _divided),
+    "Ropp": (1, operator.neg),
+    "Rinv": (1, lambda a: _divided(1.0, a)),
+    "pow": (2, operator.pow),
+    "sqrt": (1, _root),
+    "exp": (1, math.exp),
+    "ln": (1, math.log),
+    "Rabs": (1, abs),
+    "Rmax": (2, max),
+    "Rmin": (2, min),
+    "Rle": (2, _compared("<=")),
+    "Rlt": (2, _compared("<")),
+    "le": (2, _compared("<=")),
+    "lt": (2, _compared("<")),
+    "eq": (3, _equal),
+    "Req_EM_T": (2, lambda a, b: _decided(a == b)),
+    "eq_dec": (2, lambda a, b: _decided(a == b)),
+    "S": (1, lambda n: n + 1),
+    "Zpos": (1, lambda p: p),
+    "xO": (1, lambda p: 2 * p),
+    "xI": (1, lambda p: 2 * p + 1),
+    "IZR": (1, float),
+    "INR": (1, float),
+    "of_nat": (1, lambda n: n),
+    "up": (1, lambda x: math.floor(x) + 1),
+    "is_length": (4, _is_length),
+}
+#: What the names of Coq's library mean.
+PRIMITIVES: dict[str, Any] = {
+    **{name: _curried(count, value) for name, (count, value) in _OPERATIONS.items()},
+    "O": 0,
+    "Z0": 0,
+    "xH": 1,
     "R": "R",
     "nat": "nat",
-    "is_length": _curried(4, _is_length),
 }
 #: Connectives: their arguments are evaluated when they are needed.
 _CONNECTIVES = {"and": 2, "or": 2, "iff": 2, "not": 1}
@@ -358,73 +374,148 @@ class World:
 
     def value(self, term: Term, env: Mapping[str, Any]) -> Any:
         """Return the value of a term: a number, a function or a proposition."""
-        if isinstance(term, Name):
-            return self._named(term.id, env)
-        if isinstance(term, Apply):
-            connective = self._connective(term, env)
-            if connective is not None:
-                return connective
-            return self.value(term.function, env)(self.value(term.argument, env))
-        if isinstance(term, Bind):
-            if term.word == "fun":
-                return lambda x: self.value(term.body, {**env, term.variable: x})
-            return self._forall(term, env)
-        if isinstance(term, Fix):
-            inner = dict(env)
+        return term.meaning(self, env)
 
-            def again(x: Any) -> Any:
-                return self.value(term.body, inner)(x)
+    def named(self, name: str, env: Mapping[str, Any]) -> Any:
+        """Return the value of a name.
 
-            inner[term.name] = again
-            return again
-        return self._matched(term, env)
-
-    def _named(self, name: str, env: Mapping[str, Any]) -> Any:
+        Raises
+        ------
+        NotEvaluableError
+            If it has none here.
+        """
         for where in (env, self.given, PRIMITIVES):
             if name in where:
                 return where[name]
         if name not in self.definitions:
             raise NotEvaluableError(f"{name} has no meaning here")
-        return self.value(self.definitions[name], {})
+        return self.definitions[name].meaning(self, {})
 
-    def _connective(self, term: Apply, env: Mapping[str, Any]) -> Any:
-        head, arguments = spine(term)
-        if not isinstance(head, Name):
-            return None
-        if _CONNECTIVES.get(head.id) == len(arguments):
-            parts = tuple((lambda a=a: self.value(a, env)) for a in arguments)
-            return Joined(head.id, parts)
-        if head.id == "ex" and len(arguments) == 2:
-            applied = Apply(arguments[1], Name("witness"))
-            natural = arguments[0] == Name("nat")
-            values = range(LARGEST) if natural else self.witnesses
-            cases = ({**env, "witness": w} for w in values)
-            return any(holds(self.value(applied, case)) for case in cases)
-        if head.id == "unique" and len(arguments) == 3:
-            condition, value = (self.value(a, env) for a in arguments[1:])
-            others = (w for w in self.witnesses if holds(condition(w)))
-            return holds(condition(value)) and all(w == value for w in others)
+
+#: Gives the value of a term in a world, under values of its variables.
+Meaning = Callable[[World, Mapping[str, Any]], Any]
+
+
+def _meaning(term: Term) -> Meaning:
+    """Return what gives the value of a term. Its parts are looked at once, however often it is."""
+    if isinstance(term, Name):
+        name = term.id
+        return lambda world, env: env[name] if name in env else world.named(name, env)
+    if isinstance(term, Apply):
+        return _connective(term) or _applied(term)
+    if isinstance(term, Bind):
+        if term.word == "fun":
+            variable, body = term.variable, term.body.meaning
+            return lambda world, env: lambda x: body(world, {**env, variable: x})
+        return _forall(term)
+    if isinstance(term, Fix):
+        return _repeated(term)
+    return _matched(term)
+
+
+def _applied(term: Apply) -> Meaning:
+    head, arguments = spine(term)
+    function, values = head.meaning, tuple(a.meaning for a in arguments)
+
+    def called(world: World, env: Mapping[str, Any]) -> Any:
+        found = function(world, env)
+        for value in values:
+            found = found(value(world, env))
+        return found
+
+    if not isinstance(head, Name) or head.id not in _OPERATIONS:
+        return called
+    name, (count, operation) = head.id, _OPERATIONS[head.id]
+    if count != len(values):
+        return called
+
+    def computed(world: World, env: Mapping[str, Any]) -> Any:
+        if name in env or name in world.given:
+            return called(world, env)
+        return operation(*[value(world, env) for value in values])
+
+    return computed
+
+
+def _connective(term: Apply) -> Meaning | None:
+    head, arguments = spine(term)
+    if not isinstance(head, Name):
         return None
+    values = tuple(a.meaning for a in arguments)
+    if _CONNECTIVES.get(head.id) == len(arguments):
+        return lambda world, env: Joined(
+            head.id, tuple(partial(value, world, env) for value in values)
+        )
+    if head.id == "ex" and len(arguments) == 2:
+        applied = Apply(arguments[1], Name("witness")).meaning
+        natural = arguments[0] == Name("nat")
 
-    def _forall(self, term: Bind, env: Mapping[str, Any]) -> Joined:
-        if term.variable == "_":
-            parts = (term.kind, term.body)
-            return Joined("->", tuple((lambda p=p: self.value(p, env)) for p in parts))
-        if term.kind != Name("nat"):
-            raise NotEvaluableError(f"for all {term.variable}: not a natural number")
-        cases = ({**env, term.variable: k} for k in range(LARGEST))
-        return Joined("and", tuple((lambda e=e: self.value(term.body, e)) for e in cases))
+        def exists(world: World, env: Mapping[str, Any]) -> bool:
+            tried = range(LARGEST) if natural else world.witnesses
+            return any(holds(applied(world, {**env, "witness": w})) for w in tried)
 
-    def _matched(self, term: Match, env: Mapping[str, Any]) -> Any:
-        value = self.value(term.value, env)
-        for pattern, body in term.cases:
+        return exists
+    if head.id == "unique" and len(arguments) == 3:
+
+        def unique(world: World, env: Mapping[str, Any]) -> bool:
+            condition, value = (value(world, env) for value in values[1:])
+            others = (w for w in world.witnesses if holds(condition(w)))
+            return holds(condition(value)) and all(w == value for w in others)
+
+        return unique
+    return None
+
+
+def _forall(term: Bind) -> Meaning:
+    body, variable = term.body.meaning, term.variable
+    if variable == "_":
+        kind = term.kind.meaning
+        return lambda world, env: Joined(
+            "->", tuple(partial(value, world, env) for value in (kind, body))
+        )
+    if term.kind != Name("nat"):
+
+        def refused(world: World, env: Mapping[str, Any]) -> Any:
+            raise NotEvaluableError(f"for all {variable}: not a natural number")
+
+        return refused
+    return lambda world, env: Joined(
+        "and",
+        tuple(partial(body, world, {**env, variable: k}) for k in range(LARGEST)),
+    )
+
+
+def _repeated(term: Fix) -> Meaning:
+    body = term.body.meaning
+
+    def fixed(world: World, env: Mapping[str, Any]) -> Any:
+        inner = dict(env)
+
+        def again(x: Any) -> Any:
+            return body(world, inner)(x)
+
+        inner[term.name] = again
+        return again
+
+    return fixed
+
+
+def _matched(term: Match) -> Meaning:
+    chosen = term.value.meaning
+    cases = tuple((pattern, body.meaning) for pattern, body in term.cases)
+
+    def matched(world: World, env: Mapping[str, Any]) -> Any:
+        value = chosen(world, env)
+        for pattern, body in cases:
             if pattern[0] == "O" and value == 0:
-                return self.value(body, env)
+                return body(world, env)
             if pattern[0] == "S" and isinstance(value, int) and value > 0:
-                return self.value(body, {**env, pattern[1]: value - 1})
+                return body(world, {**env, pattern[1]: value - 1})
             if isinstance(value, tuple) and value[0] == pattern[0]:
-                return self.value(body, env)
+                return body(world, env)
         raise NotEvaluableError(f"no case for {value!r}")
+
+    return matched
 
 
 def spine(term: Term) -> tuple[Term, list[Term]]:
