@@ -391,8 +391,8 @@ WRONG = {
     "c empty": ({"c": []}, "c is empty"),
     "c matrix": ({"c": [[1.0]]}, "c must have 0 or 1 dim"),
     "c ragged": ({"c": [[1.0], 2.0]}, "c is ragged"),
-    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 multipliers for rounds = 3"),
-    "c open": ({"c": 1.0, "rounds": None}, "rounds is None, but with one fixed c"),
+    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 number(s), but 3 round(s) need one"),
+    "c open": ({"c": 1.0, "rounds": None}, "rounds is missing: with one multiplier"),
     "kernel name": ({"kernel": "rbff"}, "kernel 'rbff' is unknown. Did you mean 'rbf'?"),
     "kernel class": ({"kernel": SimplySupportedBeam}, "kernel must be a name or callable"),
     "kernel number": ({"kernel": 3}, "kernel must be a name or callable"),
@@ -873,7 +873,7 @@ def test_a_cluster_behind_joblib_gives_equal_results():
         ({"rounds": "auto", "criterion": "loo", "epsilon_unit": "absolute"}, 'criterion="loo"'),
         ({}, 'epsilon_unit="relative"'),
         ({"c": 0.1}, "c, which"),
-        ({"kernel": "precomputed", "epsilon_unit": "absolute"}, "precomputed"),
+        ({"mixing": [0.0, 0.0]}, "mixing, which"),
     ],
 )
 def test_a_solver_that_cannot_do_what_is_asked_says_why(parameters, reason):
