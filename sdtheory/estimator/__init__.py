@@ -446,20 +446,20 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         run = Run(gram, scaled, solver)
         rounds = int(self.rounds) if isinstance(self.rounds, Integral) else None
         most = _LARGEST_CHAIN // (scaled.size + 4 * gram.n)
-        varied = reason in ("c", "mixing")
-        if varied:
-            self._check_length(rounds or np.size(self.c), gram.n, most)
+        planned = None
+        if reason in ("c", "mixing"):
+            self._check_length(rounds or np.size(cast(Any, self.c)), gram.n, most)
             planned = run.options(rounds, self.c, self.mixing)
         if solver == "eigh":
             self._diagonalised(gram)
-        if varied and self.c is not None:
+        if planned and self.c is not None:
             self.epsilon_ = float("nan")
-            return run.varied(None, *planned)
+            return run.varied(None, planned)
         self.epsilon_ = self._tolerance(gram, scaled, variance)
         if not np.any(scaled):
             return run.chain(1.0, None)  # trivial at any tolerance
-        if varied:
-            chain = run.varied(self.epsilon_, *planned)
+        if planned:
+            chain = run.varied(self.epsilon_, planned)
             if rounds and chain.n_rounds + 1 < rounds:
                 raise InvalidInputError(
                     f"rounds is {rounds}, but round {chain.n_rounds} is the zero function at this "
@@ -517,7 +517,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if self.roughness is None:
             words = 'rounds is "rougher" without roughness', "Give roughness as a number."
             c = gcv_ridge(gram.spectrum, scaled, *words)[0]
-            ridge = run.varied(None, *run.options(1, c, 0.0))
+            ridge = run.varied(None, run.options(1, c, 0.0))
             self.roughness_bound_ = float(roughness(ridge)[0])
         else:
             self.roughness_bound_ = float(self.roughness)

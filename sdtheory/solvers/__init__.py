@@ -170,7 +170,7 @@ def distill(
         raise InvalidInputError(f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them.")
     run = Run(Gram.checked(gram), y, "eigh" if varied else solver, tolerance, max_products)
     if varied:
-        return run.varied(epsilon, *run.options(rounds, c, mixing, fresh))
+        return run.varied(epsilon, run.options(rounds, c, mixing, fresh))
     return run.chain(epsilon, rounds)
 
 
@@ -354,17 +354,17 @@ class Run:
         shape, outputs = (len(labels), labels[0].size), labels.ndim == 2
         return rounds, Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
 
-    def varied(self, epsilon: Any, rounds: int, options: Options) -> Chain:
+    def varied(self, epsilon: Any, planned: tuple[int, Options]) -> Chain:
         """Return a chain of given multipliers, or one that mixes labels in, by "eigh".
 
         Parameters
         ----------
         epsilon : float or None
             Not needed with multipliers.
-        rounds, options
-            As `options` returns them.
+        planned : tuple
+            As `options` returns it.
         """
-        gram = self._gram
+        gram, (rounds, options) = self._gram, planned
         if options.fresh is not None:
             rows = [gram.spectrum.to_eigenbasis(row) for row in options.fresh]
             options = replace(options, fresh=np.array(rows))

@@ -223,6 +223,15 @@ def test_units_of_epsilon():
         beam.fit([[0.0], [0.3], [0.7], [1.0]], [3.0, 1.0, 2.0, 5.0])
     # the beam cannot move at its supports
     assert beam.epsilon_ == pytest.approx((9 + 25) / 4 + 0.2 * (1 + 4) / 4)
+    share = Regressor(epsilon=0.2, epsilon_unit="variance", fit_intercept=True).fit(X, y)
+    assert share.epsilon_ == pytest.approx(0.2 * np.var(y))
+    assert share.score(X, y) == pytest.approx(0.8)
+    q, weights = np.column_stack([y, X[:, 0]]), np.arange(1.0, 41.0)
+    several = Regressor(epsilon=0.2, epsilon_unit="variance").fit(X, q, weights)
+    moved = (q - np.average(q, axis=0, weights=weights)) ** 2
+    assert several.epsilon_ == pytest.approx(0.2 * np.average(moved.sum(axis=1), weights=weights))
+    with pytest.raises(InvalidInputError, match="or they are all the same"):
+        Regressor(epsilon_unit="variance").fit(X, np.ones(40))
     noise = [Regressor(epsilon=e, epsilon_unit="noise").fit(X, y).epsilon_ for e in (1, 2)]
     assert noise[1] == 2 * noise[0]
     assert 0.3**2 / 3 < noise[0] < 0.3**2 * 3
@@ -785,6 +794,29 @@ def test_rounds_are_chosen_without_eigenvectors_by_an_estimated_trace():
     assert np.mean(np.abs(off) > 0.2) > 0.2
     with pytest.raises(InvalidInputError, match='criterion="loo", which needs the eigenvectors'):
         Regressor(**given, criterion="loo", solver="krylov").fit(X, y)
+
+
+@pytest.mark.parametrize("how", ["weights", "sparse", "precomputed"])
+def test_products_serve_weights_sparse_inputs_and_precomputed_kernels(how):
+    X, y = drawn(420)
+    X[np.abs(X) < 0.3] = 0
+    weights = np.random.default_rng(1).integers(0, 4, 420) if how == "weights" else None
+    kernel, inputs = "rbf", X
+    if how == "sparse":
+        inputs = scipy.sparse.csc_matrix(X)
+    elif how == "precomputed":
+        kernel, inputs = "precomputed", rbf_kernel(X, gamma=0.1)
+    given = {"gamma": 0.1, "epsilon": 0.3, "epsilon_unit": "variance", "rounds": "auto"}
+    model = Regressor(kernel, **given).fit(inputs, y, weights)
+    exact = Regressor(**given, solver="eigh").fit(X, y, weights)
+    assert (model.solver_, exact.solver_) == ("krylov", "eigh")
+    tried = len(exact.tried_multipliers_)
+    np.testing.assert_allclose(model.tried_multipliers_, exact.tried_multipliers_, rtol=1e-6)
+    assert np.all(np.abs(model.criterion_ - exact.criterion_) < 5 * model.criterion_error_)
+    pairs = zip(model.staged_predict(inputs), exact.staged_predict(X), strict=False)
+    assert tried > 0
+    for found, expected in pairs:
+        close(found, expected, 1e-3)
 
 
 def test_a_search_for_rounds_that_is_cut_off_says_so(monkeypatch):
