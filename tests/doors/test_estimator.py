@@ -1015,7 +1015,7 @@ def test_without_a_bound_the_roughness_is_that_of_a_ridge_by_cross_validation():
     [
         ({"mixing": 0.3, "rounds": "auto"}, "need not collapse"),
         ({"mixing": 0.3, "rounds": None}, "need not collapse"),
-        ({"mixing": "optimal", "rounds": 3}, "Pass c in the place"),
+        ({"mixing": "optimal", "rounds": 3}, "Pass c instead"),
         ({"mixing": 1.2, "rounds": 3}, "from 0 to 1"),
         ({"mixing": [0.2], "rounds": 3}, "1 number"),
         ({"mixing": [[0.1, 0.2]] * 3, "rounds": 3}, "mixing must have 0 or 1 dimension"),
