@@ -61,6 +61,7 @@ class KernelValues:
                 self.uncast(X, X_fit),
                 f"{name}: the matrix of kernel values",
                 ndim=(2,),
+                copy=False,
                 remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
                 f"kernel, its parameters and the scale of X.",
             )
@@ -88,8 +89,9 @@ class KernelValues:
             if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
                 # scikit-learn expands ||x - x'||^2, which cancels far from the origin
                 gamma = self.parameters.get("gamma")
-                gamma = 1 / X.shape[1] if gamma is None else gamma
-                return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
+                values = cdist(X, X_fit, "sqeuclidean")
+                values *= -1 / X.shape[1] if gamma is None else -gamma
+                return np.exp(values, out=values)
             # None is no value for chi2
             given = {name: value for name, value in self.parameters.items() if value is not None}
             return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **given)

@@ -23,6 +23,7 @@ With "eigh" and "spline" it is an estimate. The fuzzer of the tests has found no
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -37,7 +38,7 @@ from sdtheory.linalg.lanczos import Lanczos
 from sdtheory.recursion import Options
 from sdtheory.solvers import eigh, krylov, spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
-from sdtheory.solvers.operator import KernelOperator
+from sdtheory.solvers.operator import KernelOperator, one_thread
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
@@ -390,7 +391,9 @@ class Run:
             self._lanczos = krylov.lanczos(gram.given, start.labels, gram.ulp)
         exactly = {"tolerance": self._known, "labels": _LABELS}
         wanted = exactly if name == "stored" else {"tolerance": self._reached}
-        return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
+        # an operator has threads of its own
+        with one_thread() if isinstance(gram.given, KernelOperator) else nullcontext():
+            return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
 
 
 def _rounds_given(rounds: Any, c: Any, mixing: Any) -> Any:

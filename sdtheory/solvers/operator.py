@@ -60,6 +60,10 @@ _LEAST = {1: 1e-3, 2: 1e-4}
 _UNIFORM = {1: 1 / 12, 2: 1 / 120}
 
 
+#: Kernels with an equation on a line.
+_LINES = BrownianBridge | SimplySupportedBeam
+
+
 class Product(Protocol):
     """Maps V of shape (n, p) to G V."""
 
@@ -80,7 +84,7 @@ def of(kernel: Callable[[Any, Any], Any], x: Any, scheduler: str | None = None) 
     scheduler : str, optional
         Address of a Dask scheduler whose workers share the tiles.
     """
-    if isinstance(kernel, BrownianBridge | SimplySupportedBeam):
+    if isinstance(kernel, _LINES):
         sums = Sums.through(kernel._points(x, "x"), 1 if isinstance(kernel, BrownianBridge) else 2)
         size = float(np.mean(sums(np.ones((len(x), 1)))))
         if size >= _LEAST[sums.order]:
@@ -170,7 +174,7 @@ class Tiles:
 
 def _in_threads(tasks: list[Callable[[], Array]]) -> list[Array]:
     """Run tasks in as many threads as there are cores, with one thread of BLAS in each."""
-    with _libraries().limit(limits=1):
+    with one_thread():
         return list(_pool(os.getpid()).map(call, tasks))
 
 
@@ -182,6 +186,11 @@ def _pool(process: int) -> Any:
     pools = import_module("concurrent.futures")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return pools.ThreadPoolExecutor(cores)
+
+
+def one_thread() -> Any:
+    """Return a context in which the BLAS have one thread, which waits for no other."""
+    return _libraries().limit(limits=1)
 
 
 @functools.cache
@@ -337,7 +346,7 @@ class KernelOperator(LinearOperator):
         """Machine epsilon of the kernel's values; larger where sums lose digits."""
         kernel = getattr(self.kernel, "uncast", self.kernel)  # of a wrapper that casts to double
         ulp = float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
-        if isinstance(self._product, Sums):
+        if isinstance(self.kernel, _LINES) and isinstance(self._product, Sums):
             size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
             ulp *= max(1.0, _UNIFORM[self._product.order] / size)
         return ulp
