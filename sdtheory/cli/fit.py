@@ -74,16 +74,18 @@ def _run(arguments: argparse.Namespace) -> int:
     training.check_suffix(arguments.save, "--save", (".npz", ".joblib"))
     training.check_outputs(arguments, "plot", "save", "json")
     settings = training.settings(arguments) | _loop(arguments)
-    matrix = (
-        settings["epsilon_unit"] != "absolute"
-        or settings["rounds"] == "rougher"
-        or settings["c"] is not None
-        or settings["mixing"] != 0
-        or settings["solver"] == "eigh"
-        or (settings["rounds"] == "auto" and settings["criterion"] == "loo")
-    )
-    data = training.load(arguments, training.MOST_ROWS if matrix else training.MOST_PRODUCTS)
+    data = training.load(arguments, training.MOST_PRODUCTS)
     model = training.estimator(settings)
+    reason = model.needs_eigenvectors()
+    if reason and len(data.x) > training.MOST_ROWS:
+        option = "--" + reason.replace('="', " ").rstrip('"')
+        option = f"--epsilon {arguments.epsilon}" if "epsilon" in option else option
+        raise InvalidInputError(
+            f"{arguments.data} has {len(data.x)} rows, and {option} needs the eigenvectors of "
+            f"their kernel matrix, which take more time and memory than there is from "
+            f"{training.MOST_ROWS} rows on. Pass --sample {training.MOST_ROWS}; or --epsilon as a "
+            f"number or a share such as 0.1variance, and no option that needs them."
+        )
     notes = training.fit(model, data)
     numbers = _numbers(arguments, model, data, notes)
     if str(arguments.json) == "-":

@@ -27,8 +27,13 @@ STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
 
-_EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|)", re.IGNORECASE)
-_UNITS = {"": ("absolute", 1.0), "%": ("relative", 0.01), "noise": ("noise", 1.0)}
+_EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|variance|)", re.IGNORECASE)
+_UNITS = {
+    "": ("absolute", 1.0),
+    "%": ("relative", 0.01),
+    "variance": ("variance", 1.0),
+    "noise": ("noise", 1.0),
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +50,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="10%",
         metavar="E",
         help="tolerance on the mean squared residual (default: 10%%). A number is absolute; a "
-        "percentage refers to the mean square of the labels that the kernel can reach; 1noise is "
-        "the estimated noise variance",
+        "percentage refers to the mean square of the labels that the kernel can reach; 0.1variance "
+        "is a share of their variance; 1noise is the estimated noise variance",
     )
     model.add_argument(
         "--rounds",
@@ -65,8 +70,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--solver",
         default="auto",
         metavar="NAME",
-        help="auto, eigh, krylov or spline (default: auto). If --epsilon is a number, auto needs "
-        "no matrix for many rows",
+        help="auto, eigh, krylov or spline (default: auto). If --epsilon is a number or a share of "
+        "the variance, auto needs no matrix for many rows",
     )
 
 
@@ -338,7 +343,8 @@ def _epsilon(text: str) -> tuple[str, float]:
     except ValueError:
         raise InvalidInputError(
             f"--epsilon is {text!r}. Pass a number (0.045), a percentage of the labels' energy "
-            f"(10%) or a multiple of the noise variance (noise, 2noise)."
+            f"(10%), a share of their variance (0.1variance) or a multiple of the noise variance "
+            f"(noise, 2noise)."
         ) from None
 
 

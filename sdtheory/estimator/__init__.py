@@ -10,49 +10,50 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import kernel_metrics
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    check_memory,
-)
+from sklearn.utils.validation import check_is_fitted, check_memory
 
+from sdtheory.estimator.criteria import (
+    along,
+    gcv_ridge,
+    leave_one_out,
+    residuals,
+    roughness,
+    split_energy,
+)
 from sdtheory.estimator.inputs import (
     LARGEST,
     KernelValues,
+    as_weights,
     real_labels,
     takes_sparse,
     validated,
 )
-from sdtheory.formulas.mixing import roughness
 from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction, kernel_by_name
-from sdtheory.recursion import Options, as_mixing
 from sdtheory.solvers import (
     CROSSING,
     KNOWN,
     SOLVERS,
     Chain,
+    Gram,
     KernelOperator,
-    distill,
-    eigh,
+    Run,
     refuse_lost_digits,
 )
-from sdtheory.solvers.chain import ULP, Start
+from sdtheory.solvers.chain import ULP
 from sdtheory.solvers.trace import lost_shares
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
-    InfeasibleToleranceError,
     InvalidInputError,
     as_epsilon,
     as_gram,
@@ -61,13 +62,12 @@ from sdtheory.validation import (
     machine_epsilon,
 )
 
-_UNITS = ("relative", "absolute", "noise")
-_CRITERIA = ("gcv", "loo")
-#: Error of a kernel's own values in machine epsilons: squared distances by
-#: ||x||^2 - 2 x x' + ||x'||^2 lose digits, and leave eigenvalues of that size below zero.
-_KERNEL_ULPS = 100
-#: Share of the largest eigenvalue up to which a direction counts as out of reach.
-_REACHED_FROM = 1e-10
+#: Values of parameters that are words.
+_WORDS = {
+    "epsilon_unit": ("relative", "absolute", "variance", "noise"),
+    "criterion": ("gcv", "loo"),
+    "solver": SOLVERS,
+}
 #: Numbers that the fits of one chain may hold (2^26 are 512 MiB).
 _LARGEST_CHAIN = 2**26
 #: Kernel values that `predict` holds at a time (32 MiB).
@@ -76,8 +76,6 @@ _BATCH = 2**22
 _MOST_TRIED = 1000
 #: Rounds that ``rounds="rougher"`` tries first; four times as many where all are rougher.
 _TRIED_ROUNDS = 8
-#: Ridges tried for the noise level, relative to the largest eigenvalue.
-_NOISE_RIDGES = np.logspace(-14, 4, 181)
 
 
 class _KernelChain(BaseEstimator):
@@ -143,12 +141,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         As in `sklearn.kernel_ridge.KernelRidge`.
     epsilon : float, default=0.1
         Tolerance on the mean squared residual, in units of `epsilon_unit`.
-    epsilon_unit : {"relative", "absolute", "noise"}, default="relative"
+    epsilon_unit : {"relative", "variance", "absolute", "noise"}, default="relative"
         "absolute": the tolerance is `epsilon`.
         "relative": it is `epsilon` times the mean square of the labels that the
         kernel can reach, plus the mean square of the rest. Every epsilon in (0, 1)
         then has a non-trivial fit, unless rounding hides it. Directions with
         eigenvalues up to 1e-10 of the largest count as unreachable.
+        "variance": it is `epsilon` times the labels' variance. One round with
+        `fit_intercept` then has R^2 = 1 - epsilon on the training data.
         "noise": it is `epsilon` times the noise variance, which the ridge fit of
         smallest generalised cross-validation estimates; epsilon = 1 is Morozov's
         principle.
@@ -173,11 +173,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         labels lie.
     solver : {"auto", "eigh", "krylov", "spline"}, default="auto"
         As in `sdtheory.distill`; `solver_` is the one that was used. "eigh"
-        diagonalises the kernel matrix. The following need it: weights, sparse
-        inputs, a precomputed kernel, `c`, `mixing`, ``rounds="rougher"``,
-        ``criterion="loo"`` with ``rounds="auto"``, and every `epsilon_unit` but
-        "absolute". Otherwise, from 200 points on, "auto" leaves the choice to
-        `sdtheory.distill`, which stores at most 512 MiB of kernel values.
+        diagonalises the kernel matrix. The following need it: `c`, `mixing`,
+        ``rounds="rougher"``, ``criterion="loo"`` with ``rounds="auto"``, and the
+        units "relative" and "noise" of epsilon. Otherwise, from 200 points on,
+        "auto" leaves the choice to `sdtheory.distill`, which stores at most 512 MiB
+        of kernel values, unless they are precomputed.
     memory : str or joblib.Memory, optional
         Keeps eigendecompositions and products with the kernel matrix, as in
         `sklearn.pipeline.Pipeline`. Fits on the same data share them: `GridSearchCV`
@@ -295,207 +295,266 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Chain:
         """Fit, and return the chain, whose eigenvectors a model does not keep."""
-        multipliers = self.check_parameters()
-        rounds, options = self._planned(multipliers)
+        self.check_parameters()
         inputs, labels = validated(self, X, y, multi_output=True, y_numeric=True)
-        labels = real_labels(labels)
-        ulp = machine_epsilon(X) if self._precomputed() else ULP
-        weights = _weights(sample_weight, inputs)
+        labels, weights = real_labels(labels), as_weights(sample_weight, inputs)
         used = weights > 0
-        # in the coordinates sqrt(w) y the weighted problem is the unweighted one
-        weights = weights[used] / np.max(weights)
-        self.roughness_bound_ = float("nan")
-        root, total = np.sqrt(weights), float(np.sum(weights))
-        self.intercept_ = np.zeros(labels.shape[1:])
-        if self.fit_intercept:
-            self.intercept_ = weights @ labels[used] / total
+        weights, root = weights[used], np.sqrt(weights[used])
+        mean = np.average(labels[used], axis=0, weights=weights)
+        away = np.sum((labels[used] - mean).reshape(len(root), -1) ** 2, axis=1)
+        variance = float(np.average(away, weights=weights))
+        self.intercept_ = mean if self.fit_intercept else np.zeros_like(mean)[()]
         labels = labels - self.intercept_
-        self.intercept_ = self.intercept_[()]
+        # in the coordinates sqrt(w) y the weighted problem is the unweighted one
         scaled = (labels[used].T * root).T
-
-        if self._needs_eigenbasis(inputs, weights, multipliers):
-            chain = self._in_eigenbasis(inputs, scaled, (used, root, total, ulp), rounds, options)
-        else:
-            chain = self._by_distill(inputs, scaled)
-        if multipliers is None and chain.n_rounds:
-            self._warn_of_the_mean(labels[used], weights)
-        chosen = chain.n_rounds
-        if self.rounds == "auto" and chosen:
-            chosen = int(np.argmin(self.criterion_)) + 1
-            if chosen == chain.n_rounds and not chain.collapsed:
-                warnings.warn(
-                    f"{self.criterion} is smallest after the last of the {chosen} round(s) that "
-                    f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.',
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
-        if self.rounds == "rougher" and chosen:
-            chosen = max(int(np.sum(self.roughness_ >= self.roughness_bound_)), 1)
-        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
-        if chain.solver == "eigh":
-            refuse_lost_digits(chain, KNOWN, chosen)
-        # a chain that is left early has not collapsed
-        self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
-        self._duals = np.zeros((chosen, *labels.shape))
-        for t in range(chosen):
-            self._duals[t][used] = (chain.dual(t).T * root).T / total
-
-        self.X_fit_ = inputs.copy()
-        known = chain.solver == "eigh"
-        self.eigenvalues_ = chain.spectrum.d if known else np.empty(0)
-        self.multipliers_ = chain.c[:chosen]
-        self.c_error_ = chain.c_error[:chosen]
-        self.shrinkage_ = chain.B[:chosen] if known else np.empty((chosen, 0))
-        self.n_rounds_ = chosen
-        last = max(chosen - 1, 0)
-        self.mixing_ = np.zeros(last) if chain.mixing is None else chain.mixing[:last]
-        self.training_loss_ = self.tried_loss_[:chosen]
-        low, high = chain.n_rounds_range
-        self._finish(labels, low if low != high else None)
-        return chain
-
-    def _needs_eigenbasis(self, inputs: Any, weights: Array, multipliers: Array | None) -> bool:
-        """Return whether the matrix must be diagonalised; refuse a solver that cannot do it."""
-        reasons = [
-            reason
-            for reason, holds in (
-                ("c", multipliers is not None),
-                ("mixing", isinstance(self.mixing, str) or bool(np.any(self.mixing))),
-                ('rounds="rougher"', self.rounds == "rougher"),
-                ('criterion="loo"', self.rounds == "auto" and self.criterion == "loo"),
-                (f'epsilon_unit="{self.epsilon_unit}"', self.epsilon_unit != "absolute"),
-                ("sample_weight", len(weights) < inputs.shape[0] or np.ptp(weights) > 0),
-                ('kernel="precomputed"', self._precomputed()),
-                ("sparse X", scipy.sparse.issparse(inputs)),
-            )
-            if holds
-        ]
-        if self.solver not in ("auto", "eigh") and reasons:
-            raise InvalidInputError(
-                f"solver={self.solver!r} does not work with {reasons[0]}, which needs the "
-                f'eigenvectors of the kernel matrix. Pass solver="eigh", or leave it out.'
-            )
-        few = self.solver == "auto" and inputs.shape[0] < CROSSING
-        return bool(reasons) or few or self.solver == "eigh"
-
-    def _by_distill(self, inputs: Array, labels: Array) -> Chain:
-        """Return the chain of the solver asked for or chosen."""
-        n = len(inputs)
-        kernel = self._kernel
-        if isinstance(self.kernel, GreensFunction):
-            kernel = self.kernel
-        elif isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS:
-            kernel = kernel_by_name(self.kernel)
-        memory = None if self.memory is None else check_memory(self.memory)
-        operator = KernelOperator(kernel, inputs, memory=memory)
-        asked = self._asked(labels)
-        self.epsilon_ = float(self.epsilon)
-        self._check_length(1 if asked is None else asked, labels)
-        if np.any(labels):
-            solver = cast(Any, self.solver)
-            chain = distill(operator, labels, self.epsilon_, asked, solver=solver)
-        else:
-            chain = distill(np.eye(n), labels, 1.0)
-        self._check_length(chain.n_rounds, labels)
-        if chain.solver == "eigh":
-            self._judge(chain, n, chain.n_rounds)
-            return chain
-        axes = tuple(range(1, chain.y.ndim))
-        self.tried_loss_ = np.sum((chain.y[1:] - chain.y[0]) ** 2, axis=axes) / n
-        self.tried_multipliers_ = chain.c
-        self.criterion_ = self.criterion_error_ = self.roughness_ = np.empty(0)
-        if self.rounds == "auto":
-            shares, errors = lost_shares(operator, operator.precision, chain.c)
-            self.criterion_ = self.tried_loss_ / shares**2
-            moved = 0.0 if chain.y_error is None else chain.y_error[1:]
-            self.criterion_error_ = 2 * self.criterion_ * errors / shares
-            self.criterion_error_ += 2 * np.sqrt(self.tried_loss_ / n) * moved / shares**2
-        return chain
-
-    def _in_eigenbasis(
-        self,
-        inputs: Any,
-        scaled: Array,
-        weighting: tuple[Any, Array, float, float],
-        rounds: int | None,
-        options: Options,
-    ) -> Chain:
-        """Return the chain from eigenvectors; judge every round."""
-        n = inputs.shape[0]
-        used, root, total, ulp = weighting
-        try:
-            matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
-            if callable(self.kernel):
-                ulp = machine_epsilon(self.kernel(inputs[:1], inputs[:1]))
-            spectrum, matrix = self._diagonalised(root[:, None] * matrix * root / total, ulp)
-        except MemoryError as error:
-            raise InvalidInputError(
-                f"X has {n} points: their kernel matrix and its eigenvectors need "
-                f"{16 * n**2 / 2**30:.3g} GiB, more than is free. Fit a random subset, or use "
-                f'options without eigenvectors: epsilon_unit="absolute", no weights, no c.'
-            ) from error
-        if options.c is None or rounds is None:
-            self.epsilon_ = self._tolerance(spectrum, scaled, total)
-            stored = matrix, ulp
-            if self.rounds == "rougher" and np.any(scaled):
-                chain = self._until_smoother(spectrum, scaled, total, stored)
-            else:
-                chain = self._solve(spectrum, scaled, total, stored, (rounds, options))
-        else:
-            self.epsilon_ = float("nan")
-            self._check_length(rounds, scaled)
-            chain = eigh.with_multipliers(spectrum, scaled, rounds, options)
-        known = chain.n_rounds
-        if isinstance(self.rounds, str) and np.any(chain.c_error[1:] > KNOWN):
-            known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
-        self._judge(chain, total, known)
-        return chain
-
-    def _judge(self, chain: Chain, total: float, known: int) -> None:
-        """Set the criterion of the rounds whose multipliers are known, from eigenvectors."""
-        lost = _lost(chain)
-        loss = _loss(lost, chain.z[0], total)
-        if self.criterion == "gcv":
-            tried = loss / np.mean(lost, axis=1) ** 2
-        else:
-            tried = _leave_one_out(chain, lost, total)
-        self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
-        self.criterion_error_ = np.zeros(known)
-        self.tried_multipliers_ = chain.c[:known]
-        self.roughness_ = _roughness(chain, total)[:known]
-
-    def _warn_of_the_mean(self, labels: Array, weights: Array) -> None:
-        """Warn where the labels' mean, which takes no fit, is nearer to them."""
-        distance = (labels - np.average(labels, axis=0, weights=weights)).reshape(len(labels), -1)
-        variance = float(np.average(np.sum(distance**2, axis=1), weights=weights))
-        if 0 < variance < (1 - 1e-9) * self.epsilon_ and not self.fit_intercept:
-            warnings.warn(
+        self.roughness_bound_ = float("nan")
+        with self._in_words(inputs.shape[0]):
+            ulp = machine_epsilon(X) if self._precomputed() else ULP
+            gram = self._gram(inputs, used, root, ulp)
+            chain = self._chain(gram, scaled, variance)
+            self._judge(chain, gram, scaled)
+        if 0 < variance < (1 - 1e-9) * self.epsilon_ and chain.n_rounds and not self.fit_intercept:
+            self._warn(
                 f"the tolerance {self.epsilon_:.6g} is above the variance of the labels, "
                 f"{variance:.6g}: the constant mean fits them better. Pass fit_intercept=True, or "
                 f"a smaller epsilon.",
                 UserWarning,
-                stacklevel=3,
+            )
+        chosen = chain.n_rounds
+        if self.rounds == "auto" and chosen:
+            chosen = int(np.argmin(self.criterion_)) + 1
+            if chosen == chain.n_rounds and not chain.collapsed:
+                self._warn(
+                    f"{self.criterion} is smallest after the last of the {chosen} round(s) that "
+                    f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.'
+                )
+        if self.rounds == "rougher" and chosen:
+            chosen = max(int(np.sum(self.roughness_ >= self.roughness_bound_)), 1)
+        if chain.solver == "eigh":
+            refuse_lost_digits(chain, KNOWN, chosen)
+        self._keep(chain, chosen)
+        self._duals = np.zeros((chosen, *labels.shape))
+        for t in range(chosen):
+            self._duals[t][used] = (chain.dual(t).T * root).T / len(root)
+        self.X_fit_ = inputs.copy()
+
+        asked = int(self.rounds) if isinstance(self.rounds, Integral) else max(chosen, 1)
+        self.dual_coef_ = np.zeros_like(labels) if chosen < asked else self._duals[-1]
+        low, high = chain.n_rounds_range
+        if low < high and (low < asked or not isinstance(self.rounds, Integral)):
+            self._warn(
+                f"the labels are within rounding of collapse after {low} round(s): whether round "
+                f"{low} is zero depends on the last digits. Move epsilon away from this value."
+            )
+        elif chosen < asked:
+            self._warn(
+                f"the labels collapsed to zero after {chosen} round(s): the fit is "
+                f"the zero function. Choose a smaller epsilon or fewer rounds."
+            )
+        return chain
+
+    def _keep(self, chain: Chain, chosen: int) -> None:
+        """Keep what is known of the first rounds of a chain."""
+        known = chain.solver == "eigh"
+        self.solver_, self.fallbacks_ = chain.solver, chain.fallbacks
+        # a chain that is left early has not collapsed
+        self.collapsed_ = chain.collapsed and chosen == chain.n_rounds
+        self.eigenvalues_ = chain.spectrum.d if known else np.empty(0)
+        self.multipliers_, self.c_error_ = chain.c[:chosen], chain.c_error[:chosen]
+        self.shrinkage_ = chain.B[:chosen] if known else np.empty((chosen, 0))
+        self.n_rounds_, last = chosen, max(chosen - 1, 0)
+        self.mixing_ = np.zeros(last) if chain.mixing is None else chain.mixing[:last]
+        self.training_loss_ = self.tried_loss_[:chosen]
+
+    @staticmethod
+    def _warn(words: str, kind: type[Warning] = ConvergenceWarning) -> None:
+        warnings.warn(words, kind, stacklevel=4)
+
+    @contextmanager
+    def _in_words(self, n: int) -> Iterator[None]:
+        """Say of which argument it is that a Gram matrix cannot be used, or held."""
+        try:
+            yield
+        except InvalidInputError as error:
+            if not str(error).startswith("gram "):
+                raise
+            raise InvalidInputError(
+                f"{self._name} gives an unusable Gram matrix: {error}"
+            ) from error
+        except MemoryError as error:
+            raise InvalidInputError(
+                f"X has {n} points: their kernel matrix and its eigenvectors need "
+                f"{16 * n**2 / 2**30:.3g} GiB, more than is free. Fit a random subset, or use "
+                f'options without eigenvectors: epsilon_unit="variance" or "absolute", no c.'
+            ) from error
+
+    def needs_eigenvectors(self) -> str | None:
+        """Return the parameter for whose sake the kernel matrix is diagonalised, if there is one.
+
+        Returns
+        -------
+        str or None
+        """
+        unmixed = np.isscalar(self.mixing) and self.mixing == 0
+        for reason, holds in (
+            ("c", self.c is not None),
+            ("mixing", not unmixed),
+            ('rounds="rougher"', self.rounds == "rougher"),
+            ('criterion="loo"', self.rounds == "auto" and self.criterion == "loo"),
+            (f'epsilon_unit="{self.epsilon_unit}"', self.epsilon_unit in ("relative", "noise")),
+        ):
+            if holds:
+                return reason
+        return 'solver="eigh"' if self.solver == "eigh" else None
+
+    def _gram(self, inputs: Any, used: Any, root: Array, ulp: float) -> Gram:
+        """Return G of the weighted points, which nothing has evaluated yet."""
+        memory = None if self.memory is None else check_memory(self.memory)
+        if self._precomputed():
+            matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
+            matrix = as_gram(root[:, None] * matrix * root / len(root), copy=False)
+            return Gram(matrix, len(root), ulp, memory, lenient=True)
+        kernel: Any = self.kernel if isinstance(self.kernel, GreensFunction) else self._kernel
+        if isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS:
+            kernel = kernel_by_name(self.kernel)
+        weights = root**2 if np.any(root != 1) else None
+        points = inputs if np.all(used) else inputs[used]
+        operator = KernelOperator(kernel, points, weights=weights, memory=memory)
+        return Gram.checked(operator, lenient=True)
+
+    def _diagonalised(self, gram: Gram) -> Spectrum:
+        """Return the eigendecomposition of a matrix whose entries are of a usable size."""
+        size = float(np.max(np.abs(cast(Array, gram.matrix))))
+        if size and not 1 / LARGEST <= size <= LARGEST:
+            raise InvalidInputError(
+                f"{self._name} gives a Gram matrix with entries up to {size:.3g}, outside of "
+                f"{1 / LARGEST:g} to {LARGEST:g}. Multiply the kernel by a constant; with a "
+                f"tolerance, the fits do not change."
+            )
+        return gram.spectrum
+
+    def _chain(self, gram: Gram, scaled: Array, variance: float) -> Chain:
+        """Return the chain, with the errors of its multipliers reported and none refused."""
+        reason, solver = self.needs_eigenvectors(), self.solver
+        if reason and solver not in ("auto", "eigh"):
+            raise InvalidInputError(
+                f"solver={solver!r} does not work with {reason}, which needs the "
+                f'eigenvectors of the kernel matrix. Pass solver="eigh", or leave it out.'
+            )
+        if reason or (solver == "auto" and gram.n < CROSSING):
+            solver = "eigh"
+        run = Run(gram, scaled, solver)
+        rounds = int(self.rounds) if isinstance(self.rounds, Integral) else None
+        most = _LARGEST_CHAIN // (scaled.size + 4 * gram.n)
+        planned = None
+        if reason in ("c", "mixing"):
+            self._check_length(rounds or np.size(cast(Any, self.c)), gram.n, most)
+            planned = run.options(rounds, self.c, self.mixing)
+        if solver == "eigh":
+            self._diagonalised(gram)
+        if planned and self.c is not None:
+            self.epsilon_ = float("nan")
+            return run.varied(None, planned)
+        self.epsilon_ = self._tolerance(gram, scaled, variance)
+        if not np.any(scaled):
+            return run.chain(1.0, None)  # trivial at any tolerance
+        if planned:
+            chain = run.varied(self.epsilon_, planned)
+            if rounds and chain.n_rounds + 1 < rounds:
+                raise InvalidInputError(
+                    f"rounds is {rounds}, but round {chain.n_rounds} is the zero function at this "
+                    f"tolerance. The labels in its mixture may bring later fits back. Choose a "
+                    f"smaller epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} "
+                    f"round(s)."
+                )
+            return chain
+        if self.rounds == "rougher":
+            return self._until_smoother(run, gram, scaled)
+        asked = min(_MOST_TRIED, most) if self.rounds == "auto" else rounds
+        if asked is None or asked > most:
+            # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
+            r = float(np.linalg.norm(scaled)) / float(np.sqrt(gram.n * self.epsilon_))
+            self._check_length(int(min(r, 1e18)), gram.n, most)
+        chain = run.chain(
+            self.epsilon_, None if asked is None else min(asked, most), refusing=False
+        )
+        self._check_length(chain.n_rounds if chain.collapsed else asked or 1, gram.n, most)
+        return chain
+
+    def _check_length(self, rounds: int, n: int, most: int) -> None:
+        """Refuse a chain whose fits cannot be held."""
+        if rounds > most:
+            raise InvalidInputError(
+                f"rounds: {rounds} or more rounds on {n} points are too many to keep "
+                f"(at most {most}). Ask for fewer, or choose a larger epsilon."
             )
 
-    def _finish(self, labels: Array, low: int | None) -> None:
-        """Set the dual coefficients, and warn where they are zero or ill defined."""
-        asked = int(self.rounds) if isinstance(self.rounds, Integral) else max(self.n_rounds_, 1)
-        zero = self.n_rounds_ < asked
-        self.dual_coef_ = np.zeros_like(labels) if zero else self._duals[-1]
-        if low is not None and (low < asked or not isinstance(self.rounds, Integral)):
-            warnings.warn(
-                f"the labels are within rounding of collapse after {low} round(s): whether round "
-                f"{low} is zero depends on the last digits. Move epsilon away from this value.",
-                ConvergenceWarning,
-                stacklevel=3,
+    def _tolerance(self, gram: Gram, scaled: Array, variance: float) -> float:
+        epsilon = float(self.epsilon)
+        if self.epsilon_unit == "variance":
+            epsilon *= variance
+        elif self.epsilon_unit == "noise":
+            words = 'epsilon_unit is "noise"', "Give epsilon in another unit."
+            epsilon *= gcv_ridge(gram.spectrum, scaled, *words)[1]
+        elif self.epsilon_unit == "relative":
+            unreachable, reachable = split_energy(gram.spectrum, scaled)
+            if np.any(scaled) and not reachable:
+                raise InvalidInputError(
+                    "kernel: no function of its space fits any part of the labels. It vanishes at "
+                    "the inputs, or y is orthogonal to its range, so a relative epsilon has no "
+                    'meaning. Choose another kernel, or epsilon_unit="absolute".'
+                )
+            epsilon = unreachable + epsilon * reachable
+        if np.any(scaled) and not epsilon > 0:
+            raise InvalidInputError(
+                f"epsilon = {self.epsilon!r} is too small against the labels: the tolerance "
+                f"underflows, or they are all the same. Choose a larger one, or another unit."
             )
-        elif zero:
-            warnings.warn(
-                f"the labels collapsed to zero after {self.n_rounds_} round(s): the fit is "
-                f"the zero function. Choose a smaller epsilon or fewer rounds.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        return epsilon
+
+    def _until_smoother(self, run: Run, gram: Gram, scaled: Array) -> Chain:
+        """Return the chain up to a fit that is smoother than the truth, or its collapse."""
+        if self.roughness is None:
+            words = 'rounds is "rougher" without roughness', "Give roughness as a number."
+            c = gcv_ridge(gram.spectrum, scaled, *words)[0]
+            ridge = run.varied(None, run.options(1, c, 0.0))
+            self.roughness_bound_ = float(roughness(ridge)[0])
+        else:
+            self.roughness_bound_ = float(self.roughness)
+        rounds = _TRIED_ROUNDS
+        while True:
+            chain = run.chain(self.epsilon_, rounds, refusing=False)
+            if chain.n_rounds < rounds or roughness(chain)[-1] < self.roughness_bound_:
+                return chain
+            rounds *= 4
+
+    def _judge(self, chain: Chain, gram: Gram, scaled: Array) -> None:
+        """Set the loss of every round, and the criterion where it is known or asked for."""
+        self.tried_multipliers_ = chain.c
+        if chain.solver != "eigh":
+            moved = (chain.y[1:] - scaled).reshape(chain.n_rounds, -1)
+            self.tried_loss_ = np.sum(moved**2, axis=1) / gram.n
+            self.criterion_ = self.criterion_error_ = self.roughness_ = np.empty(0)
+            if self.rounds == "auto":
+                shares, errors = lost_shares(gram.given, gram.ulp, chain.c)
+                self.criterion_ = self.tried_loss_ / shares**2
+                labels = 0.0 if chain.y_error is None else chain.y_error[1:]
+                self.criterion_error_ = 2 * self.criterion_ * errors / shares
+                self.criterion_error_ += 2 * np.sqrt(self.tried_loss_ / gram.n) * labels / shares**2
+            return
+        lost = residuals(chain)
+        loss = np.array([np.sum(along(k, chain.z[0]) ** 2) for k in lost]) / gram.n
+        if self.criterion == "gcv":
+            tried = loss / np.mean(lost, axis=1) ** 2
+        else:
+            tried = leave_one_out(chain, lost)
+        known = chain.n_rounds
+        if isinstance(self.rounds, str) and np.any(chain.c_error[1:] > KNOWN):
+            known = 1 + int(np.argmax(chain.c_error[1:] > KNOWN))
+        self.criterion_, self.tried_loss_ = tried[:known], loss[:known]
+        self.criterion_error_ = np.zeros(known)
+        self.tried_multipliers_ = chain.c[:known]
+        self.roughness_ = roughness(chain)[:known]
 
     def predict(self, X: ArrayLike) -> Array:
         """Evaluate the last fit.
@@ -533,8 +592,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         Spectrum
         """
         check_is_fitted(self)
-        matrix = self.kernel_matrix(self.X_fit_, self.X_fit_) / self.X_fit_.shape[0]
-        return self._diagonalised(matrix)[0]
+        n = self.X_fit_.shape[0]
+        return self._diagonalised(self._gram(self.X_fit_, np.full(n, True), np.ones(n), ULP))
 
     def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
         """Yield the fit of each of these coefficients; few rows of kernel values are held."""
@@ -571,60 +630,26 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
 
     @property
     def _kernel(self) -> KernelValues:
-        parameters = self.kernel_params or {
-            "gamma": self.gamma,
-            "degree": self.degree,
-            "coef0": self.coef0,
-        }
-        return KernelValues(self.kernel, parameters)
+        own = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
+        return KernelValues(self.kernel, self.kernel_params or own)
 
     def _precomputed(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel == "precomputed"
 
-    def _diagonalised(self, G: Array, ulp: float = ULP) -> tuple[Spectrum, Array | None]:
-        """Return the eigendecomposition, and the matrix if its digits are as good as its dtype."""
-        name = "X" if self._precomputed() else "kernel"
-        size = float(np.max(np.abs(G)))
-        if size and not 1 / LARGEST <= size <= LARGEST:
-            raise InvalidInputError(
-                f"{name} gives a Gram matrix with entries up to {size:.3g}, outside of "
-                f"{1 / LARGEST:g} to {LARGEST:g}. Multiply the kernel by a constant; with a "
-                f"tolerance, the fits do not change."
-            )
-        try:
-            matrix = as_gram(G)
-            try:
-                of: Any = Spectrum.of
-                if self.memory is not None:
-                    of = check_memory(self.memory).cache(_diagonalise)
-                return of(matrix, ulp), matrix
-            except InvalidInputError:
-                # eigenvalues below zero show that the kernel itself has lost digits
-                inexact = _KERNEL_ULPS * len(G) * ulp
-                spectrum = Spectrum.of(matrix, ulp, inexact)
-                return replace(spectrum, error=inexact * float(spectrum.d[-1])), None
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{name} gives an unusable Gram matrix: {error}") from error
+    @property
+    def _name(self) -> str:
+        """The argument that kernel values come from."""
+        return "X" if self._precomputed() else "kernel"
 
-    def check_parameters(self) -> Array | None:
-        """Refuse unusable parameters.
-
-        Returns
-        -------
-        ndarray or None
-            The multipliers, where `c` gives them.
-        """
+    def check_parameters(self) -> None:
+        """Refuse unusable parameters."""
         self._check_kernel()
         as_epsilon(self.epsilon)
         if not isinstance(self.fit_intercept, bool | np.bool_):
             raise InvalidInputError(
                 f"fit_intercept must be True or False, but is {self.fit_intercept!r}."
             )
-        for name, allowed in (
-            ("epsilon_unit", _UNITS),
-            ("criterion", _CRITERIA),
-            ("solver", SOLVERS),
-        ):
+        for name, allowed in _WORDS.items():
             value = getattr(self, name)
             if not (isinstance(value, str) and value in allowed):
                 raise InvalidInputError(
@@ -637,86 +662,24 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f'rounds must be a positive integer, "auto", "rougher" or None, but is '
                 f"{self.rounds!r}."
             )
+        if self.rounds == "rougher" and self.needs_eigenvectors() in ("c", "mixing"):
+            raise InvalidInputError(
+                'rounds="rougher" is about the chain of one tolerance. Leave out c and mixing, or '
+                "give the number of rounds."
+            )
         if self.roughness is not None and as_number(self.roughness, "roughness") <= 0:
             raise InvalidInputError(
                 f"roughness must be positive, but is {self.roughness!r}. It bounds the truth's "
                 f"squared norm in the kernel's space."
             )
-        if self.c is None:
-            return None
-        remedy = "Give one positive number, or one for each round."
-        c = as_real_array(self.c, "c", ndim=(0, 1), remedy=remedy)
-        if not np.all((c >= 1 / LARGEST) & (c <= LARGEST)):
-            raise InvalidInputError(
-                f"c must hold multipliers between {1 / LARGEST:g} and {LARGEST:g}, but is "
-                f"{self.c!r}. {remedy}"
-            )
-        if c.ndim == 1:
-            if count and len(c) != self.rounds:
+        if self.c is not None:
+            remedy = "Give one positive number, or one for each round."
+            c = as_real_array(self.c, "c", ndim=(0, 1), remedy=remedy)
+            if not np.all((c >= 1 / LARGEST) & (c <= LARGEST)):
                 raise InvalidInputError(
-                    f"c has {len(c)} multipliers for rounds = {self.rounds}. Give one for each "
-                    f"round, or one number."
+                    f"c must hold multipliers between {1 / LARGEST:g} and {LARGEST:g}, but is "
+                    f"{self.c!r}. {remedy}"
                 )
-            return c
-        if not count:
-            raise InvalidInputError(
-                f"rounds is {self.rounds!r}, but with one fixed c the labels never collapse. Give "
-                f"the number of rounds, or a sequence of multipliers."
-            )
-        # a view, so that a length that cannot be held is refused before it is allocated
-        return np.broadcast_to(c, (min(int(cast(int, self.rounds)), 2 * _LARGEST_CHAIN),))
-
-    def _planned(self, multipliers: Array | None) -> tuple[int | None, Options]:
-        """Return the number of rounds, None if the collapse decides it, and how they differ."""
-        rounds = int(self.rounds) if isinstance(self.rounds, Integral) else None
-        shares: Any = self.mixing
-        if not isinstance(shares, str):
-            remedy = "Pass one share, or one for each round after the first."
-            shares = as_real_array(shares, "mixing", ndim=(0, 1), remedy=remedy)
-        if multipliers is not None:
-            rounds = len(multipliers)
-        elif rounds is None and np.ndim(shares) == 1:
-            rounds = np.size(shares) + 1
-        # to refuse what is no share before a missing number of rounds
-        named = isinstance(shares, str)
-        # a length that cannot be held is refused later, before it is allocated
-        count = min(rounds or 1, 2 * _LARGEST_CHAIN)
-        mixing = as_mixing(shares, count, fixed=multipliers is not None)
-        plain = mixing is None and not named
-        if self.rounds == "rougher" and not (plain and multipliers is None):
-            raise InvalidInputError(
-                'rounds="rougher" is about the chain of one tolerance. Leave out c and mixing, or '
-                "give the number of rounds."
-            )
-        if not plain and rounds is None:
-            raise InvalidInputError(
-                f"rounds is {self.rounds!r}, but with one share of the labels they need not "
-                f"collapse. Give the number of rounds, or mixing for each round after the first."
-            )
-        return rounds, Options(multipliers, mixing)
-
-    def _until_smoother(
-        self, spectrum: Spectrum, scaled: Array, total: float, stored: tuple[Array | None, float]
-    ) -> Chain:
-        """Return the chain up to a fit that is smoother than the bound, or its collapse."""
-        self.roughness_bound_ = self._bound(spectrum, scaled, total)
-        rounds = _TRIED_ROUNDS
-        while True:
-            chain = self._solve(spectrum, scaled, total, stored, (rounds, Options()))
-            norms = _roughness(chain, total)
-            if chain.n_rounds < rounds or norms[-1] < self.roughness_bound_:
-                return chain
-            rounds *= 4
-
-    def _bound(self, spectrum: Spectrum, scaled: Array, total: float) -> float:
-        """Return the bound on the truth's roughness, as given or estimated."""
-        if self.roughness is not None:
-            return float(self.roughness)
-        words = 'rounds is "rougher" without roughness', "Give roughness as a number."
-        c = _gcv_ridge(spectrum, scaled, total, *words)[0]
-        fit = _along(spectrum.d / (c + spectrum.d), spectrum.to_eigenbasis(scaled))
-        columns = fit.reshape(spectrum.n, -1).T
-        return spectrum.n / total * float(np.sum(roughness(spectrum.d, columns)))
 
     def _check_kernel(self) -> None:
         known = (*sorted(GREENS_FUNCTIONS), *sorted(kernel_metrics()), "precomputed")
@@ -741,207 +704,6 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             raise InvalidInputError(
                 f"kernel_params must be a dictionary or None, but is {self.kernel_params!r}."
             )
-
-    def _asked(self, labels: Array) -> int | None:
-        """Return the rounds to run at most, None for all until the collapse."""
-        if self.rounds == "auto":
-            return min(_MOST_TRIED, _most_rounds(labels))
-        return int(cast(int, self.rounds)) if self.rounds is not None else None
-
-    def _check_length(self, rounds: int, scaled: Array) -> None:
-        """Refuse a chain whose fits cannot be held."""
-        if rounds > _most_rounds(scaled):
-            raise InvalidInputError(
-                f"rounds: {rounds} or more rounds on {len(scaled)} points are too many to keep "
-                f"(at most {_most_rounds(scaled)}). Ask for fewer, or choose a larger epsilon."
-            )
-
-    def _tolerance(self, spectrum: Spectrum, scaled: Array, total: float) -> float:
-        if self.epsilon_unit == "absolute":
-            return float(self.epsilon)
-        if self.epsilon_unit == "noise":
-            words = 'epsilon_unit is "noise"', "Give epsilon in another unit."
-            return float(self.epsilon) * _gcv_ridge(spectrum, scaled, total, *words)[1]
-        unreachable, reachable = split_energy(spectrum, scaled)
-        unreachable, reachable = (e * spectrum.n / total for e in (unreachable, reachable))
-        if np.any(scaled) and not reachable:
-            raise InvalidInputError(
-                "kernel: no function of its space fits any part of the labels. It vanishes at the "
-                "inputs, or y is orthogonal to its range, so a relative epsilon has no meaning. "
-                'Choose another kernel, or epsilon_unit="absolute".'
-            )
-        return unreachable + float(self.epsilon) * reachable
-
-    def _solve(
-        self,
-        spectrum: Spectrum,
-        scaled: Array,
-        total: float,
-        stored: tuple[Array | None, float],
-        planned: tuple[int | None, Options],
-    ) -> Chain:
-        """Return the chain at the tolerance, with its errors reported and none refused."""
-        if not np.any(scaled):
-            return distill(spectrum, scaled, 1.0)  # trivial at any tolerance
-        asked, options = planned
-        tolerance = self.epsilon_ * total / spectrum.n
-        if not tolerance > 0:
-            raise InvalidInputError(
-                f"epsilon = {self.epsilon!r} is too small against the labels: the tolerance "
-                f"underflows. Choose a larger one."
-            )
-        most = _most_rounds(scaled)
-        if options.mixing is not None:
-            self._check_length(cast(int, asked), scaled)
-        elif self.rounds == "auto":
-            asked = self._asked(scaled)
-        if asked is None or asked > most:
-            # each round moves the labels by sqrt(n epsilon), so that they last for r_0 - 1 at least
-            size = float(np.linalg.norm(scaled) / np.sqrt(spectrum.n))
-            self._check_length(int(min(size / np.sqrt(tolerance), 1e18)), scaled)
-        limit = None if asked is None else min(asked, most)
-        try:
-            start = Start.checked(scaled, spectrum.n, tolerance, limit)
-            chain = eigh.solve(spectrum, start, *stored, options)
-        except InfeasibleToleranceError as error:
-            raise InfeasibleToleranceError(
-                self.epsilon_,
-                error.smallest_feasible * spectrum.n / total,
-                rank_decision=error.rank_decision,
-            ) from error
-        if asked is not None and asked > most and not chain.collapsed:
-            self._check_length(asked, scaled)
-        count = isinstance(self.rounds, Integral)
-        if options.mixing is not None and count and chain.n_rounds + 1 < cast(int, asked):
-            raise InvalidInputError(
-                f"rounds is {asked}, but round {chain.n_rounds} is the zero function at this "
-                f"tolerance. The labels in its mixture may bring later fits back. Choose a smaller "
-                f"epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} round(s)."
-            )
-        return chain
-
-
-def _diagonalise(matrix: Array, ulp: float) -> Spectrum:
-    """Return `Spectrum.of`, under a name that a memory keeps."""
-    return Spectrum.of(matrix, ulp)
-
-
-def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
-    """Return the mean square of the labels that is out of the kernel's reach, and the rest.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    y : ndarray of shape (n,) or (n, q)
-    """
-    energy = spectrum.to_eigenbasis(y).reshape(spectrum.n, -1) ** 2 / spectrum.n
-    reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
-    return float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
-
-
-def _roughness(chain: Chain, total: float) -> Array:
-    """Return the squared norm of each fit in the kernel's space, summed over outputs."""
-    spectrum = chain.spectrum
-    fits = chain.B * np.atleast_2d(chain.z[0].T)[:, None]
-    return spectrum.n / total * np.sum(roughness(spectrum.d, fits), axis=0)
-
-
-def _shares(chain: Chain) -> Array:
-    """Return the share of the labels in each round, shape (T,); zero for the first."""
-    if chain.mixing is None:
-        return np.zeros(chain.n_rounds)
-    return np.concatenate([[0.0], chain.mixing])[: chain.n_rounds]
-
-
-def _lost(chain: Chain) -> Array:
-    """Return the diagonals of I - B_t, shape (T, n), as sums of positive terms."""
-    rows, left = [], np.zeros(chain.spectrum.n)
-    for c, ratio, share in zip(chain.c, chain.A, _shares(chain), strict=True):
-        left = c / (c + chain.spectrum.d) + (1 - share) * ratio * left
-        rows.append(left)
-    return np.reshape(rows, chain.A.shape)
-
-
-def _along(filters: Array, z: Array) -> Array:
-    """Return filters of shape (n,) times z of shape (n,) or (n, q)."""
-    return (filters * z.T).T
-
-
-def _loss(lost: Array, z: Array, total: float) -> Array:
-    """Return the mean squared distance of the fitted values to the labels, by round."""
-    return np.array([np.sum(_along(k, z) ** 2) / total for k in lost])
-
-
-def _leave_one_out(chain: Chain, lost: Array, total: float) -> Array:
-    r"""Return the mean squared error of the chain rerun without each point, by round.
-
-    Leaving out point i is the same as giving it, in every round, its own
-    prediction u_t for a label. With :math:`\delta_s = u_{s-1} - u_s` and
-    :math:`u_{-1} = y_i` that is the triangular system
-
-    .. math:: \sum_{s \le t} (I - A_t \cdots A_s)_{ii}\, \delta_s = ((I - B_t) y)_i,
-
-    in which no difference of nearly equal numbers is formed for small c. Where
-    labels are mixed in with shares a, term s has the factor
-    :math:`(1 - a_{s+1}) \cdots (1 - a_t)`, also in :math:`y_i - u_t`, their sum.
-    """
-    spectrum, z = chain.spectrum, chain.z[0]
-    squares, n = spectrum.V**2, spectrum.n
-    chained, kept = np.ones((0, n)), np.zeros((0, n))
-    steps, errors, passed = np.zeros((0, *z.shape)), [], np.ones(0)
-    for c, ratio, left, share in zip(chain.c, chain.A, lost, _shares(chain), strict=True):
-        passed = np.append((1 - share) * passed, 1.0)
-        # from round s on, for each s <= t
-        chained = np.concatenate([chained, np.ones((1, n))])
-        kept = np.concatenate([kept, np.zeros((1, n))]) + chained * (c / (c + spectrum.d))
-        chained = chained * ratio
-        weights = passed[:, None] * (kept @ squares)
-        residual = spectrum.V.T @ _along(left, z)
-        residual = residual - np.einsum("si,si...->i...", weights[:-1], steps)
-        step = (residual.T / weights[-1]).T
-        steps = np.concatenate([steps, step[None]])
-        errors.append(np.sum(np.tensordot(passed, steps, 1) ** 2) / total)
-    return np.array(errors)
-
-
-def _most_rounds(labels: Array) -> int:
-    return _LARGEST_CHAIN // (labels.size + 4 * len(labels))
-
-
-def _weights(sample_weight: Any, X: Any) -> Array:
-    if np.ma.is_masked(sample_weight):
-        raise InvalidInputError("sample_weight has masked entries. Fill or drop them first.")
-    try:
-        with np.errstate(all="ignore"):
-            weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(f"sample_weight: {error}") from error
-    if not np.any(weights):
-        raise InvalidInputError("sample_weight is zero for every point. Give some weight.")
-    return weights
-
-
-def _gcv_ridge(
-    spectrum: Spectrum, scaled: Array, total: float, asked: str, remedy: str
-) -> tuple[float, float]:
-    """Return the multiplier of smallest GCV, and its residual energy per residual freedom."""
-    z = spectrum.to_eigenbasis(scaled).reshape(spectrum.n, -1)
-    energy = np.sum(z**2, axis=1) / total
-    largest = spectrum.d[-1] or 1.0
-    kept = _NOISE_RIDGES[:, None] / (_NOISE_RIDGES[:, None] + spectrum.d / largest)
-    residual, freedom = kept**2 @ energy, np.mean(kept, axis=1)
-    criterion = residual / freedom**2
-    best = int(np.argmin(criterion))
-    flat = np.ptp(criterion) <= 1e-9 * np.max(criterion)
-    if np.any(scaled) and (flat or (best == 0 and spectrum.rank == spectrum.n)):
-        raise InvalidInputError(
-            f"{asked}, but these labels do not show the noise: generalised cross-validation is "
-            + ("the same at every multiplier" if flat else "smallest at exact interpolation")
-            + f". {remedy}"
-        )
-    return float(_NOISE_RIDGES[best] * largest), float(residual[best] / freedom[best])
 
 
 class SelfDistilledKernelRidgeClassifier(ClassifierMixin, _KernelChain):

@@ -10,7 +10,7 @@ import scipy.sparse
 from scipy.spatial.distance import cdist
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
 from sdtheory.validation import Array, InvalidInputError, as_real_array, inexact
@@ -61,6 +61,7 @@ class KernelValues:
                 self.uncast(X, X_fit),
                 f"{name}: the matrix of kernel values",
                 ndim=(2,),
+                copy=False,
                 remedy=f"A matrix of shape {expected} of finite numbers is needed; check the "
                 f"kernel, its parameters and the scale of X.",
             )
@@ -88,8 +89,9 @@ class KernelValues:
             if kernel == "rbf" and not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_fit)):
                 # scikit-learn expands ||x - x'||^2, which cancels far from the origin
                 gamma = self.parameters.get("gamma")
-                gamma = 1 / X.shape[1] if gamma is None else gamma
-                return np.exp(-gamma * cdist(X, X_fit, "sqeuclidean"))
+                values = cdist(X, X_fit, "sqeuclidean")
+                values *= -1 / X.shape[1] if gamma is None else -gamma
+                return np.exp(values, out=values)
             # None is no value for chi2
             given = {name: value for name, value in self.parameters.items() if value is not None}
             return pairwise_kernels(X, X_fit, metric=kernel, filter_params=True, **given)
@@ -180,3 +182,26 @@ def real_labels(labels: Any) -> Array:
             f"{LARGEST:g}. Divide y by a constant, and an absolute epsilon by its square."
         )
     return y
+
+
+def as_weights(sample_weight: Any, X: Any) -> Array:
+    """Return one weight for each row of X, with a mean of 1 among those that are not zero.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are not finite, or negative, or all zero.
+    """
+    if np.ma.is_masked(sample_weight):
+        raise InvalidInputError("sample_weight has masked entries. Fill or drop them first.")
+    try:
+        with np.errstate(all="ignore"):
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"sample_weight: {error}") from error
+    if not np.any(weights):
+        raise InvalidInputError("sample_weight is zero for every point. Give some weight.")
+    weights = weights / np.max(weights)
+    return weights / np.mean(weights[weights > 0])

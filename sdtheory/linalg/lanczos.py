@@ -39,12 +39,13 @@ from typing import Any, cast
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
-from scipy.linalg import get_lapack_funcs
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from sdtheory.linalg.blas import times
 from sdtheory.validation import Array, InvalidInputError
 
 (_syevd,) = (cast(Any, f) for f in get_lapack_funcs(("syevd",), dtype=np.dtype(float)))
+(_nrm2,) = (cast(Any, f) for f in get_blas_funcs(("nrm2",), dtype=np.dtype(float)))
 
 #: Machine epsilons, times the norm of G, up to which Ritz values are zero.
 _ROUNDING = 16
@@ -173,6 +174,8 @@ class Lanczos:
         radau = [column.radau(theta, U, zero) for column, (theta, U) in pairs]
 
         def blocks(rows: list[Array]) -> Array:  # of an output that is zero, none
+            if len(rows) == 1:  # in a fraction of the time
+                return rows[0].reshape(1, -1)
             return np.asarray(scipy.linalg.block_diag(*(row.reshape(1, -1) for row in rows)))
 
         thetas = np.concatenate([theta for theta, _ in own])
@@ -192,7 +195,7 @@ class _Column:
     """The run of one output: a basis Q and T = Q^T G Q."""
 
     def __init__(self, labels: Array) -> None:
-        self.size = float(scipy.linalg.norm(labels))
+        self.size = float(_nrm2(labels))
         self.following = labels / (self.size or 1.0)
         self.coupling = self.size
         self.T = np.zeros((0, 0))
@@ -235,15 +238,15 @@ class _Column:
         A vector of the size of rounding, once normalised, need not be orthogonal to the basis any
         more: what falls to half on being projected again is rounding, and dropped.
         """
-        length = float(scipy.linalg.norm(rest))
+        length = float(_nrm2(rest))
         if length > tolerance:
             following = rest[:, None] / length
             following -= times(self.basis, times(self.basis.T, following))
-            kept = float(scipy.linalg.norm(following))
+            kept = float(_nrm2(following[:, 0]))
             if kept > 1 / 2:
                 self.following = following[:, 0] / kept
                 self.coupling = float(self.following @ rest)
-                return float(scipy.linalg.norm(rest - self.coupling * self.following))
+                return float(_nrm2(rest - self.coupling * self.following))
         self.coupling = 0.0
         return length
 

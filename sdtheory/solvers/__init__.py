@@ -23,8 +23,10 @@ With "eigh" and "spline" it is an estimate. The fuzzer of the tests has found no
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, cast
 
 import numpy as np
 import scipy.sparse
@@ -32,18 +34,18 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
-from sdtheory.kernels import gram as gram_matrix
 from sdtheory.linalg.lanczos import Lanczos
 from sdtheory.recursion import Options
 from sdtheory.solvers import eigh, krylov, spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start
-from sdtheory.solvers.operator import KernelOperator
+from sdtheory.solvers.operator import KernelOperator, one_thread
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
     InvalidInputError,
     as_gram,
     as_integer,
+    as_labels,
     as_number,
     as_real_array,
     as_rounds,
@@ -67,6 +69,9 @@ _LABELS = 1e-8
 #: Largest relative error of a multiplier by default: for solvers that work until they reach it, and
 #: for those that can only report what rounding left.
 _REACHED, KNOWN = 1e-8, 1e-3
+#: Error of a kernel's own values in machine epsilons: squared distances by
+#: ||x||^2 - 2 x x' + ||x'||^2 lose digits, and leave eigenvalues of that size below zero.
+_KERNEL_ULPS = 100
 
 
 def distill(
@@ -154,16 +159,19 @@ def distill(
     >>> chain.n_rounds, chain.solver
     (3, 'eigh')
     """
-    if c is not None or fresh is not None or np.any(np.asarray(mixing) != 0):
-        if solver not in ("auto", "eigh"):
-            raise InvalidInputError(
-                f"solver={solver!r} does not work with c or mixing, which need eigenvectors. Pass "
-                f'solver="eigh", or leave it out.'
-            )
-        return _varied(gram, y, (epsilon, rounds), (c, mixing, fresh), tolerance)
-    if epsilon is None:
+    varied = c is not None or fresh is not None or not (np.isscalar(mixing) and mixing == 0)
+    if varied and solver not in ("auto", "eigh"):
+        raise InvalidInputError(
+            f"solver={solver!r} does not work with c or mixing, which need eigenvectors. Pass "
+            f'solver="eigh", or leave it out.'
+        )
+    if not varied and epsilon is None:
         raise InvalidInputError("epsilon is missing. Pass the tolerance, or multipliers as c.")
-    run = _Run(gram, y, solver, tolerance, max_products)
+    if (epsilon is None) == (c is None):
+        raise InvalidInputError(f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them.")
+    run = Run(Gram.checked(gram), y, "eigh" if varied else solver, tolerance, max_products)
+    if varied:
+        return run.varied(epsilon, run.options(rounds, c, mixing, fresh))
     return run.chain(epsilon, rounds)
 
 
@@ -205,92 +213,187 @@ def distill_path(
     [3, 1]
     """
     wanted = as_real_array(epsilons, "epsilons", ndim=(1,))
-    run = _Run(gram, y, solver, tolerance, max_products)
+    run = Run(Gram.checked(gram), y, solver, tolerance, max_products)
     # a basis that grows is short while it can be
     found = {at: run.chain(wanted[at], rounds) for at in np.argsort(-wanted, kind="stable")}
     return [found[at] for at in range(len(wanted))]
 
 
-class _Run:
-    """What chains at several tolerances share: gram and labels, checked, and what solvers make."""
+class Gram:
+    """What was passed as gram, checked; stored and diagonalised once, where a solver needs it.
+
+    Attributes
+    ----------
+    given : ndarray of shape (n, n), Spectrum, sparse matrix or LinearOperator
+        A matrix as `sdtheory.validation.as_gram` returns it.
+    n : int
+    ulp : float
+        Machine epsilon of the entries.
+    memory : joblib.Memory, optional
+        Where eigendecompositions are kept.
+    lenient : bool
+        Whether eigenvalues below zero may say that the kernel lost digits.
+    """
 
     def __init__(
-        self, gram: Any, y: ArrayLike, solver: str, tolerance: float | None, max_products: int
+        self, given: Any, n: int, ulp: float, memory: Any = None, *, lenient: bool = False
     ) -> None:
-        *self._cheaper, self._last = _chosen(gram, solver)
+        self.given, self.n, self.ulp, self.memory, self.lenient = given, n, ulp, memory, lenient
+
+    @classmethod
+    def checked(cls, gram: Any, *, lenient: bool = False) -> Gram:
+        """Check what is passed to `distill`."""
+        if isinstance(gram, Spectrum):
+            return cls(gram, gram.n, ULP)
+        if not (isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram)):
+            matrix = as_gram(gram, copy=False)
+            return cls(matrix, len(matrix), machine_epsilon(gram))
+        rows, columns = gram.shape
+        if rows != columns or rows == 0 or np.dtype(gram.dtype).kind not in "fiub":
+            raise InvalidInputError(
+                f"gram must be a square, real, non-empty operator, but has shape {gram.shape} "
+                f"and dtype {gram.dtype}. Pass products with G = k(x, x) / n."
+            )
+        if isinstance(gram, KernelOperator):
+            return cls(gram, rows, gram.precision, gram.memory, lenient=lenient)
+        return cls(gram, rows, machine_epsilon(gram))
+
+    @cached_property
+    def matrix(self) -> Array | None:
+        """All entries of G; None where they are not known, or known to have lost digits."""
+        if isinstance(self.given, KernelOperator):
+            return self.given.matrix()
+        if scipy.sparse.issparse(self.given):
+            return as_gram(self.given.toarray(), copy=False)
+        return None if isinstance(self.given, Spectrum) else self.given
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The eigendecomposition of G."""
+        if isinstance(self.given, Spectrum):
+            return self.given
+        of: Any = Spectrum.of if self.memory is None else self.memory.cache(_diagonalise)
+        try:
+            return of(self.matrix, self.ulp)
+        except InvalidInputError:
+            if not self.lenient:
+                raise
+        lost = _KERNEL_ULPS * self.n * self.ulp
+        spectrum = Spectrum.of(cast(Array, self.matrix), self.ulp, lost)
+        self.matrix = None
+        return replace(spectrum, error=lost * float(spectrum.d[-1]))
+
+
+def _diagonalise(matrix: Array, ulp: float) -> Spectrum:
+    """Return `Spectrum.of`, under a name that a memory keeps."""
+    return Spectrum.of(matrix, ulp)
+
+
+class Run:
+    """Chains from one gram and one set of labels, which share what solvers make of them.
+
+    Parameters
+    ----------
+    gram : Gram
+    y : array_like of shape (n,) or (n, q)
+    solver, tolerance, max_products
+        As in `distill`.
+    """
+
+    def __init__(
+        self,
+        gram: Gram,
+        y: ArrayLike,
+        solver: str = "auto",
+        tolerance: float | None = None,
+        max_products: int = krylov.MAX_PRODUCTS,
+    ) -> None:
+        *self._cheaper, self._last = _chosen(gram.given, solver)
         if tolerance is None:
             self._reached, self._known = _REACHED, KNOWN
         else:
             self._reached = self._known = _as_tolerance(tolerance, self._last)
         self._max_products = as_integer(max_products, "max_products")
-        self._operator, self._given = gram, _Given.checked(gram)
-        self._y = y
-        self._spectrum: Spectrum | None = None
+        self._gram, self._y = gram, y
         self._lanczos: Lanczos | None = None
 
-    def chain(self, epsilon: Any, rounds: int | None) -> Chain:
-        """Return the chain by the first solver that knows it."""
-        start = Start.checked(self._y, self._given.n, epsilon, rounds)
+    def chain(self, epsilon: Any, rounds: int | None, *, refusing: bool = True) -> Chain:
+        """Return the chain by the first solver that knows it.
+
+        Parameters
+        ----------
+        epsilon, rounds
+            As in `distill`.
+        refusing : bool
+            Whether to refuse multipliers whose digits rounding hides from "eigh".
+        """
+        start = Start.checked(self._y, self._gram.n, epsilon, rounds)
         fallbacks = []
         for name in self._cheaper if self._known < math.inf else ():
             try:
                 return self._by(name, start, _TRIED)
             except AccuracyError as error:
                 fallbacks.append(f"krylov: {error}")
+            except InvalidInputError as error:
+                if not self._gram.lenient:
+                    raise
+                fallbacks.append(f"krylov: {error}")
+                break
         found = self._by(self._last, start, self._max_products)
+        if found.solver == "eigh" and refusing:
+            refuse_lost_digits(found, self._known)
         return replace(found, fallbacks=tuple(fallbacks))
 
-    def _by(self, name: str, start: Start, max_products: int) -> Chain:
-        given = self._given
-        if name == "spline":
-            gram = self._operator
-            return spline.solve(gram.kernel, gram.x, start, tolerance=self._reached)
-        if name in ("krylov", "stored"):
-            if start.outcome is not None:
-                return start.ended("krylov")
-            if self._lanczos is None:
-                self._lanczos = krylov.lanczos(given.gram, start.labels, given.ulp)
-            exactly = {"tolerance": self._known, "labels": _LABELS}
-            wanted = exactly if name == "stored" else {"tolerance": self._reached}
-            return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
-        matrix = None
-        if isinstance(given.gram, Spectrum):
-            self._spectrum = given.gram
-        else:
-            matrix = given.matrix()
-            self._spectrum = self._spectrum or Spectrum.of(matrix, given.ulp)
-        chain = eigh.solve(self._spectrum, start, matrix, given.ulp)
+    def options(self, rounds: Any, c: Any, mixing: Any, fresh: Any = None) -> tuple[int, Options]:
+        """Check in what a chain differs from that of one tolerance, as `distill` takes it."""
+        if c is not None:
+            c = as_real_array(c, "c", ndim=(0, 1))
+        if not isinstance(mixing, str):
+            mixing = as_real_array(mixing, "mixing", ndim=(0, 1))
+        rounds = as_rounds(_rounds_given(rounds, c, mixing))
+        labels = as_labels(self._y, self._gram.n)
+        shape, outputs = (len(labels), labels[0].size), labels.ndim == 2
+        return rounds, Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
+
+    def varied(self, epsilon: Any, planned: tuple[int, Options]) -> Chain:
+        """Return a chain of given multipliers, or one that mixes labels in, by "eigh".
+
+        Parameters
+        ----------
+        epsilon : float or None
+            Not needed with multipliers.
+        planned : tuple
+            As `options` returns it.
+        """
+        gram, (rounds, options) = self._gram, planned
+        if options.fresh is not None:
+            rows = [gram.spectrum.to_eigenbasis(row) for row in options.fresh]
+            options = replace(options, fresh=np.array(rows))
+        if options.c is not None:
+            labels = as_labels(self._y, gram.n)
+            return eigh.with_multipliers(gram.spectrum, labels, rounds, options)
+        start = Start.checked(self._y, gram.n, epsilon, rounds)
+        chain = eigh.solve(gram.spectrum, start, gram.matrix, gram.ulp, options)
         refuse_lost_digits(chain, self._known)
         return chain
 
-
-def _varied(
-    gram: Any,
-    y: ArrayLike,
-    length: tuple[float | None, int | None],
-    options: tuple[Any, Any, Any],
-    tolerance: float | None,
-) -> Chain:
-    """Return a chain of given multipliers, or one that mixes labels in, by "eigh"."""
-    (epsilon, rounds), (c, mixing, fresh) = length, options
-    _chosen(gram, "eigh")
-    given = _Given.checked(gram)
-    if (epsilon is None) == (c is None):
-        raise InvalidInputError(f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them.")
-    rounds = as_rounds(_rounds_given(rounds, c, mixing))
-    start = Start.checked(y, given.n, 1.0 if epsilon is None else epsilon, rounds)
-    matrix = None if isinstance(gram, Spectrum) else given.matrix()
-    spectrum = gram if matrix is None else Spectrum.of(matrix, given.ulp)
-    outputs, shape = start.given.ndim == 2, start.labels.shape
-    if fresh is not None:
-        rows = as_real_array(fresh, "fresh", ndim=(2, 3))
-        fresh = np.array([spectrum.to_eigenbasis(row) for row in rows])
-    checked = Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
-    if c is not None:
-        return eigh.with_multipliers(spectrum, start.given, rounds, checked)
-    chain = eigh.solve(spectrum, start, matrix, given.ulp, checked)
-    refuse_lost_digits(chain, KNOWN if tolerance is None else _as_tolerance(tolerance, "eigh"))
-    return chain
+    def _by(self, name: str, start: Start, max_products: int) -> Chain:
+        gram = self._gram
+        if name == "spline":
+            points = gram.given
+            return spline.solve(points.kernel, points.x, start, tolerance=self._reached)
+        if name == "eigh":
+            # in this order: a spectrum may show that the matrix has lost digits
+            return eigh.solve(gram.spectrum, start, gram.matrix, gram.ulp)
+        if start.outcome is not None:
+            return start.ended("krylov")
+        if self._lanczos is None:
+            self._lanczos = krylov.lanczos(gram.given, start.labels, gram.ulp)
+        exactly = {"tolerance": self._known, "labels": _LABELS}
+        wanted = exactly if name == "stored" else {"tolerance": self._reached}
+        # an operator has threads of its own
+        with one_thread() if isinstance(gram.given, KernelOperator) else nullcontext():
+            return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
 
 
 def _rounds_given(rounds: Any, c: Any, mixing: Any) -> Any:
@@ -305,39 +408,6 @@ def _rounds_given(rounds: Any, c: Any, mixing: Any) -> Any:
         "rounds is missing: with one multiplier, or one share of the labels, the chain need not "
         "collapse. Pass the number of rounds, or one number for each round."
     )
-
-
-class _Given:
-    """What was passed as gram, checked; stored and diagonalised once, where a solver needs it."""
-
-    def __init__(self, gram: Any, n: int, ulp: float) -> None:
-        self.gram, self.n = gram, n
-        #: machine epsilon of the entries
-        self.ulp = ulp
-
-    @classmethod
-    def checked(cls, gram: Any) -> _Given:
-        if isinstance(gram, Spectrum):
-            return cls(gram, gram.n, ULP)
-        if not (isinstance(gram, LinearOperator) or scipy.sparse.issparse(gram)):
-            matrix = as_gram(gram, copy=False)
-            return cls(matrix, len(matrix), machine_epsilon(gram))
-        rows, columns = gram.shape
-        if rows != columns or rows == 0 or np.dtype(gram.dtype).kind not in "fiub":
-            raise InvalidInputError(
-                f"gram must be a square, real, non-empty operator, but has shape {gram.shape} "
-                f"and dtype {gram.dtype}. Pass products with G = k(x, x) / n."
-            )
-        ulp = gram.precision if isinstance(gram, KernelOperator) else machine_epsilon(gram)
-        return cls(gram, rows, ulp)
-
-    def matrix(self) -> Array:
-        """Return all entries of G."""
-        if isinstance(self.gram, KernelOperator):
-            self.gram = as_gram(gram_matrix(self.gram.kernel, self.gram.x), copy=False)
-        elif scipy.sparse.issparse(self.gram):
-            self.gram = as_gram(self.gram.toarray(), copy=False)
-        return self.gram
 
 
 def _as_tolerance(tolerance: Any, solver: str) -> float:
@@ -370,8 +440,8 @@ def _chosen(gram: Any, solver: str) -> list[str]:
         needed = {
             "eigh": "the matrix itself",
             "krylov": "a matrix, or products with it,",
-            "spline": "KernelOperator(kernel, x), with BrownianBridge() or SimplySupportedBeam() "
-            "and one column of inputs,",
+            "spline": "KernelOperator(kernel, x), with BrownianBridge() or SimplySupportedBeam(), "
+            "one column of inputs and no weights,",
         }
         raise InvalidInputError(
             f"solver={solver!r} cannot start from gram, which is {kind}. Pass {needed[solver]} for "
@@ -388,8 +458,9 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
     if isinstance(gram, Spectrum):
         return ["eigh"], [], "a Spectrum"
     if isinstance(gram, KernelOperator):
-        kind, n = f"a KernelOperator of {gram.kernel!r}", len(gram.x)
-        if isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and gram.x.shape[1] == 1:
+        kind, (n, p) = f"a KernelOperator of {gram.kernel!r}", gram.x.shape
+        on_a_line = isinstance(gram.kernel, BrownianBridge | SimplySupportedBeam) and p == 1
+        if on_a_line and not gram.weighted:
             return ["spline"], ["eigh", "krylov"], kind
         if n < CROSSING:
             return ["eigh"], ["krylov"], kind

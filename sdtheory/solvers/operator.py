@@ -1,7 +1,9 @@
 r"""Products with G = k(x, x) / n that need not store G.
 
-`of` chooses sums, O(n), for two Green's functions on a line, and tiles for all
-other kernels. A fixed number of tiles is kept from product to product.
+`of` chooses sums, O(n), for two Green's functions on a line. For all other kernels it
+stores the matrix of few points, and has tiles for more. A fixed number of tiles is kept
+from product to product.
+
 
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
@@ -22,31 +24,44 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from operator import call
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
-from sdtheory.kernels import BrownianBridge, SimplySupportedBeam
+from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
 from sdtheory.linalg import scheduling
-from sdtheory.linalg.blas import times
-from sdtheory.validation import Array, InvalidInputError, as_inputs, machine_epsilon
+from sdtheory.linalg.blas import symmetric_times
+from sdtheory.validation import (
+    Array,
+    InvalidInputError,
+    as_gram,
+    as_inputs,
+    as_real_array,
+    machine_epsilon,
+)
 
 _LOGGER = logging.getLogger(__name__)
-#: Rows and columns of a tile: its temporaries stay in the cache.
+#: Rows and columns of a tile: it and its temporaries stay in the cache.
 _TILE = 256
 #: Parts that tiles are dealt to, for workers.
 N_PARTS = 16
 #: Kernel values that one operator keeps between products (2^26 are 512 MiB): all of one triangle
 #: up to n = 11000, a part of it beyond.
 _KEPT = 2**26
-#: Points from which tiles are shared by threads.
+#: Points from which there are tiles, which threads share; the matrix of fewer takes 32 MB.
 _THREADED = 2000
 #: Least 1^T G 1 / n for which sums are taken, by order; on a uniform grid it is 1/12 and 1/120.
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
 _UNIFORM = {1: 1 / 12, 2: 1 / 120}
+
+
+#: Kernels with an equation on a line.
+_LINES = BrownianBridge | SimplySupportedBeam
 
 
 class Product(Protocol):
@@ -57,7 +72,7 @@ class Product(Protocol):
         ...
 
 
-def of(kernel: Callable[[Any, Any], Any], x: Array, scheduler: str | None = None) -> Product:
+def of(kernel: Callable[[Any, Any], Any], x: Any, scheduler: str | None = None) -> Product:
     """Return the product with k(x, x) / n.
 
     Parameters
@@ -65,16 +80,23 @@ def of(kernel: Callable[[Any, Any], Any], x: Array, scheduler: str | None = None
     kernel : callable
         Symmetric; maps (m, p) and (n, p) inputs to the (m, n) matrix of
         kernel values.
-    x : ndarray of shape (n, p)
+    x : ndarray or sparse matrix of shape (n, p)
     scheduler : str, optional
         Address of a Dask scheduler whose workers share the tiles.
     """
-    if isinstance(kernel, BrownianBridge | SimplySupportedBeam):
+    if isinstance(kernel, _LINES):
         sums = Sums.through(kernel._points(x, "x"), 1 if isinstance(kernel, BrownianBridge) else 2)
         size = float(np.mean(sums(np.ones((len(x), 1)))))
         if size >= _LEAST[sums.order]:
             return sums
+    if scheduler is None and x.shape[0] < _THREADED:
+        return functools.partial(symmetric_times, as_gram(_entries(kernel, x), copy=False))
     return Tiles(x, kernel, scheduler)
+
+
+def _entries(kernel: Callable[[Any, Any], Any], x: Any) -> Array:
+    """Return k(x, x) / n."""
+    return kernel(x, x) / x.shape[0] if scipy.sparse.issparse(x) else gram(kernel, x)
 
 
 @dataclass(frozen=True)
@@ -87,13 +109,13 @@ class Tiles:
 
     Attributes
     ----------
-    x : ndarray of shape (n, p)
+    x : ndarray or sparse matrix of shape (n, p)
     kernel : callable
     scheduler : str, optional
         Its workers keep no tiles.
     """
 
-    x: Array
+    x: Any
     kernel: Callable[[Any, Any], Any]
     scheduler: str | None = None
     _kept: dict[tuple[int, int], Array] = field(default_factory=dict, repr=False, compare=False)
@@ -105,24 +127,25 @@ class Tiles:
     def __call__(self, V: Array) -> Array:
         """Multiply, part by part."""
         parts = [functools.partial(self.part, V, k) for k in range(N_PARTS)]
-        if self.scheduler is None and len(self.x) >= _THREADED:
+        if self.scheduler is None:
             found = _in_threads(parts)
         else:
             found = scheduling.run(parts, scheduler=self.scheduler)
-        return functools.reduce(np.add, found) / len(self.x)
+        return functools.reduce(np.add, found) / len(V)
 
     def part(self, V: Array, k: int) -> Array:
         """Return what every `N_PARTS`-th row of tiles adds, from row k on."""
-        n = len(self.x)
-        product = np.zeros((n, V.shape[1]))
+        n = len(V)
+        product = np.zeros(V.shape)
         pieces = [slice(i, min(i + _TILE, n)) for i in range(0, n, _TILE)]
         for i in range(k, len(pieces), N_PARTS):
             rows = pieces[i]
             for columns in pieces[i:]:
                 tile = self._tile(rows, columns)
-                product[rows] += times(tile, V[columns])
+                # by NumPy, whose threads of Python do not wait for each other
+                product[rows] += tile @ V[columns]
                 if columns != rows:
-                    product[columns] += times(tile.T, V[rows])
+                    product[columns] += tile.T @ V[rows]
         return product
 
     def _tile(self, rows: slice, columns: slice) -> Array:
@@ -151,11 +174,23 @@ class Tiles:
 
 def _in_threads(tasks: list[Callable[[], Array]]) -> list[Array]:
     """Run tasks in as many threads as there are cores, with one thread of BLAS in each."""
+    with one_thread():
+        return list(_pool(os.getpid()).map(call, tasks))
+
+
+@functools.cache
+def _pool(process: int) -> Any:
+    """Return the threads of this process; one that was forked has none of its parent's."""
+    del process
     # imported here: the library must load where there are no threads
     pools = import_module("concurrent.futures")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with pools.ThreadPoolExecutor(cores) as pool, _libraries().limit(limits=1):
-        return list(pool.map(lambda task: task(), tasks))
+    return pools.ThreadPoolExecutor(cores)
+
+
+def one_thread() -> Any:
+    """Return a context in which the BLAS have one thread, which waits for no other."""
+    return _libraries().limit(limits=1)
 
 
 @functools.cache
@@ -210,7 +245,7 @@ class Sums:
 
 
 def _multiplied(
-    kernel: Callable[[Any, Any], Any], x: Array, X: Array, product: Callable[[], Product]
+    kernel: Callable[[Any, Any], Any], x: Any, X: Array, product: Callable[[], Product]
 ) -> Array:
     """Return k(x, x) X / n; its arguments but the last are what a memory knows it by."""
     del kernel, x
@@ -234,54 +269,84 @@ class KernelOperator(LinearOperator):
     A product takes O(n) for `BrownianBridge` and `SimplySupportedBeam`, whose
     equation it integrates, and n^2 / 2 kernel evaluations for all others. Up to
     512 MiB of kernel values are kept for the next product. From 2000 points on,
-    all cores evaluate the kernel, each in a thread.
+    all cores share the work, each in a thread.
+
 
     Parameters
     ----------
     kernel : GreensFunction, scikit-learn kernel or callable
         Symmetric; maps (m, p) and (n, p) inputs to the (m, n) matrix of
         kernel values.
-    x : array_like of shape (n,) or (n, p)
-        Training inputs.
+    x : array_like of shape (n,) or (n, p), or sparse matrix of shape (n, p)
+        Training inputs; sparse where the kernel takes that.
+    weights : array_like of shape (n,), optional
+        Positive. G is ``sqrt(w_j w_k) k(x_j, x_k) / n`` then; with labels
+        ``sqrt(w) y`` the residual is that of y, in a weighted mean.
     scheduler : str, optional
         Address of a Dask scheduler (extra ``scale``) whose workers share the
-        tiles of every product, with the same bits.
+        tiles of every product, with the bits that threads give.
     memory : joblib.Memory or compatible, optional
         Keeps products, so that chains from the same labels share them.
 
     Raises
     ------
     InvalidInputError
-        If the inputs are unusable or the kernel is not callable. A product
-        raises it if the kernel returns a wrong shape or type, or the scheduler
-        does not answer.
+        If inputs or weights are unusable or the kernel is not callable. A
+        product raises it if the kernel returns a wrong shape or type, or the
+        scheduler does not answer.
+
     """
 
     def __init__(
         self,
         kernel: Callable[[Any, Any], Any],
-        x: ArrayLike,
+        x: Any,
         *,
+        weights: ArrayLike | None = None,
         scheduler: str | None = None,
         memory: Any = None,
     ) -> None:
         self.kernel = kernel
         self.memory = memory
         self.scheduler = scheduler
-        self.x = as_inputs(x)
+        self.x = x.tocsr() if scipy.sparse.issparse(x) else as_inputs(x)
+        n = self.x.shape[0]
         if not callable(kernel) or isinstance(kernel, type):
             raise InvalidInputError(
                 f"kernel must be callable as kernel(X, Y), but is {kernel!r}. Pass an instance "
                 f"of a Green's function of sdtheory.kernels or of a scikit-learn kernel."
             )
-        super().__init__(np.dtype(float), (len(self.x), len(self.x)))
+        self._root = None
+        if weights is not None:
+            values = as_real_array(weights, "weights", ndim=(1,))
+            if len(values) != n or not np.all(values > 0):
+                raise InvalidInputError(
+                    f"weights must be {n} positive numbers, one for each point, but have shape "
+                    f"{values.shape} and a smallest entry of {values.min():.3g}. Leave out points "
+                    f"without weight."
+                )
+            self._root = np.sqrt(values)
+        super().__init__(np.dtype(float), (n, n))
+
+    @property
+    def weighted(self) -> bool:
+        """Whether there are weights."""
+        return self._root is not None
+
+    def matrix(self) -> Array:
+        """Return all entries of G."""
+        entries = _entries(self.kernel, self.x)
+        if self._root is not None:
+            weighted = self._root[:, None] * entries * self._root
+            entries = weighted.astype(entries.dtype, copy=False)  # single precision stays visible
+        return as_gram(entries, copy=False)
 
     @cached_property
     def precision(self) -> float:
         """Machine epsilon of the kernel's values; larger where sums lose digits."""
         kernel = getattr(self.kernel, "uncast", self.kernel)  # of a wrapper that casts to double
         ulp = float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
-        if isinstance(self._product, Sums):
+        if isinstance(self.kernel, _LINES) and isinstance(self._product, Sums):
             size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
             ulp *= max(1.0, _UNIFORM[self._product.order] / size)
         return ulp
@@ -291,12 +356,15 @@ class KernelOperator(LinearOperator):
         return of(self.kernel, self.x, self.scheduler)
 
     def _matmat(self, X: Array) -> Array:
-        _LOGGER.debug("a product with the kernel of %d points", len(self.x))
+        _LOGGER.debug("a product with the kernel of %d points", len(X))
+        if self._root is not None:
+            X = self._root[:, None] * X
         if self.memory is None:
-            return self._product(X)
-        return self.memory.cache(_multiplied, ignore=["product"])(
-            self.kernel, self.x, X, lambda: self._product
-        )
+            found = self._product(X)
+        else:
+            kept = self.memory.cache(_multiplied, ignore=["product"])
+            found = kept(self.kernel, self.x, X, lambda: self._product)
+        return found if self._root is None else self._root[:, None] * found
 
     def _matvec(self, x: Array) -> Array:
         return self._matmat(x.reshape(-1, 1))

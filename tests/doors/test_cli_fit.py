@@ -14,7 +14,7 @@ import pytest
 
 from sdtheory import SimplySupportedBeam, distill, gram
 from sdtheory.cli import tables
-from sdtheory.cli.training import MOST_ROWS
+from sdtheory.cli.trial import MOST_ROWS
 from sdtheory.datasets import load_example
 from sdtheory.estimator import SelfDistilledKernelRidge
 from sdtheory.solvers import eigh
@@ -205,7 +205,16 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     found = json.loads(out)
     assert (found["solver"], found["rows"]) == ("spline", 20_000)
     assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
-    assert "has more than" in refused(sdtheory, "fit", data, *options, "--solver", "eigh")
+    err = refused(sdtheory, "fit", data, *options, "--solver", "eigh")
+    assert "has 20000 rows, and --solver eigh needs the eigenvectors" in err
+    err = refused(sdtheory, "fit", data, *options[:4])
+    assert "--epsilon 10% needs" in err
+    assert "such as 0.1variance" in err
+    options[-1] = f"{float(0.09 / np.var(y))!r} variance"
+    _, out, _ = sdtheory("fit", data, *options, "--json", "-")
+    assert json.loads(out)["rounds"][0]["multiplier"] == pytest.approx(
+        found["rounds"][0]["multiplier"]
+    )
     options[options.index("2")] = "auto"
     code, out, err = sdtheory("fit", data, *options)
     assert (code, err) == (0, "")
@@ -529,12 +538,12 @@ def test_too_many_rows_are_refused_as_soon_as_they_are_met(sdtheory, tmp_path):
     # the line behind the limit is never looked at
     rows = "1,2\n" * (MOST_ROWS + 1) + "not a number\n"
     path.write_text("x,y\n" + rows, encoding="utf-8")
-    err = refused(sdtheory, "fit", path, "--target", "y")
+    err = refused(sdtheory, "trial", path, "--target", "y")
     assert f"has more than {MOST_ROWS} rows" in err
     assert "--sample" in err
     array = tmp_path / "data.npy"
     np.save(array, np.ones((MOST_ROWS + 1, 2)))
-    assert "has more than" in refused(sdtheory, "fit", array, "--target", "1")
+    assert "has more than" in refused(sdtheory, "trial", array, "--target", "1")
 
 
 def test_predict_names_what_is_wrong(sdtheory, example, tmp_path):

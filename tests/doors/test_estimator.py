@@ -223,6 +223,15 @@ def test_units_of_epsilon():
         beam.fit([[0.0], [0.3], [0.7], [1.0]], [3.0, 1.0, 2.0, 5.0])
     # the beam cannot move at its supports
     assert beam.epsilon_ == pytest.approx((9 + 25) / 4 + 0.2 * (1 + 4) / 4)
+    share = Regressor(epsilon=0.2, epsilon_unit="variance", fit_intercept=True).fit(X, y)
+    assert share.epsilon_ == pytest.approx(0.2 * np.var(y))
+    assert share.score(X, y) == pytest.approx(0.8)
+    q, weights = np.column_stack([y, X[:, 0]]), np.arange(1.0, 41.0)
+    several = Regressor(epsilon=0.2, epsilon_unit="variance").fit(X, q, weights)
+    moved = (q - np.average(q, axis=0, weights=weights)) ** 2
+    assert several.epsilon_ == pytest.approx(0.2 * np.average(moved.sum(axis=1), weights=weights))
+    with pytest.raises(InvalidInputError, match="or they are all the same"):
+        Regressor(epsilon_unit="variance").fit(X, np.ones(40))
     noise = [Regressor(epsilon=e, epsilon_unit="noise").fit(X, y).epsilon_ for e in (1, 2)]
     assert noise[1] == 2 * noise[0]
     assert 0.3**2 / 3 < noise[0] < 0.3**2 * 3
@@ -391,8 +400,8 @@ WRONG = {
     "c empty": ({"c": []}, "c is empty"),
     "c matrix": ({"c": [[1.0]]}, "c must have 0 or 1 dim"),
     "c ragged": ({"c": [[1.0], 2.0]}, "c is ragged"),
-    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 multipliers for rounds = 3"),
-    "c open": ({"c": 1.0, "rounds": None}, "rounds is None, but with one fixed c"),
+    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 number(s), but 3 round(s) need one"),
+    "c open": ({"c": 1.0, "rounds": None}, "rounds is missing: with one multiplier"),
     "kernel name": ({"kernel": "rbff"}, "kernel 'rbff' is unknown. Did you mean 'rbf'?"),
     "kernel class": ({"kernel": SimplySupportedBeam}, "kernel must be a name or callable"),
     "kernel number": ({"kernel": 3}, "kernel must be a name or callable"),
@@ -787,6 +796,29 @@ def test_rounds_are_chosen_without_eigenvectors_by_an_estimated_trace():
         Regressor(**given, criterion="loo", solver="krylov").fit(X, y)
 
 
+@pytest.mark.parametrize("how", ["weights", "sparse", "precomputed"])
+def test_products_serve_weights_sparse_inputs_and_precomputed_kernels(how):
+    X, y = drawn(420)
+    X[np.abs(X) < 0.3] = 0
+    weights = np.random.default_rng(1).integers(0, 4, 420) if how == "weights" else None
+    kernel, inputs = "rbf", X
+    if how == "sparse":
+        inputs = scipy.sparse.csc_matrix(X)
+    elif how == "precomputed":
+        kernel, inputs = "precomputed", rbf_kernel(X, gamma=0.1)
+    given = {"gamma": 0.1, "epsilon": 0.3, "epsilon_unit": "variance", "rounds": "auto"}
+    model = Regressor(kernel, **given).fit(inputs, y, weights)
+    exact = Regressor(**given, solver="eigh").fit(X, y, weights)
+    assert (model.solver_, exact.solver_) == ("krylov", "eigh")
+    tried = len(exact.tried_multipliers_)
+    np.testing.assert_allclose(model.tried_multipliers_, exact.tried_multipliers_, rtol=1e-6)
+    assert np.all(np.abs(model.criterion_ - exact.criterion_) < 5 * model.criterion_error_)
+    pairs = zip(model.staged_predict(inputs), exact.staged_predict(X), strict=False)
+    assert tried > 0
+    for found, expected in pairs:
+        close(found, expected, 1e-3)
+
+
 def test_a_search_for_rounds_that_is_cut_off_says_so(monkeypatch):
     X, y = drawn(60)
     given = {"gamma": 0.1, "epsilon": 1e-3, "epsilon_unit": "absolute"}
@@ -873,7 +905,7 @@ def test_a_cluster_behind_joblib_gives_equal_results():
         ({"rounds": "auto", "criterion": "loo", "epsilon_unit": "absolute"}, 'criterion="loo"'),
         ({}, 'epsilon_unit="relative"'),
         ({"c": 0.1}, "c, which"),
-        ({"kernel": "precomputed", "epsilon_unit": "absolute"}, "precomputed"),
+        ({"mixing": [0.0, 0.0]}, "mixing, which"),
     ],
 )
 def test_a_solver_that_cannot_do_what_is_asked_says_why(parameters, reason):
@@ -983,7 +1015,7 @@ def test_without_a_bound_the_roughness_is_that_of_a_ridge_by_cross_validation():
     [
         ({"mixing": 0.3, "rounds": "auto"}, "need not collapse"),
         ({"mixing": 0.3, "rounds": None}, "need not collapse"),
-        ({"mixing": "optimal", "rounds": 3}, "Pass c in the place"),
+        ({"mixing": "optimal", "rounds": 3}, "Pass c instead"),
         ({"mixing": 1.2, "rounds": 3}, "from 0 to 1"),
         ({"mixing": [0.2], "rounds": 3}, "1 number"),
         ({"mixing": [[0.1, 0.2]] * 3, "rounds": 3}, "mixing must have 0 or 1 dimension"),

@@ -5,9 +5,11 @@ import os
 import pickle
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose
 from sklearn.gaussian_process.kernels import (
     RBF,
@@ -35,6 +37,20 @@ RADIAL = [
     ConstantKernel(3.0) * RBF(0.7),
     Matern(0.7, nu=1.5) * ConstantKernel(0.2),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _tiled(monkeypatch):
+    """Have tiles for few points too."""
+    monkeypatch.setattr(products, "_THREADED", 0)
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Return a function that leaves the work to one thread."""
+    pool = ThreadPoolExecutor(1)
+    yield lambda: monkeypatch.setattr(products, "_pool", lambda _: pool)
+    pool.shutdown()
 
 
 class Halved(RBF):
@@ -121,19 +137,52 @@ def test_a_fixed_number_of_kernel_values_is_kept(kept, again, monkeypatch):
     assert not pickle.loads(pickle.dumps(Tiles(x, RBF(0.3))))._kept
 
 
-def test_threads_give_the_same_bits(monkeypatch):
+def test_the_matrix_of_few_points_is_kept(monkeypatch):
+    monkeypatch.setattr(products, "_THREADED", 41)
+    x, V = cloud(40)
+    product = products.of(RBF(0.7), x)
+    assert not isinstance(product, Tiles)
+    assert distance(product, gram(RBF(0.7), x), V) < 1e-14
+    with pytest.raises(InvalidInputError, match="not symmetric"):
+        products.of(lambda a, b: a @ b.T + np.arange(len(b)), x)
+    assert isinstance(products.of(RBF(0.7), cloud(41)[0]), Tiles)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_weights_and_sparse_points_are_in_the_product(stored, monkeypatch):
+    x, V = cloud(40)
+    x[np.abs(x) < 1] = 0
+    weights = np.random.default_rng(1).uniform(0.5, 2, 40)
+    monkeypatch.setattr(products, "_THREADED", 41 * stored)
+    root = np.sqrt(weights)
+    G = root[:, None] * gram(DotProduct(), x) * root
+    dense = KernelOperator(DotProduct(), x, weights=weights)
+
+    def kernel(a, b):
+        return (a @ b.T).toarray() + 1.0
+
+    thin = KernelOperator(kernel, scipy.sparse.csc_matrix(x), weights=weights)
+    for operator in (dense, thin):
+        assert distance(operator.matmat, G, V) < 1e-14
+        assert_allclose(operator.matrix(), G, rtol=1e-13)
+    for bad in (weights[1:], -weights, weights[:, None]):
+        with pytest.raises(InvalidInputError, match="weights must"):
+            KernelOperator(DotProduct(), x, weights=bad)
+
+
+def test_threads_give_the_same_bits(monkeypatch, alone):
     monkeypatch.setattr(products, "_TILE", 16)
     x, V = cloud(300)
-    one = products.of(RBF(0.3), x)(V)
-    monkeypatch.setattr(products, "_THREADED", 300)
     places = set()
 
     def kernel(a, b):
         places.add(threading.get_ident())
         return RBF(0.3)(a, b)
 
-    assert np.array_equal(products.of(kernel, x)(V), one)
+    several = products.of(kernel, x)(V)
     assert threading.get_ident() not in places
+    alone()
+    assert np.array_equal(products.of(RBF(0.3), x)(V), several)
 
 
 def peak_of_product(kernel, n):
@@ -147,15 +196,15 @@ def peak_of_product(kernel, n):
 
 
 @pytest.mark.parametrize("kernel", [BrownianBridge(), PeriodicSobolev(), RBF(0.3)])
-def test_products_take_little_memory(kernel, monkeypatch):
+def test_products_take_little_memory(kernel, monkeypatch, alone):
     monkeypatch.setattr(products, "_KEPT", 0)
     n, cores = 3000, len(os.sched_getaffinity(0))
     threads = peak_of_product(kernel, n)
-    monkeypatch.setattr(products, "_THREADED", n + 1)
-    alone = peak_of_product(kernel, n)
-    assert alone < n**2 * 8 / 10
+    alone()
+    single = peak_of_product(kernel, n)
+    assert single < n**2 * 8 / 10
     # a tile for every thread
-    assert threads < 1.2 * cores * alone + 2 * products.N_PARTS * n * 8
+    assert threads < 1.2 * cores * single + 2 * products.N_PARTS * n * 8
 
 
 @pytest.mark.parametrize(
