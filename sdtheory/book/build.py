@@ -383,10 +383,14 @@ def _name_place(match: re.Match[str]) -> str:
 
 
 #: Jupyter Book reads what changed and writes all pages: what is on one page can show on another.
+#: A second process writes; reading has to be in one, as sphinx_proof merges nothing.
 _SPHINX = """
 import functools
+import sdtheory.book
 from jupyter_book import sphinx
-sphinx.build_sphinx = functools.partial(sphinx.build_sphinx, force_all={everything})
+from sphinx.application import Sphinx
+Sphinx.is_parallel_allowed = lambda self, kind: kind == "write"
+sphinx.build_sphinx = functools.partial(sphinx.build_sphinx, force_all={everything}, jobs=2)
 from jupyter_book.cli.main import main
 main()
 """

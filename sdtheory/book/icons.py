@@ -42,7 +42,8 @@ def lighten(site: Path) -> None:
         ]
     }
     for path in sorted(fonts.glob("*.ttf")):
-        font = tt_font(path)
+        # without today's date, so that two builds are alike
+        font = tt_font(path, recalcTimestamp=False)
         here = wanted & set(font.getBestCmap() or ())
         if here:
             subsetter = subset.Subsetter(subset.Options(desubroutinize=True))
