@@ -186,7 +186,7 @@ def _words(numbers: Any) -> str:
     lines += [f"tried before: {words}" for words in numbers["fallbacks"]]
     lines += training.rescaled_words(numbers["rescaled"])
     if np.any(numbers["intercept"]):
-        lines.append("labels fitted about their mean (--no-intercept fits them as they are)")
+        lines.append("labels' mean subtracted (--no-intercept keeps it)")
     how, kept = numbers["criterion"], numbers["rounds fitted"]
     lines += ["", f"{'round':>5} {'multiplier':>12} {'loss':>12} {how:>12}"]
     for row in numbers["rounds"]:

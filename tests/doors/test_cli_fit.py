@@ -155,7 +155,7 @@ def test_rescaling_and_centring_travel_with_the_model(sdtheory, tmp_path):
     code, said, err = sdtheory("fit", data, *options, "--epsilon", "1%", "--save", model)
     assert (code, err) == (0, "")
     assert "inputs rescaled to mean 0 and variance 1 (--rescale none keeps them)" in said
-    assert "labels fitted about their mean" in said
+    assert "labels' mean subtracted" in said
     _, out, _ = sdtheory("predict", model, data)
     head, *cells = csv.reader(out.splitlines())
     assert head == ["u", "v"]
