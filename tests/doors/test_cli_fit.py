@@ -206,7 +206,7 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     assert (found["solver"], found["rows"]) == ("spline", 20_000)
     assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
     err = refused(sdtheory, "fit", data, *options, "--solver", "eigh")
-    assert "has 20000 rows, and --solver eigh needs the eigenvectors" in err
+    assert "has 20000 rows, but --solver eigh needs the eigenvectors" in err
     err = refused(sdtheory, "fit", data, *options[:4])
     assert "--epsilon 10% needs" in err
     assert "such as 0.1variance" in err
