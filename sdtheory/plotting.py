@@ -1,10 +1,9 @@
 """Plots of a distillation: fits, diagonals of B_t and losses by round.
 
-Each function draws into given axes and returns nothing; what cannot be drawn as
-it is meant, it refuses. Rounds have the same
-colour and line style in every plot, from a colour-blind-safe sequence that
-stays ordered in grey print. Bounds are `BOUND`, and what the parameters of a page choose
-is `CHOSEN`.
+Each function draws into given axes and returns nothing; it refuses data that it
+cannot draw as meant. A round has the same colour and line style in every plot, from a
+colour-blind-safe sequence that stays ordered in grey print. Bounds have the colour
+`BOUND`, and the parameters of a page the colour `CHOSEN`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "explain",
-        help="say which theorems apply to your data, with margins",
+        help="show which theorems apply to your data, with margins",
         description="Show which statements apply to your data, and by which margin each holds.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -81,10 +81,10 @@ def _run(arguments: argparse.Namespace) -> int:
         option = "--" + reason.replace('="', " ").rstrip('"')
         option = f"--epsilon {arguments.epsilon}" if "epsilon" in option else option
         raise InvalidInputError(
-            f"{arguments.data} has {len(data.x)} rows, and {option} needs the eigenvectors of "
-            f"their kernel matrix, which take more time and memory than there is from "
-            f"{training.MOST_ROWS} rows on. Pass --sample {training.MOST_ROWS}; or --epsilon as a "
-            f"number or a share such as 0.1variance, and no option that needs them."
+            f"{arguments.data} has {len(data.x)} rows, but {option} needs the eigenvectors of "
+            f"their kernel matrix. The limit for that is {training.MOST_ROWS} rows. Pass --sample "
+            f"{training.MOST_ROWS}. Or pass --epsilon as a number or a share such as 0.1variance, "
+            f"and no option that needs eigenvectors."
         )
     notes = training.fit(model, data)
     numbers = _numbers(arguments, model, data, notes)
@@ -186,7 +186,7 @@ def _words(numbers: Any) -> str:
     lines += [f"tried before: {words}" for words in numbers["fallbacks"]]
     lines += training.rescaled_words(numbers["rescaled"])
     if np.any(numbers["intercept"]):
-        lines.append("labels fitted about their mean (--no-intercept fits them as they are)")
+        lines.append("labels' mean subtracted (--no-intercept keeps it)")
     how, kept = numbers["criterion"], numbers["rounds fitted"]
     lines += ["", f"{'round':>5} {'multiplier':>12} {'loss':>12} {how:>12}"]
     for row in numbers["rounds"]:

@@ -129,9 +129,9 @@ def _check_count(path: Path, rows: int, most_rows: int | None) -> None:
         raise InvalidInputError(f"{path} has no rows of data. Give it at least one.")
     if most_rows is not None and rows > most_rows:
         raise InvalidInputError(
-            f"{path} has more than {most_rows} rows, which is more than this command takes. Pass "
-            f"--sample N to use N rows drawn at random; `sdtheory fit` takes up to a million rows "
-            f"if --epsilon is a number or a share such as 0.1variance."
+            f"{path} has more than {most_rows} rows, the limit here. Pass --sample N to use N rows "
+            f"drawn at random. `sdtheory fit` takes up to a million rows if --epsilon is a number "
+            f"or a share such as 0.1variance."
         )
 
 

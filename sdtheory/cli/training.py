@@ -50,8 +50,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="10%",
         metavar="E",
         help="tolerance on the mean squared residual (default: 10%%). A number is absolute; a "
-        "percentage refers to the mean square of the labels that the kernel can reach; 0.1variance "
-        "is a share of their variance; 1noise is the estimated noise variance",
+        "percentage refers to the mean square of the labels that the kernel can reach. 0.1variance "
+        "is a share of the labels' variance; 1noise is the estimated noise variance",
     )
     model.add_argument(
         "--rounds",
@@ -342,9 +342,8 @@ def _epsilon(text: str) -> tuple[str, float]:
         return unit, factor * (1.0 if unit == "noise" and not number else float(number))
     except ValueError:
         raise InvalidInputError(
-            f"--epsilon is {text!r}. Pass a number (0.045), a percentage of the labels' energy "
-            f"(10%), a share of their variance (0.1variance) or a multiple of the noise variance "
-            f"(noise, 2noise)."
+            f"--epsilon is {text!r}. Pass a number (0.045), a percentage (10%), a share of the "
+            f"labels' variance (0.1variance) or a multiple of the noise variance (noise, 2noise)."
         ) from None
 
 

@@ -233,7 +233,7 @@ def _errors(
 ) -> list[Array]:
     """Return the squared error on the test rows by tolerance and number of rounds, for each grid.
 
-    The labels are fitted about their mean, which is what is left after a collapse.
+    The labels' mean is subtracted; after a collapse it alone is left.
     """
     from sdtheory.estimator import split_energy
     from sdtheory.recursion import trajectory
@@ -291,6 +291,7 @@ def _words(numbers: dict[str, Any]) -> str:
         return "" if gammas[k] is None else f" --gamma {gammas[k]:.4g}"
 
     shown = [t for t in range(rounds) if t < 6 or t == rounds - 1]
+    at_width = gamma(best[0]) and f", at{gamma(best[0])}"
     lines = [
         f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
         f"target: {', '.join(numbers['targets'])}",
@@ -298,8 +299,8 @@ def _words(numbers: dict[str, Any]) -> str:
         f"{len(numbers['outer errors'])} outer folds",
         *training.rescaled_words(numbers["rescaled"]),
         "",
-        f"Cross-validated squared error of chains by tolerance and rounds,{gamma(best[0])}:",
-        f"{'tolerance':>10}" + "".join(f"{f'{t + 1} r.':>10}" for t in shown),
+        f"Cross-validated squared error of chains, by tolerance and number of rounds{at_width}:",
+        f"{'tolerance':>10}" + "".join(f"{t + 1:>10}" for t in shown),
     ]
     for share, row in zip(numbers["chain tolerances"], chain[best[0]], strict=True):
         lines.append(f"{100 * share:>8.3g} %" + "".join(f"{row[t]:>10.4g}" for t in shown))

@@ -131,7 +131,8 @@ def _formal(statements: Any) -> int:
     if not formal.FOLDER.is_dir():
         print(
             f"sdtheory: error: there is no folder {formal.FOLDER}. The proofs are in the "
-            f"repository of the book: run the command in a checkout.",
+            f"repository of the book. In a checkout, `make book` makes a .venv whose sdtheory "
+            f"finds them.",
             file=sys.stderr,
         )
         return 2

@@ -313,7 +313,12 @@ class Report:
             partial.write_text(text + "\n", encoding="utf-8")
 
     def __str__(self) -> str:
-        lines = [aligned([HEADERS, *(row.cells() for row in self.rows)])]
+        cells = [row.cells() for row in self.rows]
+        if len(cells) == 1:  # a row of the table is wider than a terminal
+            pairs = zip(HEADERS, cells[0], strict=True)
+            lines = ["\n".join(f"{head}: {cell}" for head, cell in pairs if cell not in ("", "-"))]
+        else:
+            lines = [aligned([HEADERS, *cells])]
         for row in self.failed:
             e = row.evidence
             for what, names in (

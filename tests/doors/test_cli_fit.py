@@ -155,7 +155,7 @@ def test_rescaling_and_centring_travel_with_the_model(sdtheory, tmp_path):
     code, said, err = sdtheory("fit", data, *options, "--epsilon", "1%", "--save", model)
     assert (code, err) == (0, "")
     assert "inputs rescaled to mean 0 and variance 1 (--rescale none keeps them)" in said
-    assert "labels fitted about their mean" in said
+    assert "labels' mean subtracted" in said
     _, out, _ = sdtheory("predict", model, data)
     head, *cells = csv.reader(out.splitlines())
     assert head == ["u", "v"]
@@ -206,7 +206,7 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     assert (found["solver"], found["rows"]) == ("spline", 20_000)
     assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
     err = refused(sdtheory, "fit", data, *options, "--solver", "eigh")
-    assert "has 20000 rows, and --solver eigh needs the eigenvectors" in err
+    assert "has 20000 rows, but --solver eigh needs the eigenvectors" in err
     err = refused(sdtheory, "fit", data, *options[:4])
     assert "--epsilon 10% needs" in err
     assert "such as 0.1variance" in err

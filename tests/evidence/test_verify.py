@@ -45,6 +45,12 @@ def test_a_run_on_true_statements_is_good(report):
     assert "prop-step" in str(report)
 
 
+def test_one_statement_is_shown_line_by_line_and_several_as_a_table(report):
+    one = str(replace(report, rows=report.rows[:1])).splitlines()
+    assert one[:2] == [f"statement: {FEW[0]}", f"verdict: {Verdict.HOLDS}"]
+    assert str(report).splitlines()[0].split()[:2] == ["statement", "verdict"]
+
+
 def test_a_statement_that_only_the_search_refutes_fails():
     (row,) = verify([planted.HIDDEN], instances=280).rows
     assert row.evidence.sampled.failures == 0
