@@ -9,10 +9,18 @@ from pathlib import Path
 from sdtheory.book.icons import lighten
 from sdtheory.book.places import connect
 
+#: Parts of MathJax that its first script asks for one after the other, as _config.yml lists them.
+_MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 #: What is wrong, how to find it, and what takes its place.
 MENDS = (
     # the icons come as a font too, at a tenth of the weight
     (re.compile(r'<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>'), ""),
+    # so that the browser asks for all of them at once
+    (
+        re.compile(r'(<script defer="defer" src="([^"]*mathjax/)startup\.js)'),
+        "".join(rf'<link rel="preload" as="script" href="\2{part}.js">' for part in _MATHJAX)
+        + r"\1",
+    ),
     # labels that hide what the control itself says
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
     (re.compile(r'(<button class="btn search-button-field[^>]*) aria-label="Search"'), r"\1"),

@@ -79,7 +79,7 @@ def chapter(soup: BeautifulSoup, page: str, names: _Names) -> Tag:
         element.decompose()
     for details in article.find_all("details"):
         # a theorem of Coq keeps its line and leaves its text to the site
-        if not details.get_text().strip().startswith("Machine-checked"):
+        if not details.get_text().strip().startswith(("Machine-checked", "The theorem as Coq")):
             details["open"] = ""
     for element in article.find_all(True):
         for key in ("aria-labelledby", "aria-describedby"):

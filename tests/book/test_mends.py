@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pydata_sphinx_theme
 import pytest
+import yaml
 from fontTools.ttLib import TTFont
 
 from sdtheory.book.icons import lighten
-from sdtheory.book.pages import MENDS, lighten_site, mend, mend_site
+from sdtheory.book.pages import _MATHJAX, MENDS, lighten_site, mend, mend_site
 
+STARTUP = '<script defer="defer" src="../_static/mathjax/startup.js?v=1"></script>'
+PRELOADED = "".join(
+    f'<link rel="preload" as="script" href="../_static/mathjax/{part}.js">' for part in _MATHJAX
+)
 WRONG = {
+    STARTUP: PRELOADED + STARTUP,
     '<script defer src="../_static/scripts/fontawesome.js?digest=55c2"></script>': "",
     '<summary aria-label="Toggle hidden content">': "<summary>",
     '<button class="btn search-button-field" title="Search" aria-label="Search" x>': (
@@ -37,6 +43,14 @@ def test_it_is_mended(wrong):
 
 def test_everything_has_an_example():
     assert all(any(pattern.search(wrong) for wrong in WRONG) for pattern, _ in MENDS)
+
+
+def test_what_is_preloaded_is_what_mathjax_asks_for():
+    root = Path(__file__).parents[2]
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    load = config["sphinx"]["config"]["mathjax3_config"]["loader"]["load"]
+    assert set(load) | {"output/chtml/fonts/tex"} == set(_MATHJAX)
+    assert all((root / "book" / "assets" / "mathjax" / f"{p}.js").is_file() for p in _MATHJAX)
 
 
 def test_what_is_right_stays():
