@@ -536,7 +536,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self.tried_loss_ = np.sum(moved**2, axis=1) / gram.n
             self.criterion_ = self.criterion_error_ = self.roughness_ = np.empty(0)
             if self.rounds == "auto":
-                shares, errors = lost_shares(gram.given, gram.ulp, chain.c)
+                shares, errors = lost_shares(gram.given, gram.precision, chain.c)
                 self.criterion_ = self.tried_loss_ / shares**2
                 labels = 0.0 if chain.y_error is None else chain.y_error[1:]
                 self.criterion_error_ = 2 * self.criterion_ * errors / shares

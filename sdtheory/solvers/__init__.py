@@ -255,8 +255,13 @@ class Gram:
                 f"and dtype {gram.dtype}. Pass products with G = k(x, x) / n."
             )
         if isinstance(gram, KernelOperator):
-            return cls(gram, rows, gram.precision, gram.memory, lenient=lenient)
+            return cls(gram, rows, gram.ulp, gram.memory, lenient=lenient)
         return cls(gram, rows, machine_epsilon(gram))
+
+    @property
+    def precision(self) -> float:
+        """Machine epsilon of products."""
+        return self.given.precision if isinstance(self.given, KernelOperator) else self.ulp
 
     @cached_property
     def matrix(self) -> Array | None:
@@ -388,7 +393,7 @@ class Run:
         if start.outcome is not None:
             return start.ended("krylov")
         if self._lanczos is None:
-            self._lanczos = krylov.lanczos(gram.given, start.labels, gram.ulp)
+            self._lanczos = krylov.lanczos(gram.given, start.labels, gram.precision)
         exactly = {"tolerance": self._known, "labels": _LABELS}
         wanted = exactly if name == "stored" else {"tolerance": self._reached}
         # an operator has threads of its own

@@ -342,14 +342,18 @@ class KernelOperator(LinearOperator):
         return as_gram(entries, copy=False)
 
     @cached_property
-    def precision(self) -> float:
-        """Machine epsilon of the kernel's values; larger where sums lose digits."""
+    def ulp(self) -> float:
+        """Machine epsilon of the kernel's values."""
         kernel = getattr(self.kernel, "uncast", self.kernel)  # of a wrapper that casts to double
-        ulp = float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
-        if isinstance(self.kernel, _LINES) and isinstance(self._product, Sums):
-            size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
-            ulp *= max(1.0, _UNIFORM[self._product.order] / size)
-        return ulp
+        return float(machine_epsilon(kernel(self.x[:1], self.x[:1])))
+
+    @cached_property
+    def precision(self) -> float:
+        """Machine epsilon of the products; larger than `ulp` where sums lose digits."""
+        if not (isinstance(self.kernel, _LINES) and isinstance(self._product, Sums)):
+            return self.ulp
+        size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
+        return self.ulp * max(1.0, _UNIFORM[self._product.order] / size)
 
     @cached_property
     def _product(self) -> Product:
