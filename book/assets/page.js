@@ -12,9 +12,14 @@ const set = async boxes => {
   boxes.forEach(box => unset.delete(box));
   if (boxes.length) await MathJax.typesetPromise(boxes);
 };
+const inView = box => {
+  const {top, bottom} = box.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+};
 const setAll = async () => {
   unset = new Set([...document.querySelectorAll(FORMULAS)].filter(box => !box.parentElement.closest(FORMULAS)));
-  await set(open().filter(box => box.getBoundingClientRect().top < innerHeight && box.getBoundingClientRect().bottom > 0));
+  // what is set is shorter, and others come into view
+  for (let seen; (seen = open().filter(inView)).length;) await set(seen);
   root.classList.add("formulas");
   for (let rest = open(); rest.length; rest = open()) {
     await new Promise(done => setTimeout(done));
