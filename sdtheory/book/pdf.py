@@ -39,9 +39,10 @@ FLAGS = (
 )
 #: Pixels of CSS between the margins of A4 that print.css leaves: 210 mm less 16 mm on each side.
 WIDTH = int((210 - 32) / 25.4 * 96)
-#: What only a screen can use.
-SCREEN_ONLY = ", ".join(
-    ("script", "a.headerlink", "details.hide", "button", "noscript", "link", "div.toctree-wrapper")
+#: What only a screen can use, and what the site keeps.
+SCREEN_ONLY = (
+    "script, a.headerlink, details.hide, button, noscript, link, div.toctree-wrapper, "
+    "details:has(> pre.coq)"
 )
 
 
@@ -79,7 +80,7 @@ def chapter(soup: BeautifulSoup, page: str, names: _Names) -> Tag:
         element.decompose()
     for details in article.find_all("details"):
         # a theorem of Coq keeps its line and leaves its text to the site
-        if not details.get_text().strip().startswith(("Machine-checked", "The theorem as Coq")):
+        if not details.get_text().strip().startswith("Machine-checked"):
             details["open"] = ""
     for element in article.find_all(True):
         for key in ("aria-labelledby", "aria-describedby"):
