@@ -62,7 +62,7 @@ hooks: $(LINKED) ## let git run lint before every commit
 	$(BIN)/pre-commit install
 
 test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages, if there are any)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 proofs: $(LINKED) ## have Coq check the theorems of formal/, where it is installed
 	$(BIN)/python -m sdtheory.evidence.formal

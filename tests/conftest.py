@@ -17,8 +17,15 @@ def pytest_collection():
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark the tests that open a browser."""
+def pytest_collection_modifyitems(config, items):
+    """Mark the tests that open a browser; put the longest first where processes share them."""
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+    if hasattr(config, "workerinput"):
+        marks = ("browser", "book", "slow")
+        ranks: dict[object, int] = {}
+        for item in items:
+            rank = next((k for k, mark in enumerate(marks) if item.get_closest_marker(mark)), 3)
+            ranks[item.path] = min(rank, ranks.get(item.path, rank))
+        items.sort(key=lambda item: ranks[item.path])

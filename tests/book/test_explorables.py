@@ -310,7 +310,7 @@ def opened(browser, address, *, width=1280, **context):
     """Open a page; nothing may go wrong in it, and no other file or host may be asked."""
     with browser.new_context(viewport={"width": width, "height": 900}, **context) as own:
         page, wrong = own.new_page(), []
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(120_000)
         page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("requestfailed", lambda request: wrong.append(request.url))

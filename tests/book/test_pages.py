@@ -94,7 +94,7 @@ def visiting(browser, base: str, path: str):
     """Load a page, wide and light, and wait until its formulas are set."""
     with browser.new_context(viewport=WIDE, color_scheme="light") as context:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         visit = Visit(page, base)
         page.on("console", lambda m: m.type == "error" and visit.errors.append(m.text))
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
@@ -518,6 +518,19 @@ CHECKS = (
     the_page_describes_itself,
     only_what_is_used_is_loaded,
     no_path_of_the_machine_is_shown,
+)
+
+
+#: They take three quarters of the time. Unless SDTHEORY_REQUIRE_BROWSER=1, each visits a third of
+#: the pages (conftest.py).
+SLOW_CHECKS = (
+    axe_finds_nothing_in_the_light,
+    axe_finds_nothing_in_the_dark,
+    a_narrow_page_does_not_scroll_sideways,
+    the_keyboard_reaches_the_text_and_shows_where_it_is,
+    tables_scroll_in_a_box_that_the_keyboard_reaches,
+    nothing_is_cut_off,
+    paper_shows_everything,
 )
 
 

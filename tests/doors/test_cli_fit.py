@@ -609,7 +609,7 @@ def test_a_real_interrupt_while_reading(tmp_path):
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 130
     assert err == "sdtheory: interrupted\n"
     assert [p.name for p in tmp_path.iterdir()] == ["data.csv"]

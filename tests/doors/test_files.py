@@ -67,7 +67,7 @@ def test_a_pipe_and_a_device_are_written_to(tmp_path):
     reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
     reader.start()
     write(tmp_path / "pipe", "text")
-    reader.join(timeout=30)
+    reader.join(timeout=240)
     assert found == ["text"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     write(Path(os.devnull), "text")
@@ -146,7 +146,7 @@ def test_sigterm_leaves_no_partial_file(tmp_path):
         "import sys, time; from pathlib import Path; from sdtheory import cli, files\n"
         "def work(_):\n"
         "    with files.replacing(Path('out')) as p:\n"
-        "        p.write_text('half'); print('half', flush=True); time.sleep(60)\n"
+        "        p.write_text('half'); print('half', flush=True); time.sleep(600)\n"
         "cli.fit._run = work\n"
         "sys.exit(cli.main(['fit', 'd.csv', '--target', 'y']))"
     )
@@ -156,7 +156,7 @@ def test_sigterm_leaves_no_partial_file(tmp_path):
         assert process.stdout is not None
         assert process.stdout.readline() == "half\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        assert process.wait(timeout=240) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 
