@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -61,15 +60,8 @@ def _run(arguments: argparse.Namespace) -> int:
     model = training.estimator(settings)
     chain, _ = training.run(model, data)
     found = check(chain, rounds=model.n_rounds_ or None)
-    if str(arguments.json) == "-":
-        print(json.dumps(_numbers(found), indent=1, allow_nan=False))
-    else:
-        print(_summary(found, arguments.rounds, data))
-        if arguments.all:
-            print(f"\n{found}")
-    if arguments.json is not None and str(arguments.json) != "-":
-        training.write_json(arguments.json, _numbers(found))
-        print(f"wrote {arguments.json}")
+    words = _summary(found, arguments.rounds, data) + (f"\n\n{found}" if arguments.all else "")
+    training.report(arguments.json, _numbers(found), words)
     return int(not found.good)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from itertools import zip_longest
 from pathlib import Path
@@ -88,18 +87,15 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     notes = training.fit(model, data)
     numbers = _numbers(arguments, model, data, notes)
-    if str(arguments.json) == "-":
-        print(json.dumps(numbers, indent=1, allow_nan=False))
-    else:
-        print(_words(numbers))
-        for note in notes:
-            print(f"sdtheory: note: {note}", file=sys.stderr)
-    said = sys.stderr if str(arguments.json) == "-" else sys.stdout
+    training.report(arguments.json, numbers, _words(numbers))
+    piped = str(arguments.json) == "-"
+    for note in () if piped else notes:
+        print(f"sdtheory: note: {note}", file=sys.stderr)
     # the picture last: it may fail where the numbers do not
-    for path, write in ((arguments.save, _save), (arguments.json, _json), (arguments.plot, _plot)):
-        if path is not None and str(path) != "-":
-            write(path, model, data, numbers)
-            print(f"wrote {path}", file=said)
+    for path, write in ((arguments.save, _save), (arguments.plot, _plot)):
+        if path is not None:
+            write(path, model, data)
+            print(f"wrote {path}", file=sys.stderr if piped else sys.stdout)
     return 0
 
 
@@ -229,14 +225,14 @@ def _words(numbers: Any) -> str:
     return "\n".join(lines)
 
 
-def _plot(path: Path, model: Any, data: Any, _numbers: Any) -> None:
+def _plot(path: Path, model: Any, data: Any) -> None:
     from sdtheory.plotting import DistillationDisplay
 
     shown = (data.x, data.y) if data.y.ndim == 1 else ()
     training.write_plot(path, lambda: DistillationDisplay.from_estimator(model, *shown).figure_)
 
 
-def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:
+def _save(path: Path, model: Any, data: Any) -> None:
     from sdtheory import model_file
 
     whole = model_file.Model(model, data.inputs, data.targets, data.shift, data.scale)
@@ -254,7 +250,3 @@ def _save(path: Path, model: Any, data: Any, _numbers: Any) -> None:
     )
     with replacing(path) as partial:
         joblib.dump(whole, partial)
-
-
-def _json(path: Path, _model: Any, _data: Any, numbers: Any) -> None:
-    training.write_json(path, numbers)

@@ -310,10 +310,14 @@ def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None
         )
 
 
-def write_json(path: Path, numbers: Any) -> None:
-    """Write numbers as a JSON file."""
-    with files.replacing(path) as partial:
-        partial.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+def report(path: Path | None, numbers: Any, words: str) -> None:
+    """Print words and write numbers as a JSON file; for the path - print the numbers instead."""
+    text = json.dumps(numbers, indent=1, allow_nan=False)
+    print(text if str(path) == "-" else words)
+    if path is not None and str(path) != "-":
+        with files.replacing(path) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+        print(f"wrote {path}")
 
 
 def write_plot(path: Path, draw: Callable[[], Any]) -> None:

@@ -15,7 +15,6 @@ Learning 52 (2003), for the variance of a mean over folds that share rows.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,13 +128,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.rounds,
     )
     numbers = _trial(arguments, data, grids)
-    if str(arguments.json) == "-":
-        print(json.dumps(numbers, indent=1, allow_nan=False))
-    else:
-        print(_words(numbers))
-    if arguments.json is not None and str(arguments.json) != "-":
-        training.write_json(arguments.json, numbers)
-        print(f"wrote {arguments.json}")
+    training.report(arguments.json, numbers, _words(numbers))
     if arguments.plot is not None:
         training.write_plot(arguments.plot, lambda: _figure(numbers))
         if str(arguments.json) != "-":
