@@ -1,6 +1,7 @@
 """False statements of every kind are found within the default budget; what is not is listed."""
 
 from dataclasses import replace
+from functools import reduce
 
 import planted
 import pytest
@@ -10,7 +11,7 @@ from sdtheory.evidence import verify
 from sdtheory.evidence.collecting import INSTANCES
 from sdtheory.evidence.families import chunks
 from sdtheory.evidence.report import Evidence, Report, Row
-from sdtheory.evidence.sampled import sample
+from sdtheory.evidence.sampled import merged, sample_chunk
 from sdtheory.evidence.verdict import Verdict
 
 
@@ -22,7 +23,7 @@ def test_there_are_many_kinds():
 def false():
     """The rows of all false statements: of the sample alone where it finds them."""
     statements = [replace(statement, id=name) for name, statement in FALSE.items()]
-    tallies = sample(statements, chunks(0, INSTANCES))
+    tallies = reduce(merged, (sample_chunk(statements, c) for c in chunks(0, INSTANCES)))
     rows = [Row(s, Evidence(sampled=t)) for s, t in zip(statements, tallies, strict=True)]
     missed = [row.statement for row in rows if not row.evidence.sampled.failures]
     return {row.statement.id: row for row in (*rows, *verify(missed).rows)}
