@@ -7,7 +7,7 @@ const root = document.documentElement, home = new URL(root.dataset.content_root 
 // formulas in view are set first, then the others piece by piece; those in folded places when they unfold
 const FORMULAS = ".math, .mathjax_process", PIECE = 100;
 let unset = new Set();
-const open = () => [...unset].filter(box => box.checkVisibility());
+const open = () => [...unset].filter(box => !box.closest("details:not([open]) > :not(summary)"));
 const set = async boxes => {
   boxes.forEach(box => unset.delete(box));
   if (boxes.length) await MathJax.typesetPromise(boxes);

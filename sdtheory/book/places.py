@@ -376,7 +376,14 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
     every = [
         *places,
         *(
-            Place("symbol", preface, "notation", s.tex, plain(s.row[1]), _in_letters(s.row[-1]))
+            Place(
+                "symbol",
+                preface,
+                "notation",
+                s.tex.replace(r"\varepsilon", r"\epsilon"),
+                plain(s.row[1]),
+                _in_letters(s.row[-1]),
+            )
             for s in symbols
         ),
     ]

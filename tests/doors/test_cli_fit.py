@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 
+import sdtheory as sd
 from sdtheory import SimplySupportedBeam, distill, gram
 from sdtheory.cli import tables
 from sdtheory.cli.trial import MOST_ROWS
@@ -354,6 +355,8 @@ def test_explain_is_exit_code_1_where_a_statement_fails(sdtheory, example, monke
 
 
 def test_explain_without_its_extra_says_what_to_install(sdtheory, example, monkeypatch):
+    if evidence := vars(sd).get("evidence"):  # else the new module would stay in its place
+        monkeypatch.setattr(sd, "evidence", evidence)
     for name in [name for name in sys.modules if name.startswith(("sdtheory.evidence", "flint"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "flint", None)

@@ -630,7 +630,7 @@ def check_mean(case, model, said):
 
 def justify_lost(case, message, epsilon):
     """Compare a refusal of lost digits with what rounding of the data does to the multiplier."""
-    t = int(re.match(r"c_(\d+),", message)[1])
+    t = int(re.search(r"\bc_(\d+),", message)[1])
     try:
         refs = variants(case, epsilon)
     except OutOfScopeError:
@@ -777,9 +777,9 @@ def slightly_more(function):
     [
         (SelfDistilledKernelRidge, "_evaluated", "prediction of round"),
         (SelfDistilledKernelRidge, "_tolerance", "tolerance of round"),
-        (SelfDistilledKernelRidge, "_solve", "multiplier of round"),
-        (estimator, "_leave_one_out", "criterion of round"),
-        (estimator, "_loss", "criterion of round"),
+        (SelfDistilledKernelRidge, "_chain", "multiplier of round"),
+        (estimator, "leave_one_out", "criterion of round"),
+        (estimator, "along", "criterion of round"),
     ],
 )
 def test_the_comparison_finds_a_planted_wrong_number(monkeypatch, owner, name, message):

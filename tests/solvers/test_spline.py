@@ -356,7 +356,7 @@ def test_only_ends(order):
         ((BrownianBridge, [0.1], [1.0], 0.1), "kernel must be callable"),
         ((BrownianBridge(), [0.1, np.nan], [1.0, 1.0], 0.1), "x holds 1 NaN"),
         ((BrownianBridge(), [0.1, 1.1], [1.0, 1.0], 0.1), "x spans"),
-        ((BrownianBridge(), [[0.1, 0.2]], [1.0], 0.1), "one column of inputs"),
+        ((BrownianBridge(), [[0.1, 0.2]], [1.0], 0.1), "x has 2 columns, but BrownianBridge"),
         ((BrownianBridge(), [0.1, 0.2], [1.0], 0.1), "y has 1 row"),
         ((BrownianBridge(), [0.1, 0.2], [1.0, np.inf], 0.1), "y holds 1 NaN"),
         ((BrownianBridge(), [0.1, 0.2], [1.0, 2.0], 0.0), "epsilon must be positive"),
