@@ -196,16 +196,20 @@ def test_formulas_in_view_are_set_first_and_folded_ones_when_they_unfold(browser
         assert len(set(page.evaluate("order"))) == len(page.evaluate("order"))
 
 
-def test_words_wait_for_their_formulas_but_not_for_long(browser, tmp_path):
-    text = PAGE.replace("</main>", '<p id="words">So <span class="math">x</span>.</p></main>')
-    look = "getComputedStyle(document.getElementById('words')).visibility"
+def test_words_wait_for_the_formulas_above_but_not_for_long(browser, tmp_path):
+    words = '<p id="above">First.</p><p id="words">So <span class="math">x</span>.</p>'
+    words += '<section><p id="below">Then.</p></section>'
+    text = PAGE.replace("</main>", f'<article class="bd-article">{words}</article></main>')
+    look = "['above', 'words', 'below'].map(i => "
+    look += "getComputedStyle(document.getElementById(i)).visibility).join(' ')"
     switch = "document.documentElement.classList.toggle('formulas')"
+    seen = "visible visible visible"
     with opened(browser, tmp_path, text) as page:
-        assert page.evaluate(look) == "visible"  # nothing here sets formulas
-        assert page.evaluate(f"{switch}; {look}") == "hidden"
-        page.wait_for_function(f"{look} === 'visible'")
+        assert page.evaluate(look) == seen  # nothing here sets formulas
+        assert page.evaluate(f"{switch}; {look}") == "visible hidden hidden"
+        page.wait_for_function(f"{look} === '{seen}'")
     with opened(browser, tmp_path, text, java_script_enabled=False) as page:
-        assert page.evaluate(look) == "visible"
+        assert page.evaluate(look) == seen
 
 
 def test_a_formula_in_a_header_has_a_name(page):
