@@ -67,10 +67,9 @@ def isolated(
     """
     specification = folder / "share" / "kernels" / "python3"
     specification.mkdir(parents=True)
-    launcher = ["-m", "ipykernel_launcher"] if record is None else [str(RECORDER)]
     # its warning about TCP on the local machine would go to every reader
     quiet = "--IPKernelApp.log_level=CRITICAL"
-    command = [sys.executable, *launcher, "-f", "{connection_file}", quiet]
+    command = [sys.executable, str(RECORDER), "-f", "{connection_file}", quiet]
     (specification / "kernel.json").write_text(
         json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}),
         encoding="utf-8",

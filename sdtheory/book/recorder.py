@@ -1,4 +1,4 @@
-"""The kernel that runs a chapter and records what the chapter depends on.
+"""The kernel that runs a chapter and, if asked, records what the chapter depends on.
 
 Started as a script, so that it sees the library from its first import on; it
 imports nothing of it.
@@ -12,7 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import coverage
+import psutil
 from ipykernel import kernelapp
+from ipykernel.ipkernel import IPythonKernel
+
+
+class Kernel(IPythonKernel):
+    """A kernel that ends at once."""
+
+    def do_shutdown(self, restart: bool) -> dict[str, Any]:
+        """Kill the processes that this one started.
+
+        Among them is Python's tracker of shared resources. It takes no notice of the
+        signals to which ipykernel gives its children half a minute.
+        """
+        for child in psutil.Process().children():
+            child.kill()
+            child.wait()
+        return super().do_shutdown(restart)
 
 
 def record(target: Path) -> None:
@@ -80,5 +97,6 @@ if __name__ == "__main__":
     # this folder is no place to import from; the library is the one that the driver uses
     sys.path.pop(0)
     sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
-    record(Path(os.environ["SDTHEORY_RECORD"]))
-    kernelapp.launch_new_instance()
+    if "SDTHEORY_RECORD" in os.environ:
+        record(Path(os.environ["SDTHEORY_RECORD"]))
+    kernelapp.IPKernelApp.launch_instance(kernel_class=Kernel)
