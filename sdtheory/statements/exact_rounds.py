@@ -7,7 +7,7 @@ import numpy as np
 from sdtheory.formulas.bounds import path_length_factor
 from sdtheory.formulas.path_length import path_length
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
@@ -166,7 +166,7 @@ STATEMENTS = (
         r"\tfrac18 + e^{-2} + \tfrac12 \sqrt{\log(16 \kappa)} \Bigr\}",
         source=THIS_BOOK,
         margin=_length_bounds,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         equations=("eq-length-bounds",),
         attained=r"all label energy on one eigenvalue; $\kappa = 1$",
     ),
@@ -177,7 +177,7 @@ STATEMENTS = (
         tex=r"L(y_t) - L(y_{t+1}) \le K \rho",
         source=THIS_BOOK,
         margin=_falls_at_most,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         rests_on=("prop-active", "thm-recursion", "prop-length-bounds"),
         equations=("eq-length-falls-at-most",),
         attained=r"all label energy on one eigenvalue and $\kappa = 1$",
@@ -190,7 +190,7 @@ STATEMENTS = (
         r"\rho \Bigl(1 + \frac{\kappa}{2\,(r_t - 1)}\Bigr)",
         source=THIS_BOOK,
         margin=_falls_slowly,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(non_trivial, nonsingular),
         rests_on=("prop-active", "thm-recursion", "prop-multiplier-bounds"),
         equations=("eq-length-falls-slowly",),
         attained=r"$r_t \to \infty$",
@@ -205,7 +205,7 @@ STATEMENTS = (
         r"\lim_{\varepsilon \to 0} N\rho = L(y_0)",
         source=THIS_BOOK,
         margin=_rounds_lower,
-        hypotheses=(regular, collapsed),
+        hypotheses=(nonsingular, collapsed),
         rests_on=(
             "thm-length-falls",
             "prop-length-bounds",
@@ -224,7 +224,7 @@ STATEMENTS = (
         r"\tfrac12 \sqrt{\log(\kappa \beta/\alpha)} \quad (0 < \alpha \le \beta,\ \beta \ge 1)",
         source=THIS_BOOK,
         margin=_longest_path,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         rests_on=("prop-length-bounds",),
         equations=("eq-longest-path",),
     ),

@@ -134,8 +134,8 @@ class Instance:
     @cached_property
     def kappa(self) -> Any:
         """Condition number, shape (m,); infinite where G is singular."""
-        regular = (self.d_min > 0).astype(bool)
-        return np.where(regular, self.d_max / np.where(regular, self.d_min, 1.0), np.inf)
+        nonsingular = (self.d_min > 0).astype(bool)
+        return np.where(nonsingular, self.d_max / np.where(nonsingular, self.d_min, 1.0), np.inf)
 
     @property
     def n(self) -> int:

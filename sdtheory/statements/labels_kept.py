@@ -20,7 +20,7 @@ from sdtheory.formulas.mixing import (
 )
 from sdtheory.formulas.risk import fixed_design_risk, wiener
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import (
     THIS_BOOK,
@@ -224,7 +224,7 @@ STATEMENTS = (
         source=THIS_BOOK,
         margin=_overshoot,
         kind=Kind.IDENTITY,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         rests_on=("thm-labels-kept",),
         equations=("eq-overshoot",),
     ),
@@ -236,7 +236,7 @@ STATEMENTS = (
         r"\frac{\varphi_t[k]}{\varphi_t[j]} \quad (d_k > d_j)",
         source="the paper's sparsification, read for a chain with labels",
         margin=_sparser,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(non_trivial, nonsingular),
         equations=("eq-claim-kept-sparser",),
         counterexample=Counterexample(
             d=(Fraction(1, 10), Fraction(1)),

@@ -8,7 +8,7 @@ from sdtheory.formulas.bounds import path_length_factor
 from sdtheory.formulas.path_length import lost_rounds_between
 from sdtheory.statements.exact_rounds import collapsed, finite_kappa
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
 #: How near the limit rounds lost have to be, in rounds, where steps are small.
@@ -93,7 +93,7 @@ STATEMENTS = (
         r"\qquad m_0 = \frac{y_0^\top G^{-3} y_0}{y_0^\top G^{-2} y_0}, \quad y_0 \ne 0",
         source=THIS_BOOK,
         margin=_bounded_loss,
-        hypotheses=(regular, collapsed),
+        hypotheses=(nonsingular, collapsed),
         rests_on=("prop-active", "thm-recursion", "thm-length-falls", "prop-length-bounds"),
         equations=("eq-bend-of-the-path", "eq-bounded-loss"),
         attained=r"all label energy on $d_{\max}$ (the first bound)",
@@ -119,7 +119,7 @@ STATEMENTS = (
         r"\sup S = \bigl(\tfrac14 + o(1)\bigr) \log\kappa \quad (\kappa \to \infty)",
         source=THIS_BOOK,
         margin=_quarter,
-        hypotheses=(regular, last_direction),
+        hypotheses=(nonsingular, last_direction),
         rests_on=("thm-lost-rounds",),
         equations=("eq-quarter",),
     ),

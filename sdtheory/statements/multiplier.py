@@ -11,8 +11,8 @@ from sdtheory.statements.statement import Hypothesis, Statement, Values, scaled_
 
 PROPOSITION_2 = "Mobahi et al. (2020), Prop. 2; as restated here"
 
-regular = Hypothesis(
-    id="regular",
+nonsingular = Hypothesis(
+    id="nonsingular",
     words=r"$G$ is nonsingular, $d_{\min} > 0$",
     plain="G is nonsingular (d_min > 0)",
     needed_for=r"$\kappa$ is infinite, or a quotient by $d_{\min}$ has no value",

@@ -8,7 +8,7 @@ import numpy as np
 
 from sdtheory.formulas.bounds import log_near_interpolation_limits, log_sparsification_bound
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.sparsification import (
     first_r_minus_1,
@@ -155,7 +155,7 @@ STATEMENTS = (
         r"\quad \log b_t \ge (1 - 1/r_0) \log b_\infty",
         source=THEOREM_6,
         margin=_bound_grows,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         rests_on=("thm-sparsification",),
         equations=("eq-bound-grows", "eq-bound-limit"),
     ),
@@ -168,7 +168,7 @@ STATEMENTS = (
         r"\frac{t\,d_{\min}}{r_0 - 1 + d_{\min}/d_k} \Bigl(\frac1{d_j} - \frac1{d_k}\Bigr)",
         source=THIS_BOOK,
         margin=_fixed_rounds,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         equations=("eq-fixed-rounds",),
     ),
     Statement(
@@ -240,7 +240,7 @@ STATEMENTS = (
         r"\ \tau_{i+1} = c_0 + \dots + c_i, \ q_i = \frac{\kappa}{r_i - 1}",
         source=THIS_BOOK,
         margin=_flow_step,
-        hypotheses=(regular, non_trivial),
+        hypotheses=(nonsingular, non_trivial),
         rests_on=("thm-product", "prop-active", "prop-step", "prop-multiplier-bounds"),
         equations=("eq-flow-step",),
     ),
@@ -255,7 +255,7 @@ STATEMENTS = (
         r"\text{ along } t = (r_0 - 1)/\kappa \to \infty,\ \kappa > 1",
         source=THIS_BOOK,
         margin=_index_by_flow,
-        hypotheses=(regular, non_trivial),
+        hypotheses=(nonsingular, non_trivial),
         rests_on=("lem-ratio", "lem-flow-step", "cor-rounds-any-kernel"),
         equations=("eq-index-by-flow",),
     ),

@@ -17,7 +17,7 @@ import numpy as np
 from sdtheory.formulas.filters import tikhonov
 from sdtheory.formulas.risk import fixed_design_risk, ridge_between_log, wiener
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import (
     THIS_BOOK,
@@ -282,7 +282,7 @@ STATEMENTS = (
         tex=r"\text{for all } \theta, \sigma > 0 \text{ and some } c > 0: \quad R(T_c) \le R(F)",
         source="a theorem of this book without its hypothesis, not the paper",
         margin=_any_signal,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(non_trivial, nonsingular),
         equations=("eq-claim-suffices",),
         counterexample=Counterexample(
             d=(Fraction(1), Fraction(3), Fraction(9)),

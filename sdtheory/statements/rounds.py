@@ -6,7 +6,7 @@ import numpy as np
 
 from sdtheory.formulas.bounds import guaranteed_rounds, norm_bound_line, one_round_bound
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
 PROPOSITION_3 = "Mobahi et al. (2020), Prop. 3; as restated here"
@@ -115,7 +115,7 @@ STATEMENTS = (
         r"b = \frac{r_0^2\,\kappa}{(r_0-1+\kappa)^2}",
         source=PROPOSITION_3,
         margin=_convex,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         equations=("eq-convex", "eq-tangent"),
         attained=r"exactly if $\kappa = 1$ or $r = r_0$",
     ),
@@ -126,7 +126,7 @@ STATEMENTS = (
         tex=r"r_t \ge a^t r_0 - b\,\frac{a^t - 1}{a - 1} \quad\text{for every } t \ge 0",
         source=PROPOSITION_3,
         margin=_norm,
-        hypotheses=(regular, starts),
+        hypotheses=(nonsingular, starts),
         rests_on=("lem-one-round", "lem-one-round-convex"),
         equations=("eq-norm-bound",),
         attained=r"for $0 < t \le N$ exactly if $\kappa = 1$",
@@ -138,7 +138,7 @@ STATEMENTS = (
         tex=r"r_t \ge r_0 - \kappa t, \qquad N \ge \frac{r_0 - 1}{\kappa}",
         source=PROPOSITION_4,
         margin=_rounds,
-        hypotheses=(regular,),
+        hypotheses=(nonsingular,),
         rests_on=("prop-norm-bound", "prop-collapse"),
         equations=("eq-rounds-bound",),
         attained=r"in $N$, with $r_0 > 1$: exactly if $\kappa = 1$ and $r_0$ is an integer",
@@ -151,7 +151,7 @@ STATEMENTS = (
         r"u_t = a^t r_0 - b\,\frac{a^t-1}{a-1}",
         source=THIS_BOOK,
         margin=_dominated,
-        hypotheses=(regular, starts),
+        hypotheses=(nonsingular, starts),
         rests_on=("prop-norm-bound", "cor-rounds-any-kernel"),
         equations=("eq-dominates",),
         attained=r"the first two, at some $t \ge 1$ with $u_t > 0$, exactly if $\kappa = 1$",

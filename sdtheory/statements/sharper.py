@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import THIS_BOOK, Hypothesis, Statement, Values, scaled_margin
 
@@ -108,7 +108,7 @@ STATEMENTS = (
         tex=r"c_t\,(r_t - 1) \ge \frac{\|y_t\|}{\|G^{-1} y_t\|} \ge d_{\min}",
         source=THIS_BOOK,
         margin=_multiplier_lower,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(non_trivial, nonsingular),
         rests_on=("prop-newton-concave",),
         equations=("eq-multiplier-lower",),
         attained=r"all label energy on one eigenvalue; $\varepsilon \to 0$",
@@ -146,7 +146,7 @@ STATEMENTS = (
         r"\le \frac{y_t^\top G^{-1} y_t}{\|y_t\|^2}",
         source=THIS_BOOK,
         margin=_smoother,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(non_trivial, nonsingular),
         rests_on=("thm-recursion",),
         equations=("eq-smoother",),
         attained=r"all label energy on one eigenvalue (the quotient)",
@@ -173,7 +173,7 @@ STATEMENTS = (
         r"\qquad q_i = \sqrt{r_0^2 - i} - 1",
         source=THIS_BOOK,
         margin=_sparsify,
-        hypotheses=(non_trivial, regular),
+        hypotheses=(non_trivial, nonsingular),
         rests_on=("prop-multiplier-bounds", "cor-rounds-any-kernel", "prop-multiplier-grows"),
         equations=("eq-sparsification-all-rounds",),
         attained=r"$t = 1$ (in $c_0$); $\varepsilon \to 0$ at fixed $\sum c_i$ (the exponential)",

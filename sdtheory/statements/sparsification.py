@@ -10,7 +10,7 @@ import numpy as np
 
 from sdtheory.formulas.bounds import log_sparsification_bound
 from sdtheory.statements.instance import Instance
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 from sdtheory.statements.statement import (
     THIS_BOOK,
@@ -115,7 +115,7 @@ STATEMENTS = (
         r"\frac{r_t - 1 + d_{\max}/d_j}{r_t - 1 + d_{\max}/d_k}, \qquad d_k > d_j",
         source=THEOREM_5,
         margin=_one_round,
-        hypotheses=(regular, non_trivial),
+        hypotheses=(nonsingular, non_trivial),
         rests_on=("lem-ratio", "prop-multiplier-bounds"),
         equations=("eq-one-round-ratio",),
         attained=r"labels in the eigenspace of $d_{\min}$ (left) or of $d_{\max}$ (right)",
@@ -141,7 +141,7 @@ STATEMENTS = (
         r"{r_0 - 1 + d_{\min}/d_k}\right)^t, \qquad d_k > d_j, \quad t \le N",
         source=THIS_BOOK,
         margin=_sparsification,
-        hypotheses=(regular, non_trivial),
+        hypotheses=(nonsingular, non_trivial),
         rests_on=("lem-one-round-ratio", "prop-step"),
         equations=("eq-sparsification-every-round",),
         attained=r"$t = 1$ and labels in the eigenspace of $d_{\min}$",

@@ -10,7 +10,7 @@ from sdtheory.formulas.bounds import path_length_factor
 from sdtheory.formulas.path_length import path_length
 from sdtheory.statements import STATEMENTS, Hypothesis, Kind, scaled_margin
 from sdtheory.statements.exact_rounds import collapsed
-from sdtheory.statements.multiplier import regular
+from sdtheory.statements.multiplier import nonsingular
 from sdtheory.statements.problem import non_trivial
 
 starts = Hypothesis("starts", "$r_0 > 1$", "r_0 > 1", "x", lambda i: i.r_minus_1[:, :1] > 0)
@@ -26,7 +26,7 @@ def lower(i):
 
 
 def at_least(i, factor):
-    """Claim c (r - 1) >= factor d_min, true for factor 1 and regular G."""
+    """Claim c (r - 1) >= factor d_min, true for factor 1 and nonsingular G."""
     factor = np.asarray(factor, dtype=float)
     factor = factor[:, None] if factor.ndim == 1 else factor
     return scaled_margin(factor * i.d_min[:, None] + 0 * c_of(i), lower(i))
@@ -75,25 +75,25 @@ def bounded_loss(i, factor, weight):
 
 
 def lower_bound_everywhere(factor, *hypotheses):
-    return statement(lambda i: at_least(i, factor(i)), *(hypotheses or (non_trivial, regular)))
+    return statement(lambda i: at_least(i, factor(i)), *(hypotheses or (non_trivial, nonsingular)))
 
 
-LOSS = (regular, collapsed)
+LOSS = (nonsingular, collapsed)
 
 #: False statements, by what hides them.
 FALSE = {
     "a constant off by 1 %, from above": statement(lambda i: at_most(i, 0.99), non_trivial),
     "a constant off by 1 %, from below": lower_bound_everywhere(lambda i: 1.01),
     "false at equality only": statement(
-        lambda i: only_where(i.d_max == i.d_min, i), non_trivial, regular
+        lambda i: only_where(i.d_max == i.d_min, i), non_trivial, nonsingular
     ),
     "false for kappa > 1e6": statement(
         lambda i: scaled_margin(1e-6 * i.d_max[:, None] + 0 * c_of(i), 2 * lower(i)),
         non_trivial,
-        regular,
+        nonsingular,
     ),
     "false for kappa > 1e11 and n <= 8": statement(
-        lambda i: only_where((kappa_of(i) > 1e11) & (i.n <= 8), i), non_trivial, regular
+        lambda i: only_where((kappa_of(i) > 1e11) & (i.n <= 8), i), non_trivial, nonsingular
     ),
     "false for n = 1": lower_bound_everywhere(lambda i: 1.01 if i.n == 1 else 1),
     "false for n > 50": statement(
@@ -109,7 +109,7 @@ FALSE = {
     "false from round 1000 on": statement(lambda i: rounds_later(i, 1000), non_trivial),
     "false from round 3000 on": statement(lambda i: rounds_later(i, 3000), non_trivial),
     "false for chains of more than 900 rounds": statement(
-        lambda i: only_where(np.sum(i.alive, axis=1) > 900, i), non_trivial, regular
+        lambda i: only_where(np.sum(i.alive, axis=1) > 900, i), non_trivial, nonsingular
     ),
     "false for two outputs": lower_bound_everywhere(lambda i: 1.5 if outputs(i) == 2 else 1),
     "false for three outputs": lower_bound_everywhere(lambda i: 1.5 if outputs(i) == 3 else 1),
@@ -181,7 +181,7 @@ FALSE = {
         kind=Kind.IDENTITY,
     ),
     "strict, and attained": replace(
-        statement(lambda i: at_least(i, 1), non_trivial, regular), strict=("",)
+        statement(lambda i: at_least(i, 1), non_trivial, nonsingular), strict=("",)
     ),
     "strict, attained from above": replace(
         statement(lambda i: at_most(i, 1), non_trivial), strict=("",)
@@ -200,7 +200,7 @@ FALSE = {
             path_length(i.d, i.energy[:, 0]),
             path_length_factor(kappa_of(i)) * np.sqrt(np.sum(i.energy[:, 0], axis=-1)) / 2,
         ),
-        regular,
+        nonsingular,
     ),
     **planted.FALSE,
 }

@@ -28,7 +28,7 @@ EVERYWHERE = (
     "Values at the data stand for the function of least R that has them."
 )
 NON_TRIVIAL = "Non-trivial rounds; after the collapse the labels are zero and the claim is trivial."
-REGULAR = "$d_{\\min}$ is any lower bound of the eigenvalues, $d_{\\max}$ any upper bound"
+ANY_BOUNDS = "$d_{\\min}$ is any lower bound of the eigenvalues, $d_{\\max}$ any upper bound"
 
 
 @dataclass(frozen=True)
@@ -549,8 +549,8 @@ TIES: dict[str, Tie] = {
         extra=_direction,
     ),
     "thm-closed-form": Tie(
-        "The values at the data; $\\alpha = (cI + G)^{-1} y$ is given. That it exists and is the "
-        "only one: solution.",
+        "The values at the data; $\\alpha = (cI + G)^{-1} y$ is given. Another theorem of the "
+        "file, solution, proves that it exists and is unique.",
         over="tj",
         extra=_direction,
     ),
@@ -575,7 +575,7 @@ TIES: dict[str, Tie] = {
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-bounds": Tie(
-        f"The whole statement, singular $G$ included; {REGULAR}. Where they are attained: "
+        f"The whole statement, singular $G$ included; {ANY_BOUNDS}. Where they are attained: "
         "prop_multiplier_bounds_left, prop_multiplier_bounds_right.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
@@ -627,7 +627,7 @@ TIES: dict[str, Tie] = {
         },
     ),
     "lem-one-round": Tie(
-        f"Every round, $G$ regular; {REGULAR}. Equality is left to the page.",
+        f"Every round, $G$ nonsingular; {ANY_BOUNDS}. Equality is left to the page.",
         entries={0: lambda e: (e.t,)},
         off=Off(alive=False),
         non_trivial=False,
@@ -641,7 +641,7 @@ TIES: dict[str, Tie] = {
         only=lambda drawn, case: bool(drawn.r[0] >= 1),
     ),
     "prop-norm-bound": Tie(
-        f"Every round; {REGULAR}. The paper's form, with the quotient: prop_norm_bound_paper. "
+        f"Every round; {ANY_BOUNDS}. The paper's form, with the quotient: prop_norm_bound_paper. "
         "Equality is left to the page.",
         entries={0: lambda e: (e.t,)},
         shift=1,
@@ -649,7 +649,7 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "prop-rounds-bound": Tie(
-        f"Every round, any $r_0$; {REGULAR}. Equality is left to the page.",
+        f"Every round, any $r_0$; {ANY_BOUNDS}. Equality is left to the page.",
         entries={0: lambda e: (e.t, 0)},
         shift=1,
         off=Off(alive=False),
@@ -671,14 +671,14 @@ TIES: dict[str, Tie] = {
         only=_positive,
     ),
     "lem-one-round-ratio": Tie(
-        f"Both inequalities; {REGULAR}. Where they are attained is left to the page.",
+        f"Both inequalities; {ANY_BOUNDS}. Where they are attained is left to the page.",
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         off=_ORDERED,
     ),
     "thm-sparsification": Tie(
         "The whole statement, every pair of eigenvalues, with the existence of the rounds; "
-        f"{REGULAR}.",
+        f"{ANY_BOUNDS}.",
         over="tp",
         entries={1: lambda e: (e.t, e.j)},
         shift=1,
@@ -686,14 +686,14 @@ TIES: dict[str, Tie] = {
         only=_distinct,
     ),
     "cor-sparsification-every-round": Tie(
-        f"The whole statement, every pair of eigenvalues; {REGULAR}.",
+        f"The whole statement, every pair of eigenvalues; {ANY_BOUNDS}.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         shift=1,
         off=_ORDERED,
     ),
     "prop-sparsification-cap": Tie(
-        f"{NON_TRIVIAL} $G$ regular; {REGULAR}.",
+        f"{NON_TRIVIAL} $G$ nonsingular; {ANY_BOUNDS}.",
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
         shift=1,
@@ -724,13 +724,13 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "lem-flow-step": Tie(
-        f"The whole statement; {REGULAR}.",
+        f"The whole statement; {ANY_BOUNDS}.",
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
         off=_FOLLOW,
         extra=lambda drawn, case: {"i": case.t},
     ),
     "thm-index-limit": Tie(
-        f"Both bounds of the index, for every pair; {REGULAR}. The limit and $s^*$ are left to "
+        f"Both bounds of the index, for every pair; {ANY_BOUNDS}. The limit and $s^*$ are left to "
         "the page.",
         over="tp",
         entries={0: lambda e: ("lower", e.t, e.j), 1: lambda e: ("upper", e.t, e.j)},
@@ -776,7 +776,7 @@ TIES: dict[str, Tie] = {
         only=_positive,
     ),
     "thm-beyond-cap": Tie(
-        f"The inequality; {REGULAR}.",
+        f"The inequality; {ANY_BOUNDS}.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         shift=1,
@@ -841,7 +841,7 @@ TIES: dict[str, Tie] = {
         off=Off(singular=True),
     ),
     "thm-length-falls": Tie(
-        "The whole statement, for regular $G$.",
+        "The whole statement, for nonsingular $G$.",
         entries={0: lambda e: ("round", e.t)},
         only=lambda drawn, case: bool(drawn.d[0] > 0),
     ),
@@ -858,7 +858,7 @@ TIES: dict[str, Tie] = {
         entries={0: lambda e: (e.t,)},
     ),
     "prop-length-falls-slowly": Tie(
-        f"The whole statement; {REGULAR}.",
+        f"The whole statement; {ANY_BOUNDS}.",
         entries={0: lambda e: ("by c", e.t)},
     ),
     "thm-rounds-limit": Tie(
@@ -876,11 +876,11 @@ TIES: dict[str, Tie] = {
         off=Off(singular=True),
     ),
     "prop-multiplier-lower": Tie(
-        f"The whole statement; {REGULAR}.",
+        f"The whole statement; {ANY_BOUNDS}.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-upper": Tie(
-        f"The whole statement, singular $G$ included; {REGULAR}.",
+        f"The whole statement, singular $G$ included; {ANY_BOUNDS}.",
         entries={0: lambda e: (e.t,)},
     ),
     "prop-multiplier-grows": Tie(
@@ -897,7 +897,7 @@ TIES: dict[str, Tie] = {
         off=_FOLLOW,
     ),
     "thm-sparsification-all-rounds": Tie(
-        f"All four bounds for every pair, for regular G; {REGULAR}.",
+        f"All four bounds for every pair, for nonsingular G; {ANY_BOUNDS}.",
         over="tp",
         entries={p: (lambda e, p=p: (e.t, e.j, p)) for p in range(4)},
         shift=1,
@@ -973,8 +973,8 @@ TIES: dict[str, Tie] = {
         extra=_rough,
     ),
     "thm-second-round-helps": Tie(
-        "The inequality, for regular G; that $c^*$ exists and that two rounds are then strictly "
-        "better is left to the page.",
+        "The inequality, for nonsingular G; that $c^*$ exists and that two rounds are then "
+        "strictly better is left to the page.",
         over="tj",
         entries={0: lambda e: (f"meeting at eigenvalue {e.j}", e.t)},
         off=_ORDERED,
