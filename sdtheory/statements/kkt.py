@@ -118,7 +118,7 @@ STATEMENTS = (
     Statement(
         id="prop-energy",
         chapter="kkt",
-        slogan="The fit's regulariser is a quadratic form in the labels.",
+        slogan="The fit's cost is a quadratic form in the labels.",
         tex=r"R(f_t) = \tfrac1n y_t^\top (c_t I + G)^{-1} G (c_t I + G)^{-1} y_t",
         source=PROPOSITION_1,
         margin=_energy,
