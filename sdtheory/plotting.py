@@ -3,7 +3,7 @@
 Each function draws into given axes and returns nothing; it refuses data that it
 cannot draw as meant. A round has the same colour and line style in every plot, from a
 colour-blind-safe sequence that stays ordered in grey print. Bounds have the colour
-`BOUND`, and the parameters of a page the colour `CHOSEN`.
+`BOUND`, the parameters of a page the colour `CHOSEN`, and gradient flow the colour `FLOW`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ INK = "0.25"
 BOUND = "tab:orange"
 #: Colour of what a page's parameters choose: its tolerance, and its chain among other filters.
 CHOSEN = "tab:red"
+#: Colour of gradient flow; a single round, against which it is compared, has `INK`.
+FLOW = "tab:purple"
 
 
 def canvas(
@@ -256,18 +258,23 @@ def draw_series(
         axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
 
 
-def legend_above(axes: Axes, **options: Any) -> None:
+def legend_above(axes: Axes, *, panels: bool = False, **options: Any) -> None:
     """Put the legend above the axes on the left, where a narrow screen shows it.
 
     Parameters
     ----------
     axes : matplotlib Axes
+    panels : bool
+        Whether the legend of these axes stands above all panels of the figure.
     **options
-        Passed to `matplotlib.axes.Axes.legend`.
+        Passed to `matplotlib.axes.Axes.legend`, or to that of the figure.
     """
-    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
-    look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small"}
-    axes.legend(**(where | look | options))
+    look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small", "ncols": 2}
+    if panels:
+        handles, labels = axes.get_legend_handles_labels()
+        axes.figure.legend(handles, labels, **(look | {"loc": "outside upper left"} | options))
+    else:
+        axes.legend(**(look | {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)} | options))
 
 
 def draw_band(

@@ -59,3 +59,15 @@ def test_a_geometric_mean_is_that_of_the_logarithms():
     plotting.draw_mean(axes, [1], [[1.0], [100.0]], "l", geometric=True)
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), float), [10.0])
     plt.close(figure)
+
+
+def test_a_legend_of_all_panels_stands_above_them_on_the_left():
+    figure, axes = plotting.canvas(1, 2)
+    axes[0, 0].plot([0, 1], [0, 1], label="a line")
+    plotting.legend_above(axes[0, 0], panels=True)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box, panels = legend.get_window_extent(), [a.get_window_extent() for a in axes.flat]
+    assert box.y0 >= max(panel.y1 for panel in panels)
+    assert box.x1 < panels[1].x0
+    plt.close(figure)
