@@ -256,18 +256,24 @@ def draw_series(
         axes.plot(at, heights, label=name, linewidth=2, markersize=5, **style)
 
 
-def legend_above(axes: Axes, **options: Any) -> None:
+def legend_above(axes: Axes, *, panels: bool = False, **options: Any) -> None:
     """Put the legend above the axes on the left, where a narrow screen shows it.
 
     Parameters
     ----------
     axes : matplotlib Axes
+    panels : bool
+        Whether the legend of these axes stands above all panels of the figure.
     **options
-        Passed to `matplotlib.axes.Axes.legend`.
+        Passed to `matplotlib.axes.Axes.legend`, or to that of the figure.
     """
-    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
-    look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small"}
-    axes.legend(**(where | look | options))
+    look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small", "ncols": 2}
+    if panels:
+        handles, labels = axes.get_legend_handles_labels()
+        axes.figure.legend(handles, labels, **({"loc": "outside upper left"} | look | options))
+    else:
+        where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
+        axes.legend(**(where | look | options))
 
 
 def draw_band(
