@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,11 +100,17 @@ def verify(
     Raises
     ------
     InvalidInputError
-        If a number is out of range, or another process would need a statement
-        that is not in the registry.
+        If a number is out of range, two statements have one id, or another
+        process would need a statement that is not in the registry.
     """
     _check_numbers(instances=instances, seed=seed, budget=budget, jobs=jobs, seconds=seconds)
     statements = find() if statements is None else tuple(statements)
+    twice = [id_ for id_, times in Counter(s.id for s in statements).items() if times > 1]
+    if twice:
+        raise InvalidInputError(
+            f"statements has the id {twice[0]!r} more than once, and evidence is kept by id. Give "
+            f"each statement once, and each its own id."
+        )
     travels = jobs > 1 or scheduler is not None
     effort = Effort(seed, instances, certify, mutants, budget, seconds)
     kept = None if cache is None or seconds is not None else EvidenceCache(cache, effort)

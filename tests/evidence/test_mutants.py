@@ -7,9 +7,12 @@ import numpy as np
 import planted
 import pytest
 
+from sdtheory.evidence.certified import Certificate
 from sdtheory.evidence.mutants import Fate, Mutation, distinct, judge_mutants, mutate
 from sdtheory.evidence.report import Evidence, Report, Row, plain
+from sdtheory.evidence.sampled import Tally
 from sdtheory.evidence.survivors import EXPLANATIONS
+from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS, Instance, Kind, scaled_margin
 
 INSTANCE = Instance.of([0.5, 1.0, 2.0], [1.0, 2.0, -1.0], 0.05, 3)
@@ -242,3 +245,23 @@ def test_a_survivor_needs_a_reason_where_another_statement_kills_it_too():
     assert [id_ for id_, _ in report.unexplained] == ["prop-active"]
     assert "NOT EXPLAINED: prop-active: f: a -> b" in str(report)
     assert Report(tuple(rows[:1]), {}, {}).unexplained == ()
+
+
+def test_explained_survivors_fail_the_registry_where_they_are_many_and_no_statement_alone():
+    killed = Fate("a", "is loose", False, "", False)
+    lives = Fate("b", "", False, "a reason", False)
+    fails = Certificate("", Verdict.FAILS, 53, 1, 0, -1.0, "")
+    rows = tuple(
+        Row(s, Evidence(Tally(9, 9, 9, equations=frozenset(s.equations)), refuted=fails))
+        for s in STATEMENTS.values()
+    )
+
+    def report(rows, *fates):
+        first = replace(rows[0], evidence=replace(rows[0].evidence, mutation=Mutation(fates)))
+        return Report((first, *rows[1:]), {}, {})
+
+    assert report(rows[:1], killed, lives).good
+    assert not report(rows[:1], killed, replace(lives, explanation="")).good
+    many = [replace(killed, name=str(k)) for k in range(40)]
+    assert report(rows, *many, lives).good
+    assert not report(rows, killed, lives).good

@@ -64,6 +64,12 @@ def test_empty_undefined_and_raising_statements_are_told_apart():
     assert status(planted.statement(lambda i: i.nothing)) is Verdict.ERROR
 
 
+def test_two_statements_of_one_id_are_refused():
+    false = replace(planted.FALSE["t off by one"], id="prop-step")
+    with pytest.raises(InvalidInputError, match="id 'prop-step' more than once"):
+        verify([STATEMENTS["prop-step"], false], **SMALL)
+
+
 def test_a_counterexample_must_refute():
     d, z = (1, 3), (1, 1)
     counterexample = Counterexample(d, z, 0.01, 2, "planted")
