@@ -160,7 +160,8 @@ def solve(
         If an argument is not finite, or has a wrong sign or shape. Also if d, z,
         epsilon and the root span more magnitudes than floating point holds.
     """
-    d, z, epsilon = _checked(d, z, epsilon)
+    d, labels, epsilon = as_batch(d, z, epsilon)
+    d, z = d.copy(), labels[..., 0]
     try:
         guess = np.broadcast_to(np.asarray(mean, dtype=float), z.shape[:-1]).reshape(-1)
     except (TypeError, ValueError):
@@ -264,28 +265,27 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
     )
 
 
-def _checked(d: ArrayLike, z: ArrayLike, epsilon: ArrayLike) -> tuple[Array, Array, Array]:
-    ndim = tuple(range(1, 9))
+def as_batch(
+    d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, outputs: bool = False
+) -> tuple[Array, Array, Array]:
+    """Return eigenvalues, labels and tolerances of shapes (..., n), (..., n, q) and (...), checked.
+
+    Parameters
+    ----------
+    d, z, epsilon : array_like
+        As for `solve`; with `outputs` z has shape (..., n, q), else q = 1.
+    outputs : bool, default=False
+
+    Raises
+    ------
+    InvalidInputError
+        If one is not finite, or has a wrong sign or shape.
+    """
+    ndim = tuple(range(1, 8))
     d = as_real_array(d, "d", ndim=ndim)
-    z = as_real_array(z, "z", ndim=ndim)
+    labels = as_real_array(z, "z", ndim=(*ndim[outputs:], 8))
+    labels = labels if outputs else labels[..., None]
     epsilon = as_real_array(epsilon, "epsilon", ndim=(0, *ndim))
-    check_signs(d, epsilon)
-    try:
-        shape = np.broadcast_shapes(d.shape, z.shape, (*epsilon.shape, 1))
-    except ValueError:
-        raise InvalidInputError(
-            f"d {d.shape}, z {z.shape} and epsilon {epsilon.shape} do not fit together. "
-            f"Pass d and z of shape (..., n) and epsilon of shape (...)."
-        ) from None
-    return (
-        np.broadcast_to(d, shape).copy(),
-        np.broadcast_to(z, shape),
-        np.broadcast_to(epsilon, shape[:-1]),
-    )
-
-
-def check_signs(d: Array, epsilon: Array) -> None:
-    """Refuse negative eigenvalues, and tolerances that are not positive."""
     if np.any(d < 0):
         raise InvalidInputError(
             f"d holds a negative eigenvalue ({d.min():.6g}). G must be positive semidefinite; "
@@ -297,6 +297,22 @@ def check_signs(d: Array, epsilon: Array) -> None:
             f"epsilon must be positive and finite, but holds {bad[0]:.6g}. It is the tolerance "
             f"on the mean squared residual."
         )
+    n, q = labels.shape[-2:]
+    try:
+        batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
+    except ValueError:
+        batch = None
+    if batch is None or d.shape[-1] != n:
+        raise InvalidInputError(
+            f"d {d.shape}, z {np.shape(z)} and epsilon {epsilon.shape} do not fit together. Pass d "
+            f"of shape (..., n), z of shape {'(..., n, q)' if outputs else '(..., n)'} and epsilon "
+            f"of shape (...); the documentation says how to pass several outputs."
+        )
+    return (
+        np.broadcast_to(d, (*batch, n)),
+        np.broadcast_to(labels, (*batch, n, q)),
+        np.broadcast_to(epsilon, batch),
+    )
 
 
 def _check_range(d: Array, scaled_d: Array, z: Array, epsilon: Array, tolerance: Array) -> None:

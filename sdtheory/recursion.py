@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import multiplier
-from sdtheory.multiplier import Status, check_signs
+from sdtheory.multiplier import Status, as_batch
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
@@ -156,7 +156,6 @@ def trajectory(
     eigenvalues, labels, tolerance = as_batch(
         d, z, 1.0 if epsilon is None else epsilon, outputs=outputs
     )
-    check_signs(eigenvalues, tolerance)
     if epsilon is None:
         tolerance = np.full_like(tolerance, np.nan)
     options = Options.checked(rounds, c, mixing, fresh, labels.shape, outputs=outputs)
@@ -388,33 +387,6 @@ def gcv_mixing(z: ArrayLike, teacher: ArrayLike, student: ArrayLike) -> Any:
     rounding = (n * np.finfo(float).eps) ** 2 * np.sum(np.square(first), axis=-1)
     apart = size > rounding
     return np.where(apart, np.sum(first * away, axis=-1) / np.where(apart, size, 1.0), 0.0)
-
-
-def as_batch(
-    d: ArrayLike, z: ArrayLike, epsilon: ArrayLike, *, outputs: bool = False
-) -> tuple[Array, Array, Array]:
-    """Return arguments of `trajectory` of shapes (..., n), (..., n, q) and (...), checked."""
-    ndim = tuple(range(1, 8))
-    d = as_real_array(d, "d", ndim=ndim)
-    labels = as_real_array(z, "z", ndim=(*ndim[outputs:], 8))
-    labels = labels if outputs else labels[..., None]
-    epsilon = as_real_array(epsilon, "epsilon", ndim=(0, *ndim))
-    n, q = labels.shape[-2:]
-    try:
-        batch = np.broadcast_shapes(d.shape[:-1], labels.shape[:-2], epsilon.shape)
-    except ValueError:
-        batch = None
-    if batch is None or d.shape[-1] != n:
-        raise InvalidInputError(
-            f"d {d.shape}, z {np.shape(z)} and epsilon {epsilon.shape} do not fit together. Pass d "
-            f"of shape (..., n), z of shape (..., n), or (..., n, q) with outputs=True, and "
-            f"epsilon of shape (...)."
-        )
-    return (
-        np.broadcast_to(d, (*batch, n)),
-        np.broadcast_to(labels, (*batch, n, q)),
-        np.broadcast_to(epsilon, batch),
-    )
 
 
 def _raise_infeasible(d: Array, labels: Array, epsilon: Array, infeasible: Array) -> None:

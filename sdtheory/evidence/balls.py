@@ -34,13 +34,13 @@ from flint import arb, ctx, fmpq
 from numpy.typing import ArrayLike
 
 from sdtheory.evidence.lengths import enclose_length
+from sdtheory.multiplier import as_batch
 from sdtheory.recursion import Trajectory
 from sdtheory.statements.instance import Instance
 from sdtheory.validation import (
     InfeasibleToleranceError,
     InvalidInputError,
     as_integer,
-    as_real_array,
 )
 
 #: Bits of the first attempt, and the most that are tried before giving up.
@@ -360,31 +360,14 @@ def _exact(
     d: ExactArray, z: ExactArray, epsilon: object, *, outputs: bool
 ) -> tuple[Any, Any, Ball]:
     """Check the arguments; return d ascending, z of shape (n, q) and epsilon as balls."""
-    d = np.asarray(d, dtype=object)
-    z = np.asarray(z, dtype=object)
-    d_float = as_real_array(d, "d", ndim=(1,))
-    as_real_array(z, "z", ndim=(2,) if outputs else (1,))
-    as_real_array(np.asarray(epsilon, dtype=object), "epsilon", ndim=(0,))
-    if len(z) != len(d):
-        raise InvalidInputError(
-            f"z has {len(z)} row(s), but d has {len(d)} eigenvalue(s). Pass one label (or one "
-            f"row of labels) in the eigenbasis for each eigenvalue."
-        )
-    if d_float.min() < 0:
-        raise InvalidInputError(
-            f"d holds a negative eigenvalue ({d_float.min():.6g}). G must be positive "
-            f"semidefinite; set eigenvalues of the size of rounding to zero."
-        )
-    tolerance = Ball(epsilon)
-    if not tolerance > 0:
-        raise InvalidInputError(
-            f"epsilon must be positive, but is {epsilon!r}. It is the tolerance on the mean "
-            f"squared residual."
-        )
+    d, z = (np.asarray(values, dtype=object) for values in (d, z))
+    d_float, _, _ = as_batch(d, z, np.asarray(epsilon, dtype=object), outputs=outputs)
+    if d_float.ndim > 1:
+        raise InvalidInputError(f"d has shape {d_float.shape}. Pass one instance, shape (n,).")
     order = np.argsort(d_float, kind="stable")
     as_balls = np.frompyfunc(Ball, 1, 1)
     columns = as_balls(z[order].reshape(len(d), -1))
-    return as_balls(d[order]), columns, tolerance
+    return as_balls(d[order]), columns, Ball(epsilon)
 
 
 def _enclose_root(d: Any, energy: Any, rho2: Ball, t: int) -> Ball:

@@ -160,7 +160,8 @@ def test_a_ball_does_not_leave_ball_arithmetic():
     ("arguments", "error", "message"),
     [
         (((-1, 1), (1, 1), 0.1, 1), InvalidInputError, "negative eigenvalue"),
-        (((1, 1), (1,), 0.1, 1), InvalidInputError, "row"),
+        (((1, 1), (1,), 0.1, 1), InvalidInputError, "do not fit together"),
+        ((((1, 1),), (1, 1), 0.1, 1), InvalidInputError, "one instance"),
         (((1, 1), (1, 1), 0, 1), InvalidInputError, "epsilon must be positive"),
         (((1, 1), (1, 1), 0.1, 0), InvalidInputError, "rounds"),
         (((0, 1), (1, 1), 0.1, 1), InfeasibleToleranceError, "infeasible"),
