@@ -7,7 +7,7 @@ not depend on who computed them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,25 +177,18 @@ class Tally:
         """Return the tally of both samples."""
         first = self if self._rank <= other._rank and self.witness else other
         return Tally(
-            instances=self.instances + other.instances,
-            met=self.met + other.met,
-            cases=self.cases + other.cases,
-            undefined=self.undefined + other.undefined,
+            **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS},
             worst=min(self.worst, other.worst),
             tightest=min(self.tightest, other.tightest),
-            suspects=self.suspects + other.suspects,
-            cleared=self.cleared + other.cleared,
-            unjudged=self.unjudged + other.unjudged,
-            failures=self.failures + other.failures,
             witness=first.witness,
             error=self.error or other.error,
-            unstable=self.unstable + other.unstable,
-            ordinary=self.ordinary + other.ordinary,
-            ordinary_met=self.ordinary_met + other.ordinary_met,
             coverage=self.coverage.merge(other.coverage),
             doubtful=tuple(sorted(self.doubtful + other.doubtful, key=_share)[:DOUBTFUL]),
             equations=self.equations | other.equations,
         )
+
+
+_COUNTS = [field.name for field in fields(Tally) if field.type == "int"]
 
 
 def _share(doubtful: tuple[float, Witness]) -> float:
