@@ -68,9 +68,7 @@ def add_parser(subparsers: Any) -> None:
     model.add_argument(
         "--loss", default="squared", metavar="NAME", help="squared (default) or cross-entropy"
     )
-    model.add_argument(
-        "--rounds", type=int, default=10, metavar="N", help="number of trainings (default: 10)"
-    )
+    model.add_argument("--rounds", type=int, metavar="N", help="number of trainings (default: 10)")
     model.add_argument("--seeds", type=int, default=10, metavar="N", help="default: 10")
     model.add_argument("--first-seed", type=int, default=0, metavar="S", help="default: 0")
     model.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
@@ -113,8 +111,17 @@ def _run(arguments: argparse.Namespace) -> int:
     training.check_outputs(arguments, "output", "plot")
     if arguments.seeds < 1:
         raise InvalidInputError(f"--seeds must be at least 1, but is {arguments.seeds}.")
-    if arguments.compare is not None and arguments.resume:
-        raise InvalidInputError("--compare cannot be resumed. Leave out --resume.")
+    for option in ("resume", "rounds", "stack"):
+        if arguments.compare is not None and getattr(arguments, option):
+            raise InvalidInputError(
+                f"--compare chooses its rounds, trains all seeds at once and cannot be resumed. "
+                f"Leave out --{option}."
+            )
+    if arguments.data == "digits" and (arguments.data_folder or arguments.openml):
+        raise InvalidInputError(
+            "--data-folder and --openml say where CIFAR is; the digits are in scikit-learn. Leave "
+            "them out, or name --data cifar10 or cifar100."
+        )
     from sdtheory.experiments.networks import chain, comparison
 
     experiment = _experiment(arguments)
@@ -162,7 +169,7 @@ def _experiment(arguments: argparse.Namespace) -> Any:
             weight_decay=arguments.weight_decay,
             early_stopping=arguments.early_stopping,
         ),
-        rounds=arguments.rounds,
+        rounds=10 if arguments.rounds is None else arguments.rounds,
         seeds=tuple(range(arguments.first_seed, arguments.first_seed + arguments.seeds)),
         label_noise=default(arguments.label_noise, 0.3, 0.0),
         train=default(arguments.train, 500, None),

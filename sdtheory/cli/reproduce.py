@@ -56,6 +56,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if arguments.jobs < 1:
         raise InvalidInputError(f"--jobs is {arguments.jobs}. Run at least 1 chapter at a time.")
+    if arguments.against is not None and arguments.output is not None:
+        raise InvalidInputError("--against runs nothing that --output could keep. Leave out one.")
     if arguments.manifest is None or arguments.against is None:
         root = find_book(arguments.book)
     else:

@@ -56,6 +56,8 @@ def add_parser(subparsers: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from sdtheory.book import notebooks as chapters
 
+    if arguments.list and (arguments.parameter or arguments.output):
+        raise InvalidInputError("--list runs nothing. Leave out --parameter and --output.")
     try:
         root = chapters.find_book(arguments.book)
     except InvalidInputError:

@@ -24,6 +24,12 @@ The same seed and budget give the same evidence, on any number of processes. Onl
 on the machine's speed. Exit code 1: some statement did not pass.
 """
 
+#: What is done instead of collecting evidence, and the options that it does not obey.
+_INSTEAD = ("list", "formal", "replay")
+_COLLECTING = (
+    *("instances", "seed", "certify", "mutants", "search", "json", "cache", "jobs", "scheduler"),
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
@@ -37,7 +43,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="statements to verify (default: all)")
-    parser.add_argument("--list", action="store_true", help="list the statements")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--list", action="store_true", help="list the statements")
     parser.add_argument("--instances", type=int, metavar="N", help="number of instances to sample")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
     parser.add_argument(
@@ -45,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="also judge exact points in ball arithmetic, and run the proofs",
     )
-    parser.add_argument(
+    instead.add_argument(
         "--formal",
         action="store_true",
         help="show only the theorems that Coq has checked: scope, axioms, comparison with the "
@@ -70,7 +77,7 @@ def add_parser(subparsers: Any) -> None:
         help="keep the evidence of each statement in this folder, and collect only what changed "
         "(default: collect everything anew). Use a folder that nobody else can write to",
     )
-    parser.add_argument(
+    instead.add_argument(
         "--replay", type=Path, metavar="FILE", help="judge the worst instances of a report again"
     )
     parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
@@ -83,6 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from sdtheory.files import check_outputs
 
     statements = find(arguments.ids)
+    _check_idle(arguments)
     if arguments.list:
         width = max(len(s.id) for s in statements)
         for s in statements:
@@ -106,6 +114,19 @@ def _run(arguments: argparse.Namespace) -> int:
     good = len(report.rows) - len(report.failed)
     print(f"\n{good} of {len(report.rows)} statements passed.")
     return int(not report.good)
+
+
+def _check_idle(arguments: argparse.Namespace) -> None:
+    """Refuse options of collecting evidence where none is collected."""
+    from sdtheory.validation import InvalidInputError
+
+    instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
+    idle = [name for name in _COLLECTING if getattr(arguments, name)]
+    if instead and idle:
+        raise InvalidInputError(
+            f"--{idle[0]} is for collecting evidence, and --{instead} collects none. Leave out one "
+            f"of them."
+        )
 
 
 def _check_cache(arguments: argparse.Namespace) -> None:

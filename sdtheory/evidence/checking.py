@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory.evidence.certified import Certificate, rejudge
+from sdtheory.evidence.collecting import as_statements
 from sdtheory.evidence.floating import measure
 from sdtheory.evidence.report import aligned
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.solvers import distill
 from sdtheory.spectrum import Spectrum
-from sdtheory.statements import STATEMENTS, Instance, Statement
+from sdtheory.statements import Instance, Statement
 from sdtheory.validation import InvalidInputError
 
 
@@ -156,10 +157,9 @@ def check(
         raise InvalidInputError(
             "check got a chain as well as gram, y or epsilon. Pass the chain alone."
         )
+    chosen = as_statements(statements)
     instance = Instance.of_chain(chain, rounds)
-    return Check(
-        instance, tuple(_check_row(s, instance) for s in statements or STATEMENTS.values())
-    )
+    return Check(instance, tuple(_check_row(s, instance) for s in chosen))
 
 
 def _check_row(statement: Statement, instance: Instance) -> CheckRow:

@@ -21,7 +21,7 @@ from sdtheory.evidence.report import Report, Row
 from sdtheory.evidence.tasks import Effort, examine, refer, sample
 from sdtheory.linalg.scheduling import Task, run
 from sdtheory.statements import STATEMENTS, Statement
-from sdtheory.validation import InvalidInputError, as_integer
+from sdtheory.validation import InvalidInputError, as_integer, as_number
 
 #: Instances of a sample, by default.
 INSTANCES = 13_440
@@ -32,15 +32,15 @@ _PACKAGES = ("sdtheory", "numpy", "scipy", "python-flint", "sympy", "z3-solver")
 Progress = Callable[[int, int], None]
 
 
-def find(ids: Iterable[str] = ()) -> tuple[Statement, ...]:
-    """Return the statements of those ids, all where none is given.
+def find(ids: str | Iterable[str] = ()) -> tuple[Statement, ...]:
+    """Return the statements of those ids, or of one; all where none is given.
 
     Raises
     ------
     InvalidInputError
         If an id is unknown; the message lists near matches and the known ones.
     """
-    ids = tuple(ids)
+    ids = (ids,) if isinstance(ids, str) else tuple(map(str, ids))
     for unknown in (name for name in ids if name not in STATEMENTS):
         near = difflib.get_close_matches(unknown, STATEMENTS, n=3)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -48,6 +48,23 @@ def find(ids: Iterable[str] = ()) -> tuple[Statement, ...]:
             f"statement {unknown!r} is unknown.{hint} Known: {', '.join(STATEMENTS)}."
         )
     return tuple(STATEMENTS[name] for name in dict.fromkeys(ids)) or tuple(STATEMENTS.values())
+
+
+def as_statements(statements: Sequence[Statement] | None) -> tuple[Statement, ...]:
+    """Return statements, those of the registry for None.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none, or one of them is not a statement.
+    """
+    chosen = find() if statements is None else tuple(statements)
+    if not chosen or not all(isinstance(s, Statement) for s in chosen):
+        raise InvalidInputError(
+            f"statements must hold at least one Statement, but is {statements!r}. Pass "
+            f"sdtheory.evidence.find([...]) of their ids, or leave it out for all."
+        )
+    return chosen
 
 
 def verify(
@@ -61,7 +78,7 @@ def verify(
     seconds: float | None = None,
     jobs: int = 1,
     scheduler: str | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Collect evidence for statements.
@@ -87,7 +104,7 @@ def verify(
         Processes.
     scheduler : str, optional
         Address of a Dask scheduler to use instead of processes.
-    cache : Path, optional
+    cache : str or Path, optional
         Folder that keeps evidence; current evidence is not collected again. Not used
         with `seconds`, whose evidence depends on the machine.
     progress : callable, optional
@@ -100,11 +117,11 @@ def verify(
     Raises
     ------
     InvalidInputError
-        If a number is out of range, two statements have one id, or another
-        process would need a statement that is not in the registry.
+        If a number is out of range, there is no statement, two have one id, or
+        another process would need one that is not in the registry.
     """
     _check_numbers(instances=instances, seed=seed, budget=budget, jobs=jobs, seconds=seconds)
-    statements = find() if statements is None else tuple(statements)
+    statements = as_statements(statements)
     twice = [id_ for id_, times in Counter(s.id for s in statements).items() if times > 1]
     if twice:
         raise InvalidInputError(
@@ -113,7 +130,7 @@ def verify(
         )
     travels = jobs > 1 or scheduler is not None
     effort = Effort(seed, instances, certify, mutants, budget, seconds)
-    kept = None if cache is None or seconds is not None else EvidenceCache(cache, effort)
+    kept = None if cache is None or seconds is not None else EvidenceCache(Path(cache), effort)
     known = {s.id: e for s in statements if kept is not None and (e := kept.find(s)) is not None}
     open_ones = [s for s in statements if s.id not in known]
     references = [refer(s, travels=travels) for s in open_ones]
@@ -167,7 +184,7 @@ class _Work:
 def _check_numbers(*, seconds: float | None, **integers: int) -> None:
     for name, value in integers.items():
         as_integer(value, name, least=0 if name == "seed" else 1)
-    if seconds is not None and not seconds > 0:
+    if seconds is not None and not as_number(seconds, "seconds") > 0:
         raise InvalidInputError(
             f"seconds must be positive, but is {seconds!r}. It is the time of the search for "
             f"each statement; leave it out to search by number of instances."

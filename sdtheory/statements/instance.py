@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.formulas.path_length import path_length
 from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, as_rounds
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Instance:
         chain : Trajectory, or a chain of the solver with eigenvectors
             One data set, with eigenvalues in ascending order.
         rounds : int, optional
-            Most rounds to take; all that were run by default.
+            Rounds to take; all that were run by default.
 
         Returns
         -------
@@ -88,13 +88,31 @@ class Instance:
         Raises
         ------
         InvalidInputError
-            If the chain has given multipliers, or mixes labels in.
+            If the chain has no eigenvectors, is a batch, has given multipliers or
+            mixes labels in, or has fewer rounds though its labels have not collapsed.
         """
-        path = chain if isinstance(chain, Trajectory) else chain.trajectory
+        try:
+            path = chain if isinstance(chain, Trajectory) else chain.trajectory
+        except AttributeError as error:
+            raise InvalidInputError(
+                f'chain must be what distill(..., solver="eigh") returns, but is a '
+                f"{type(chain).__name__}: {error}"
+            ) from error
+        if path.d.ndim != 1 or np.any(np.diff(path.d) < 0):
+            raise InvalidInputError(
+                f"chain must be of one data set, with ascending eigenvalues, but has d = {path.d}. "
+                f"Take one instance of a batch, and sort d and z alike."
+            )
         if path.shares is not None or np.any(path.epsilon != path.epsilon):
             raise InvalidInputError(
                 "chain has given multipliers, or mixes labels in, but the statements are about the "
                 "chain of one tolerance. Leave out c and mixing."
+            )
+        run = path.c.shape[-1]
+        if rounds is not None and as_rounds(rounds) > run and path.r[-1] > 1:
+            raise InvalidInputError(
+                f"rounds is {rounds}, but the chain has {run} and its labels have not collapsed. "
+                f"Run a longer chain, or take fewer rounds."
             )
         z = path.z if path.z.ndim == 3 else path.z[..., None]
         last = None if rounds is None else rounds + 1

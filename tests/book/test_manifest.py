@@ -123,6 +123,12 @@ def test_what_is_not_a_manifest_is_refused(tmp_path, capsys):
     assert "is not a manifest of format" in capsys.readouterr().err
 
 
+def test_a_comparison_has_no_runs_to_keep(tmp_path, capsys):
+    path = tmp_path / "any.json"
+    assert main(["reproduce", str(path), "--against", str(path), "--output", str(tmp_path)]) == 2
+    assert "runs nothing that --output could keep" in capsys.readouterr().err
+
+
 def test_the_data_of_a_figure_are_read_from_its_axes():
     fig, axes = plt.subplots()
     axes.plot([1, 2], [3, float("nan")])

@@ -155,6 +155,8 @@ WRONG = {
     "given twice": (["run", "sound", *["-p", "rounds", "1"] * 2], "'rounds' is given twice"),
     "no value": (["run", "sound", "-p", "epsilon"], "expected 2 arguments"),
     "list of an unknown chapter": (["run", "--list", "nope"], "'nope' is unknown"),
+    "list and parameters": (["run", "--list", "-p", "rounds", "1"], "--list runs nothing"),
+    "list and output": (["run", "--list", "--output", "out"], "--list runs nothing"),
 }
 
 
@@ -162,7 +164,7 @@ WRONG = {
 def test_wrong_usage_is_exit_code_2_on_stderr_before_any_work(sdtheory, tmp_path, case):
     arguments, message = WRONG[case]
     output = tmp_path / "out"
-    if arguments[:1] == ["run"]:
+    if arguments[:1] == ["run"] and "--list" not in arguments:
         arguments = [*arguments, "--output", output]
     code, out, err = sdtheory(*arguments)
     assert (code, out) == (2, "")

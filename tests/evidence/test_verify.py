@@ -70,6 +70,20 @@ def test_two_statements_of_one_id_are_refused():
         verify([STATEMENTS["prop-step"], false], **SMALL)
 
 
+@pytest.mark.parametrize("statements", [[], ["prop-step"], "prop-step"])
+def test_statements_are_at_least_one_statement(statements):
+    with pytest.raises(InvalidInputError, match="must hold at least one Statement"):
+        verify(statements, **SMALL)
+    with pytest.raises(InvalidInputError, match="must hold at least one Statement"):
+        check(gram=np.eye(2), y=[1.0, 1.0], epsilon=0.1, statements=statements)
+
+
+def test_one_id_may_stand_alone():
+    assert find("prop-step") == find(["prop-step"])
+    with pytest.raises(InvalidInputError, match="statement '3' is unknown"):
+        find([3])
+
+
 def test_a_counterexample_must_refute():
     d, z = (1, 3), (1, 1)
     counterexample = Counterexample(d, z, 0.01, 2, "planted")
@@ -101,7 +115,7 @@ def test_same_seed_same_evidence_whoever_does_the_work(report):
 def test_a_cluster_gives_the_same_evidence(report):
     distributed = pytest.importorskip("distributed", reason="the extra 'scale' is not installed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as cluster:
         found = verify(find(FEW), scheduler=cluster.scheduler_address, **SMALL)
     assert evidence(found) == evidence(report)
@@ -165,6 +179,7 @@ def test_an_unknown_statement_is_named_with_near_matches():
         ({"jobs": 1.5}, "jobs must be an integer"),
         ({"budget": True}, "budget must be an integer"),
         ({"seconds": 0}, "seconds must be positive"),
+        ({"seconds": "long"}, "seconds must be one finite number"),
     ],
 )
 def test_bad_numbers_are_named_before_any_work(options, message):
@@ -272,6 +287,9 @@ def test_the_command_lists_statements(capsys):
         (("verify", "nothing"), "is unknown"),
         (("verify", "prop-step", "--json", "no/such/folder/report.json"), "no folder"),
         (("verify", "prop-step", "--instances", "0"), "instances must be"),
+        (("verify", "--formal", "--json", "report.json"), "--json is for collecting evidence"),
+        (("verify", "--list", "--mutants"), "--mutants is for collecting evidence, and --list"),
+        (("verify", "--replay", "report.json", "--certify"), "and --replay collects none"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments, message, capsys):
