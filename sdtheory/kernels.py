@@ -20,6 +20,7 @@ from sdtheory.validation import (
     Array,
     InvalidInputError,
     as_inputs,
+    as_integer,
     as_number,
     as_real_array,
     machine_epsilon,
@@ -78,13 +79,25 @@ class GreensFunction(ABC):
         float, ndarray or symbolic expression
         """
 
-    @abstractmethod
-    def eigenvalue(self, m: ArrayLike) -> Array:
-        """Return the m-th Mercer eigenvalue, m = 1, 2, ..."""
+    def frequency(self, m: ArrayLike) -> Array:
+        """Return the angular frequency of the m-th Mercer eigenfunction, a sine or a cosine."""
+        return np.pi * _orders(m)
 
-    @abstractmethod
+    def eigenvalue(self, m: ArrayLike) -> Array:
+        """Return the m-th Mercer eigenvalue, m = 1, 2, ...; L has one over it."""
+        # d^2/dx^2 multiplies the eigenfunction by minus the squared frequency
+        return 1 / np.polynomial.polynomial.polyval(-(self.frequency(m) ** 2), self.operator[::2])
+
     def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        """Return the m-th Mercer eigenfunction, orthonormal in L2[0, 1], at x."""
+        """Return the m-th Mercer eigenfunction, orthonormal in L2[0, 1], at x.
+
+        By default a sine, which vanishes at both ends, as do its even derivatives.
+        """
+        return np.sqrt(2) * np.sin(self._angle(m, x))
+
+    def _angle(self, m: int, x: ArrayLike) -> Array:
+        points = self._inside(as_real_array(x, "x", ndim=(0, 1, 2)), "x")
+        return self.frequency(as_integer(m, "m", remedy="Pairs count from 1.")) * points
 
     def __call__(self, x: ArrayLike, x_new: ArrayLike) -> Array:
         """Evaluate all pairs.
@@ -114,13 +127,16 @@ class GreensFunction(ABC):
                 f"{name} has {points.shape[1]} columns, but {type(self).__name__} is defined on "
                 f"[0, 1]. Pass one column, or choose a kernel for several (RBF, Matern)."
             )
+        return self._inside(points[:, 0], name)
+
+    def _inside(self, points: Array, name: str) -> Array:
         low, high = points.min(), points.max()
         if low < 0 or high > 1:
             raise InvalidInputError(
                 f"{name} spans [{low:.6g}, {high:.6g}], but {type(self).__name__} is defined on "
                 f"[0, 1]. Rescale the inputs."
             )
-        return points[:, 0]
+        return points
 
 
 def _orders(m: ArrayLike) -> Array:
@@ -164,12 +180,6 @@ class SimplySupportedBeam(GreensFunction):
         u = 1 - x_prime
         return x * u * ((x_prime - x) * (x_prime + x) + 2 * x_prime * u) / 6
 
-    def eigenvalue(self, m: ArrayLike) -> Array:
-        return 1 / (np.pi * _orders(m)) ** 4
-
-    def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        return np.sqrt(2) * np.sin(_orders(m) * np.pi * np.asarray(x, dtype=float))
-
 
 @dataclass(frozen=True)
 class BrownianBridge(GreensFunction):
@@ -189,12 +199,6 @@ class BrownianBridge(GreensFunction):
 
     def branch(self, x: Any, x_prime: Any, functions: ModuleType = np) -> Any:
         return x * (1 - x_prime)
-
-    def eigenvalue(self, m: ArrayLike) -> Array:
-        return 1 / (np.pi * _orders(m)) ** 2
-
-    def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        return np.sqrt(2) * np.sin(_orders(m) * np.pi * np.asarray(x, dtype=float))
 
 
 @dataclass(frozen=True)
@@ -243,12 +247,11 @@ class PeriodicSobolev(GreensFunction):
         tanh = functions.tanh(a / 2)
         return decay * (1 + tanh) / (4 * a * tanh)
 
-    def eigenvalue(self, m: ArrayLike) -> Array:
-        frequency = _orders(m) // 2
-        return 1 / (self.a**2 + (2 * np.pi * frequency) ** 2)
+    def frequency(self, m: ArrayLike) -> Array:
+        return 2 * np.pi * (_orders(m) // 2)
 
     def eigenfunction(self, m: int, x: ArrayLike) -> Array:
-        angle = 2 * np.pi * (_orders(m) // 2) * np.asarray(x, dtype=float)
+        angle = self._angle(m, x)
         if m == 1:
             return np.ones_like(angle)
         return np.sqrt(2) * (np.cos(angle) if m % 2 == 0 else np.sin(angle))

@@ -113,10 +113,12 @@ class Multiplier:
     evaluations: int
 
 
-def residual_energy(c: ArrayLike, d: Array, z: Array) -> Array:
-    """Return sum_k (c z_k / (c + d_k))^2, the left side of the secular equation."""
-    c = np.asarray(c, dtype=float)[..., None]
-    w = z * (c / (c + d))
+def residual_energy(c: ArrayLike, d: ArrayLike, z: ArrayLike) -> Array:
+    """Return sum_k (c z_k / (c + d_k))^2, the left side of the secular equation, for c > 0."""
+    c = as_real_array(c, "c", ndim=tuple(range(8)))[..., None]
+    if not np.all(c > 0):
+        raise InvalidInputError(f"c must hold positive numbers, but holds {np.min(c):.6g}.")
+    w = np.asarray(z) * (c / (c + np.asarray(d)))
     return np.sum(w * w, axis=-1)
 
 

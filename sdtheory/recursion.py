@@ -381,9 +381,10 @@ def gcv_mixing(z: ArrayLike, teacher: ArrayLike, student: ArrayLike) -> Any:
     rows = np.asarray(z)
     n = rows.shape[-1]
     filters = np.asarray(teacher), np.asarray(student)
-    first, second = ((1 - f) * rows / (1 - np.mean(f, axis=-1, keepdims=True)) for f in filters)
-    away = first - second
-    size = np.sum(np.square(away), axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # filters that are 1 to rounding
+        first, second = ((1 - f) * rows / (1 - np.mean(f, axis=-1, keepdims=True)) for f in filters)
+        away = first - second
+        size = np.sum(np.square(away), axis=-1)
     rounding = (n * np.finfo(float).eps) ** 2 * np.sum(np.square(first), axis=-1)
     apart = size > rounding
     return np.where(apart, np.sum(first * away, axis=-1) / np.where(apart, size, 1.0), 0.0)

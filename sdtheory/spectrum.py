@@ -15,6 +15,7 @@ from sdtheory.validation import (
     as_gram,
     as_labels,
     as_number,
+    as_real_array,
     machine_epsilon,
 )
 
@@ -131,15 +132,18 @@ class Spectrum:
         return cls(np.ldexp(d, exponent), np.ascontiguousarray(eigenvectors.T), tolerance, error)
 
     def __post_init__(self) -> None:
-        n = self.d.shape[0] if np.ndim(self.d) == 1 else 0
-        if np.shape(self.V) != (n, n) or n == 0:
+        for name, ndim in (("d", 1), ("V", 2)):
+            values = as_real_array(getattr(self, name), name, ndim=(ndim,), copy=False)
+            object.__setattr__(self, name, values)
+        n = len(self.d)
+        if self.V.shape != (n, n):
             raise InvalidInputError(
-                f"d and V must have shapes (n,) and (n, n), but have {np.shape(self.d)} and "
-                f"{np.shape(self.V)}. Use Spectrum.from_gram for a Gram matrix."
+                f"d and V must have shapes (n,) and (n, n), but have {self.d.shape} and "
+                f"{self.V.shape}. Use Spectrum.from_gram for a Gram matrix."
             )
-        if not (self.d[0] >= 0 and np.all(np.diff(self.d) >= 0) and np.isfinite(self.d[-1])):
+        if not (self.d[0] >= 0 and np.all(np.diff(self.d) >= 0)):
             raise InvalidInputError(
-                "d must hold non-negative, finite eigenvalues in ascending order. Sort them, and "
+                "d must hold non-negative eigenvalues in ascending order. Sort them, and "
                 "the rows of V with them."
             )
         # in O(n^2): an entry of V V^T - I that is off by much moves each of eight random vectors
@@ -170,9 +174,14 @@ class Spectrum:
         """Return z = V y for labels of shape (n,) or (n, q)."""
         return _multiplied(self.V, as_labels(y, self.n))
 
-    def from_eigenbasis(self, z: Array) -> Array:
+    def from_eigenbasis(self, z: ArrayLike) -> Array:
         """Return y = V^T z for z of shape (n,) or (n, q)."""
-        return _multiplied(self.V.T, z)
+        rows = as_real_array(z, "z", ndim=(1, 2), copy=False)
+        if len(rows) != self.n:
+            raise InvalidInputError(
+                f"z has {len(rows)} row(s), but there are {self.n} eigenvalues. Pass one for each."
+            )
+        return _multiplied(self.V.T, rows)
 
     def unreachable(self, y: ArrayLike) -> float:
         """Return ||P_0 y||^2 / n, the mean squared residual that no fit can beat."""

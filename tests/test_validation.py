@@ -16,7 +16,14 @@ from sklearn.gaussian_process.kernels import RBF
 
 import sdtheory
 from sdtheory import distill
-from sdtheory.kernels import PeriodicSobolev, SimplySupportedBeam, gram, kernel_by_name
+from sdtheory.kernels import (
+    BrownianBridge,
+    PeriodicSobolev,
+    SimplySupportedBeam,
+    gram,
+    kernel_by_name,
+)
+from sdtheory.multiplier import residual_energy
 from sdtheory.recursion import trajectory
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
@@ -101,19 +108,22 @@ REFUSED = [
     (lambda: Spectrum.from_gram(I2, "a"), "tolerance must be one finite number, but is 'a'"),
     (lambda: Spectrum.from_gram(np.full((9, 9), 1e308)), "gram is too large.*Divide the kernel"),
     (lambda: Spectrum(np.ones(2), np.eye(3), 0), r"d and V must have shapes.*\(3, 3\).*from_gram"),
-    (lambda: Spectrum(np.ones((2, 2)), I2, 0), "d and V must have shapes"),
+    (lambda: Spectrum(np.ones((2, 2)), I2, 0), "d must have 1 dimension"),
     (lambda: Spectrum(np.array([2.0, 1.0]), I2, 0), "d must hold non-negative.*ascending.*Sort"),
     (lambda: Spectrum(np.array([-1.0, 1.0]), I2, 0), "d must hold non-negative"),
-    (lambda: Spectrum(np.array([1.0, NAN]), I2, 0), "d must hold non-negative, finite"),
+    (lambda: Spectrum(np.array([1.0, NAN]), I2, 0), "d holds 1 NaN"),
     (lambda: Spectrum(np.ones(2), 2 * I2, 0), "V must be orthogonal.*Normalise"),
-    (lambda: Spectrum(np.ones(2), NAN * I2, 0), "V must be orthogonal"),
+    (lambda: Spectrum(np.ones(2), NAN * I2, 0), "V holds 4 NaN"),
     # kernels
     (lambda: SimplySupportedBeam()([[0, 0]], [0]), "x has 2 columns, but SimplySupp.*RBF, Matern"),
     (lambda: gram(SimplySupportedBeam(), [0, 1.5]), r"x spans \[0, 1.5\], but Simply.*Rescale"),
     (lambda: SimplySupportedBeam()([0.5], [-1]), r"x_new spans \[-1, -1\]"),
     (lambda: SimplySupportedBeam().eigenvalue(0), r"m must hold positive integers, but is 0"),
     (lambda: PeriodicSobolev().eigenvalue([1, 1.5]), r"m must hold positive integers.*\[1, 1.5\]"),
-    (lambda: PeriodicSobolev().eigenfunction(-1, [0.5]), "m must hold positive integers.*-1"),
+    (
+        lambda: PeriodicSobolev().eigenfunction(-1, [0.5]),
+        "m must be an integer.*-1",
+    ),
     (lambda: PeriodicSobolev(0), r"a must lie between 1e-100 and 1e\+100, but is 0. At a = 0"),
     (lambda: PeriodicSobolev(-1.0), "a must lie between"),
     (lambda: PeriodicSobolev(1e200), "a must lie between"),
@@ -128,6 +138,19 @@ REFUSED = [
     (lambda: gram(lambda x, y: x / 0 * y, [0.0]), r"kernel\(X, Y\) holds 1 NaN.*check it"),
     (lambda: gram(lambda x, y: 1j * x @ y.T, [1]), r"kernel\(X, Y\) must hold real.*complex128"),
     (lambda: gram(RBF(), []), "x is empty"),
+    (lambda: BrownianBridge().eigenfunction(1, ["a"]), "x must hold real numbers"),
+    (lambda: BrownianBridge().eigenfunction(1, [2.0]), r"x spans \[2, 2\], but BrownianBridge"),
+    (lambda: BrownianBridge().eigenfunction(1.5, 0.1), "m must be an integer of at least 1"),
+    # the spectrum
+    (lambda: Spectrum([1, 2], [[1]], 0), r"d and V must have shapes .* have \(2,\) and \(1, 1\)"),
+    (lambda: Spectrum([1, "a"], I2, 0), "d must hold real numbers"),
+    (
+        lambda: Spectrum.from_gram(I2).from_eigenbasis([1, 2, 3]),
+        r"z has 3 row\(s\)",
+    ),
+    (lambda: Spectrum.from_gram(I2).from_eigenbasis([1, NAN]), "z holds 1 NaN"),
+    # the secular equation
+    (lambda: residual_energy(-1, [1], [1]), "c must hold positive numbers, but holds -1"),
     # the recursion
     (
         lambda: trajectory([1, 2, 3], [1, 2], 1, 1),

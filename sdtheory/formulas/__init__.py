@@ -53,6 +53,10 @@ _REAL = _Domain("finite numbers", np.isfinite)
 _UNIT = _Domain("numbers from 0 to 1", lambda v: (v >= 0) & (v <= 1))
 _SHARE = _Domain("numbers in (0, 1]", lambda v: (v > 0) & (v <= 1))
 _BELOW_ONE = _Domain("numbers in [0, 1)", lambda v: (v >= 0) & (v < 1))
+_FILTER = _Domain(
+    "numbers whose mean over the last axis is not 1",
+    lambda v: np.broadcast_to(v.ndim > 0 and np.mean(v, axis=-1, keepdims=True) != 1, v.shape),
+)
 _INSIDE = _Domain("numbers in (0, 1)", lambda v: (v > 0) & (v < 1))
 #: Domain of each argument, by its name in every formula, if it is not the positive numbers.
 _DOMAINS = {
@@ -106,8 +110,9 @@ def _door(formula: _Formula, **domains: _Domain) -> _Formula:
             for low, high in _ORDERED:
                 if low in given and high in given and _exceeds(given[low], given[high]):
                     raise InvalidInputError(f"{low} must not exceed {high}. Exchange them.")
-            return formula(*bound.args, **bound.kwargs)
-        except (ValueError, IndexError) as error:
+            with np.errstate(all="ignore"):  # refused below
+                value = formula(*bound.args, **bound.kwargs)
+        except (ValueError, IndexError, TypeError) as error:
             if isinstance(error, InvalidInputError):
                 raise
             shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in given.items())
@@ -115,6 +120,14 @@ def _door(formula: _Formula, **domains: _Domain) -> _Formula:
                 f"the shapes {shapes} do not fit together ({error}). See the documentation of "
                 f"{formula.__name__}."
             ) from error
+        for part in value if isinstance(value, tuple) else (value,):
+            array = np.asarray(part)
+            if array.dtype != object and not np.all(np.isfinite(array)):
+                raise InvalidInputError(
+                    f"{formula.__name__} leaves the range of floats, or divides by zero, at these "
+                    f"arguments. Scale them, and keep apart what must differ."
+                )
+        return value
 
     return cast(_Formula, checked)
 
@@ -146,7 +159,7 @@ ridge_between_log = _door(risk.ridge_between_log, d=_POSITIVE, log_F=_NEGATIVE, 
 roughness = _door(mixing.roughness, z=_REAL)
 kept_labels = _door(mixing.kept_labels, a=_SHARE)
 mixing_parts = _door(mixing.mixing_parts)
-gcv_mixing = _door(recursion.gcv_mixing, z=_REAL, teacher=_REAL, student=_REAL)
+gcv_mixing = _door(recursion.gcv_mixing, z=_REAL, teacher=_FILTER, student=_FILTER)
 fresh_labels_risk = _door(mixing.fresh_labels_risk, share=_UNIT)
 best_fresh_own = _door(mixing.best_fresh_own, s=_UNIT)
 bootstrapped = _door(mixing.bootstrapped, discount=_BELOW_ONE)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.kernels import Kernel, gram
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, as_real_array
+from sdtheory.validation import Array, InvalidInputError, as_inputs, as_real_array
 
 #: Floats, arrays of floats or arrays of balls.
 Values = Any
@@ -80,7 +80,8 @@ class EquivalentKernel:
     Raises
     ------
     InvalidInputError
-        If c is empty, or holds a value that is not positive and finite.
+        If c is empty, or holds a value that is not positive and finite. Also if
+        the spectrum is not of as many points as x has.
     """
 
     kernel: Kernel
@@ -93,6 +94,12 @@ class EquivalentKernel:
             raise InvalidInputError(
                 "c holds a multiplier that is not positive. Pass chain.c[: t + 1] of a chain "
                 "whose round t has a non-trivial fit."
+            )
+
+        if len(as_inputs(self.x)) != self.spectrum.n:
+            raise InvalidInputError(
+                f"x has {len(as_inputs(self.x))} point(s), but the spectrum is of "
+                f"{self.spectrum.n}. Pass Spectrum.from_gram(gram(kernel, x))."
             )
 
     def _multipliers(self) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array, InvalidInputError, as_real_array
+from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array
 
 #: Floats, arrays of floats or arrays of balls.
 Values = Any
@@ -137,15 +137,15 @@ def match(family: Family, d: ArrayLike, measure: Callable[[Array], float], targe
     wanted = float(as_real_array([target], "target", ndim=(1,))[0])
 
     def gap(log_c: float) -> float:
-        return float(measure(family(eigenvalues, np.exp(log_c)))) - wanted
+        return as_number(measure(family(eigenvalues, np.exp(log_c))), "measure(phi)") - wanted
 
     weakest, strongest = np.log(positive.min() / _REACH), np.log(positive.max() * _REACH)
     ends = gap(weakest), gap(strongest)
-    if not min(ends) <= 0 <= max(ends):
+    if ends[0] == ends[1] or not min(ends) <= 0 <= max(ends):
         low, high = sorted(wanted + end for end in ends)
         raise InvalidInputError(
             f"target is {wanted:.6g}, but this family's measure lies between {low:.6g} and "
-            f"{high:.6g} on these eigenvalues. Choose a target between."
+            f"{high:.6g} on these eigenvalues. Choose a target between, and a measure that changes."
         )
     log_c = scipy.optimize.brentq(gap, weakest, strongest, xtol=1e-14, rtol=1e-14)  # pyright: ignore[reportArgumentType]
     return float(np.exp(float(log_c)))  # pyright: ignore[reportArgumentType]

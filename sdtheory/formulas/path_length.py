@@ -168,7 +168,8 @@ def lost_rounds(d: Any, energy: Any) -> float:
     Raises
     ------
     InvalidInputError
-        If energy lies on a zero eigenvalue.
+        If energy lies on a zero eigenvalue, the arrays hold several spectra, or d
+        spans more than about 150 decades.
 
     References
     ----------
@@ -176,6 +177,8 @@ def lost_rounds(d: Any, energy: Any) -> float:
     (`scipy.integrate.solve_ivp`) on a logarithmic scale of time.
     """
     d, energy = _as_spectrum(d, energy)
+    if d.ndim != 1:
+        raise InvalidInputError(f"d has shape {d.shape}. Pass one spectrum, shape (n,).")
     used = energy > 0
     if np.any(d[used] <= 0):
         raise InvalidInputError(
@@ -197,14 +200,20 @@ def lost_rounds(d: Any, energy: Any) -> float:
         return [time * (1 - mean * delay), time * spread * delay / 2]
 
     first, last = _EARLIEST / rates[0], (lead / 2 + _STRAIGHT) / (rates[-2] - 1)
-    solved = scipy.integrate.solve_ivp(
-        slope,
-        np.log([first, last]),
-        [first, 0.0],
-        method="LSODA",
-        rtol=1e-10,
-        atol=[0.0, 1e-12],
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        solved = scipy.integrate.solve_ivp(
+            slope,
+            np.log([first, last]),
+            [first, 0.0],
+            method="LSODA",
+            rtol=1e-10,
+            atol=[0.0, 1e-12],
+        )
+    if not (solved.success and np.isfinite(solved.y[1, -1])):
+        raise InvalidInputError(
+            f"d spans too many decades, from {scales[0]:.6g} to {scales[-1]:.6g}, for the "
+            f"differential equations. Leave out the part of the labels on the smallest."
+        )
     return float(solved.y[1, -1])
 
 

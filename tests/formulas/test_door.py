@@ -86,6 +86,20 @@ def test_shapes_that_do_not_fit_are_named():
         formulas.fixed_design_risk(D / 3, D[:2], 0.1)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: formulas.norm_bound(1e300, 4.0, 2), "norm_bound leaves the range of floats"),
+        (lambda: formulas.interpolating_shares([0.5, 0.5], [0.1, 0.2]), "keep apart what must"),
+        (lambda: formulas.gcv_mixing([1.0, 2.0], [1.0, 1.0], [0.5, 0.5]), "whose mean .* is not 1"),
+        (lambda: formulas.norm_bound(2.0, 4.0, [1, 2]), "do not fit together"),
+    ],
+)
+def test_no_infinite_value_is_returned(call, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call()
+
+
 def test_symbols_and_balls_pass():
     sympy = pytest.importorskip("sympy")
     r, kappa = sympy.symbols("r kappa")

@@ -96,6 +96,19 @@ def test_match_refuses_what_it_cannot_use(d, target, message):
         match(tikhonov, d, np.sum, target)
 
 
+@pytest.mark.parametrize(
+    ("measure", "message"),
+    [
+        (lambda phi: 1.0, "a measure that changes"),
+        (lambda phi: phi, r"measure\(phi\) must be one finite number"),
+        (lambda phi: np.nan, r"measure\(phi\) must be one finite number"),
+    ],
+)
+def test_match_refuses_a_measure_that_tells_no_strengths_apart(measure, message):
+    with pytest.raises(InvalidInputError, match=message):
+        match(tikhonov, D, measure, 1.0)
+
+
 def test_the_logarithmic_bounds_are_those_of_the_paper():
     d = np.array([0.3, 0.31, 2.0])
     for excess, t in ((0.5, 3), (40.0, 7)):

@@ -96,6 +96,15 @@ def test_no_spectrum_is_refused(function, d, energy, message):
         function(d, energy)
 
 
+@pytest.mark.parametrize(
+    ("d", "message"), [([[0.1, 1.0]] * 2, "one spectrum"), ([1e-200, 1.0], "too many decades")]
+)
+def test_what_the_lost_rounds_cannot_be_computed_of_is_refused(d, message):
+    with pytest.raises(InvalidInputError, match=message):
+        lost_rounds(d, [1.0, 1.0])
+    assert lost_rounds([1e-140, 1.0], [1.0, 1.0]) == pytest.approx(np.log(2) / 2, abs=1e-8)
+
+
 def test_the_bend_lies_between_its_bounds():
     rng = np.random.default_rng(5)
     for n in (2, 3, 6):
