@@ -95,7 +95,7 @@ class Instance:
         ------
         InvalidInputError
             If the chain has no eigenvectors, is a batch, has given multipliers or
-            mixes labels in, or has fewer rounds though its labels have not collapsed.
+            mixes labels in. Also if its labels live on after fewer rounds.
         """
         try:
             path = chain if isinstance(chain, Trajectory) else chain.trajectory
