@@ -117,8 +117,8 @@ def verify(
     Raises
     ------
     InvalidInputError
-        If a number is out of range, there is no statement, two have one id, or
-        another process would need one that is not in the registry.
+        If a number is out of range, there is no statement, or two have one id.
+        Also if another process would need one that is not in the registry.
     """
     _check_numbers(instances=instances, seed=seed, budget=budget, jobs=jobs, seconds=seconds)
     statements = as_statements(statements)

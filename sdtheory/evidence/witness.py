@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdtheory.statements import Instance
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, as_integer
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Witness:
                 d=tuple(fields["d"]),  # type: ignore[arg-type]
                 z=tuple(tuple(row) for row in fields["z"]),  # type: ignore[attr-defined]
                 epsilon=fields["epsilon"],  # type: ignore[arg-type]
-                rounds=int(fields["rounds"]),  # type: ignore[call-overload]
+                rounds=as_integer(fields["rounds"], "rounds"),
                 origin=str(fields["origin"]),
             )
             witness.arrays()

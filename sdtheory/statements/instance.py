@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory.formulas.path_length import path_length
-from sdtheory.recursion import Trajectory, trajectory
-from sdtheory.validation import InvalidInputError, as_rounds
+from sdtheory.multiplier import as_batch
+from sdtheory.recursion import Trajectory, run
+from sdtheory.validation import InvalidInputError, as_integer, as_rounds
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,21 @@ class Instance:
         Returns
         -------
         Instance
+
+        Raises
+        ------
+        InvalidInputError, InfeasibleToleranceError
+            As `sdtheory.trajectory`.
         """
-        d = np.atleast_2d(np.asarray(d, dtype=float))
-        labels = np.asarray(z, dtype=float)
-        labels = labels if outputs else labels[..., None]
-        labels = labels if labels.ndim == 3 else labels[None]
-        epsilon = np.atleast_1d(np.asarray(epsilon, dtype=float))
+        d, labels, epsilon = as_batch(d, z, epsilon, outputs=outputs)
+        if d.ndim > 2:
+            raise InvalidInputError(f"d has shape {d.shape}. Pass one batch, shape (m, n) or (n,).")
+        if d.ndim == 1:
+            d, labels, epsilon = d[None], labels[None], epsilon[None]
         order = np.argsort(d, axis=-1, kind="stable")
         d = np.take_along_axis(d, order, axis=-1)
         labels = np.take_along_axis(labels, order[..., None], axis=-2)
-        return cls(trajectory(d, labels, epsilon, rounds, outputs=True))
+        return cls(run(d, labels, epsilon, as_integer(rounds, "rounds")))
 
     @classmethod
     def of_chain(cls, chain: Any, rounds: int | None = None) -> Instance:
@@ -89,7 +95,7 @@ class Instance:
         ------
         InvalidInputError
             If the chain has no eigenvectors, is a batch, has given multipliers or
-            mixes labels in, or has fewer rounds though its labels have not collapsed.
+            mixes labels in. Also if its labels live on after fewer rounds.
         """
         try:
             path = chain if isinstance(chain, Trajectory) else chain.trajectory
@@ -108,10 +114,10 @@ class Instance:
                 "chain has given multipliers, or mixes labels in, but the statements are about the "
                 "chain of one tolerance. Leave out c and mixing."
             )
-        run = path.c.shape[-1]
-        if rounds is not None and as_rounds(rounds) > run and path.r[-1] > 1:
+        count = path.c.shape[-1]
+        if rounds is not None and as_rounds(rounds) > count and path.r[-1] > 1:
             raise InvalidInputError(
-                f"rounds is {rounds}, but the chain has {run} and its labels have not collapsed. "
+                f"rounds is {rounds}, but the chain has {count} and its labels have not collapsed. "
                 f"Run a longer chain, or take fewer rounds."
             )
         z = path.z if path.z.ndim == 3 else path.z[..., None]

@@ -166,6 +166,15 @@ def test_a_file_that_is_no_report_is_refused(text, tmp_path):
         replay(tmp_path / "nothing.json")
 
 
+def test_a_report_with_half_a_round_is_refused(report, tmp_path):
+    path = tmp_path / "report.json"
+    fields = report.to_json()
+    fields["statements"][0]["witnesses"][0]["instance"]["rounds"] = 2.5
+    path.write_text(json.dumps(fields))
+    with pytest.raises(InvalidInputError, match="rounds must be an integer"):
+        replay(path)
+
+
 def test_an_unknown_statement_is_named_with_near_matches():
     with pytest.raises(InvalidInputError, match=r"'prop-stp' is unknown. Did you mean prop-step"):
         find(["prop-stp"])

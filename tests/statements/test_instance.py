@@ -66,3 +66,12 @@ def test_what_is_not_one_ascending_chain_is_refused():
         Instance.of_chain(trajectory([2.0, 1.0], [1.0, 1.0], 0.1, 1))
     with pytest.raises(InvalidInputError, match="of one data set"):
         Instance.of_chain(trajectory([[1.0, 2.0]], [1.0, 1.0], 0.1, 1))
+
+
+def test_an_instance_of_what_does_not_fit_is_refused():
+    with pytest.raises(InvalidInputError, match="do not fit together"):
+        Instance.of([1.0, 2.0], [1.0, 2.0, 3.0], 0.1, 1)
+    with pytest.raises(InvalidInputError, match="one batch"):
+        Instance.of([[[1.0, 2.0]]], [1.0, 2.0], 0.1, 1)
+    with pytest.raises(InvalidInputError, match="d must hold real numbers"):
+        Instance.of(["1", "2"], [1.0, 2.0], 0.1, 1)
