@@ -168,8 +168,8 @@ STATEMENTS = (
             rounds=1,
             words=r"at $\varepsilon = 1$ the multiplier is $1$ and the ratio $4/3$; at the larger "
             r"$\varepsilon' = 145/72$ they are $2$ and $3/2$",
-            also_read=r"measured by $D$ itself, the sentence is true: one round never thins the "
-            r"diagonal beyond $D$, $1 < A_0[k]/A_0[j] < d_k/d_j$, however large the tolerance",
+            also_read=r"measured by $D$ itself, the sentence is true: one round never makes "
+            r"the diagonal as sparse as $D$, $1 < A_0[k]/A_0[j] < d_k/d_j$, at any tolerance",
         ),
         repaired_by=("prop-early-stopping", "prop-filter-cap", "thm-beyond-cap", "thm-no-filter"),
     ),

@@ -187,7 +187,7 @@ STATEMENTS = (
             epsilon=Fraction(1, 2),
             rounds=1,
             words=r"at $r_0 = 4$ one round is guaranteed and the bound is $8/7$; at the larger "
-            r"tolerance with $r_0 = 3$ it is one round too, and $6/5$",
+            r"tolerance with $r_0 = 3$ one round is guaranteed, too, and the bound is $6/5$",
         ),
         repaired_by=("thm-near-interpolation", "prop-fixed-rounds"),
     ),

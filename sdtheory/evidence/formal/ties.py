@@ -561,8 +561,8 @@ TIES: dict[str, Tie] = {
         extra=_direction,
     ),
     "prop-minimum": Tie(
-        "The gap; the KKT conditions stand as the fit that they give. That $f$ is the only "
-        "solution: minimiser_unique.",
+        "The gap, for the fit that the KKT conditions give. Another theorem of the file, "
+        "minimiser_unique, proves that $f$ is the only solution.",
         over="tp",
         entries={0: lambda e: (e.t, e.j)},
         extra=_exchanged,
@@ -580,14 +580,14 @@ TIES: dict[str, Tie] = {
         entries={0: lambda e: (e.t, 0), 1: lambda e: (e.t, 1)},
     ),
     "prop-newton-concave": Tie(
-        "Signs of the two formulas, tangents above $\\phi$, every step of Newton. That they are "
-        "the derivatives, equality, the first step and convergence are left to the page.",
+        "The signs of the two formulas, the tangents above $\\phi$, and every step of Newton. The "
+        "derivatives, equality, the first step and convergence are left to the page.",
         over="t4",
         entries={1: lambda e: (e.t, 2 * e.j), 3: lambda e: (e.t, 2 * e.j + 1)},
         extra=_newton,
     ),
     "prop-morozov": Tie(
-        "The whole statement, at the data, in every round. Where $\\|P_0 y\\| < \\rho$ or "
+        "The whole statement, at the data, in every round with $\\|P_0 y\\| < \\rho$ or "
         "$\\|y\\| \\le \\rho$.",
         over="t2",
         entries={0: lambda e: (e.t, 2 * e.j), 1: lambda e: (e.t, 2 * e.j + 1)},
@@ -595,14 +595,14 @@ TIES: dict[str, Tie] = {
         non_trivial=False,
     ),
     "thm-recursion": Tie(
-        f"{NON_TRIVIAL} $V$ is given. A round is defined by its closed form; that the solution of "
-        "the problem is one: prop_dual_feasible.",
+        f"{NON_TRIVIAL} $V$ is given. A round is defined by its closed form; prop_dual_feasible "
+        "proves that the solution of the problem is such a round.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
         extra=_direction,
     ),
     "thm-product": Tie(
-        f"{NON_TRIVIAL} Of $f_t$ its coefficients where $d_k > 0$. A round is defined by its "
+        f"{NON_TRIVIAL} For $f_t$, the coefficients where $d_k > 0$. A round is defined by its "
         "closed form.",
         over="tj",
         entries={0: lambda e: ("labels", e.t, e.j, 0)},
