@@ -177,7 +177,10 @@ if (results && query) known().then(({places}) => {
   const list = document.createElement("section");
   list.className = "places";
   list.ariaLabel = "Statements, symbols and commands";
-  list.innerHTML = `<h2>Statements, symbols and commands</h2><ul>${found.map(({place: p}) => `<li><a href="${home}${p.to}">${p.kind === "symbol" ? p.name.replaceAll("\\", "") : p.name}</a> ${[p.title, p.kind === "symbol" ? p.words.replace(/ notation$/, "") : p.kind === "statement" ? p.words.replace(/ \S+$/, "") : ""].filter(Boolean).join(": ")}</li>`).join("")}</ul>`;
+  list.innerHTML = `<h2>Statements, symbols and commands</h2><ul>${found.map(({place: {kind, to, name, title, words}}) => {
+    const shown = kind === "symbol" ? name.replaceAll("\\", "") : name;
+    return `<li><a href="${home}${to}">${shown}</a> ${[title === shown ? "" : title, /^s/.test(kind) ? words.replace(/ \S+$/, "") : ""].filter(Boolean).join(": ")}</li>`;
+  }).join("")}</ul>`;
   results.before(list);
 });
 }

@@ -1,7 +1,7 @@
 // Labels kept in the loop: the share a of the labels, round by round, and the share xi of a student beside its teacher.
 "use strict";
 customElements.get("sd-kept") || customElements.define("sd-kept", class extends sd.Explorable {
-  legend = "Share of the labels, mixture, ridge and noise";
+  legend = "Labels, mixture, multiplier and noise";
 
   controls(p) {
     const top = p.d.at(-1);

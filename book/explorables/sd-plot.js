@@ -10,7 +10,7 @@ const superscript = k => [...String(k)].map(c => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c
 
 /** Three significant digits, in signs that screen readers say. */
 sd.num = v => v === 0 ? "0" : !Number.isFinite(v) ? "infinite" : Math.abs(v) >= 1e-3 && Math.abs(v) < 1e4
-  ? String(+v.toPrecision(3)).replace("-", "−") : v.toExponential(2).replace("-", "−").replace(/e\+?([-−]?\d+)/, (_, k) => ` × 10${superscript(+k.replace("−", "-"))}`);
+  ? String(+v.toPrecision(3)).replace("-", "−") : v.toExponential(2).replace("-", "−").replace(/e\+?([-−]?\d+)/, (_, k) => `\u00a0×\u00a010${superscript(+k.replace("−", "-"))}`);
 sd.count = (k, one, many = one + "s") => `${k} ${k === 1 ? one : many}`;
 sd.colour = (t, of) => {
   const u = 6 * t / Math.max(of - 1, 1), i = Math.min(Math.floor(u), 5), w = u - i;

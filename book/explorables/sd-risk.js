@@ -37,20 +37,21 @@ customElements.get("sd-risk") || customElements.define("sd-risk", class extends 
         ({px, py, path, dot}) => `<rect class="promised" x="${px(0)}" y="${py(top)}" width="${px(promised) - px(0)}" height="${py(0) - py(top)}"/>` +
           path(scaled(bias), "series-1") + path(scaled(variance), "series-2") + path(scaled(risks), "series-0") + path([[0, least / sigma2], [N, least / sigma2]], "dashed") +
           risks.map((v, t) => dot(t, v / sigma2, t === best ? 6 : 3.4, "series-0")).join("")) +
-      `<ul class="key"><li class="series-0">risk</li><li class="series-1">squared bias</li><li class="series-2">variance</li><li class="dashed">best filter of all</li><li class="promised">the roughness rule says: helps</li></ul>`;
+      `<ul class="key"><li class="series-0">risk</li><li class="series-1">squared bias</li><li class="series-2">variance</li><li class="dashed">best filter of all</li><li class="promised">helps by the roughness rule</li></ul>`;
   }
 
   words({N, ended, risks, best, promised, rough, truth, sigma2, least, epsilon}) {
     if (!N) return "The tolerance is above the labels’ size: the first fit is zero.";
     return `${ended ? "" : "At least "}${sd.count(N, "round")}. The risk is least after ${sd.count(best, "round")}: ${sd.num(risks[best] / sigma2)} times the noise, where the best filter of all has ${sd.num(least / sigma2)}. ` +
-      `The first ${promised} ${promised === 1 ? "fit is" : "fits are"} at least as rough as the truth, so that each of these rounds lowers the risk by ${sd.num(epsilon)} or more. ` +
+      (promised ? `The first ${promised === 1 ? "fit is" : `${promised} fits are`} at least as rough as the truth, so that ${promised === 1 ? "this round" : "each of these rounds"} lowers the risk by ${sd.num(epsilon)} or more. `
+        : "Every fit is smoother than the truth, so that the rule decides no round. ") +
       `The truth has roughness ${sd.num(truth)}, the fit of round ${Math.min(promised, N - 1)} has ${sd.num(rough[Math.min(promised, N - 1) + 1])}.`;
   }
 
   table({N, risks, bias, variance, rough, truth}) {
     return {
-      caption: "Every round", current: -1, headers: ["rounds", "squared bias", "variance", "risk", "this round", "roughness of the fit", "the rule says"],
-      rows: risks.map((v, t) => [t, bias[t], variance[t], v, t ? (v < risks[t - 1] ? "helps" : "hurts") : "labels", rough[t], t ? (rough[t] >= truth ? "helps" : "nothing") : "labels"]),
+      caption: "Every round", current: -1, headers: ["rounds", "squared bias", "variance", "risk", "this round", "roughness of the fit", "by the rule"],
+      rows: risks.map((v, t) => [t, bias[t], variance[t], v, t ? (v < risks[t - 1] ? "helps" : "hurts") : "labels", rough[t], t ? (rough[t] >= truth ? "helps" : "undecided") : "labels"]),
     };
   }
 });

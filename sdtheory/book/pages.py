@@ -35,6 +35,8 @@ MENDS = (
     # a list within a list, where only items may be
     (re.compile(r"</li>\s*<ul>"), "</li>\n"),
     (re.compile(r"</ul>\s*(?=<li>|</ul>)"), ""),
+    # a number and its error stay on one line
+    (re.compile(r"(?<=\d) ± (?=\d)"), "\u00a0±\u00a0"),
     # one name for the contents of every theorem
     (re.compile(r' id="proof-content"'), ""),
 )

@@ -167,6 +167,7 @@ def plain(text: str) -> str:
 _LETTERS = (
     (r"\\[lr]Vert\s*", "‖"),
     (r"\\sqrt\s*\{([^{}]*)\}", r"√(\1)"),
+    (r"(?<=\w)\\varepsilon", " epsilon"),
     (r"\\varepsilon", "epsilon"),
     (r"\\cdots", "…"),
     (r"\\cdot", "·"),

@@ -450,7 +450,7 @@ NAMES = {
 def read(cell):
     """Return the number that a cell shows."""
     digits = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
-    return float(re.sub(r" × 10(.+)", r"e\1", cell).translate(digits))
+    return float(re.sub(r"\s×\s10(.+)", r"e\1", cell).translate(digits))
 
 
 def test_the_table_shows_these_numbers(browser, element, address):

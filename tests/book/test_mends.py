@@ -32,6 +32,7 @@ WRONG = {
     "<ul><li>a</li>\n<ul><li>b</li>\n</ul>\n<li>c</li></ul>": (
         "<ul><li>a</li>\n<li>b</li>\n<li>c</li></ul>"
     ),
+    "<td>0.1282 ± 0.0091</td>": "<td>0.1282\u00a0±\u00a00.0091</td>",
     '<section class="theorem-content" id="proof-content">': '<section class="theorem-content">',
 }
 

@@ -120,7 +120,7 @@ def test_formulas_know_their_symbols_and_the_keyboard_reaches_each_symbol_once(s
 
 def test_formulas_read_in_letters_where_none_are_set():
     text = r"<p>\(\rho = \sqrt{n\varepsilon}\), \(\lVert y_t\rVert / d_{\max}\)</p>"
-    assert places._in_letters(text) == "rho = √(nepsilon), ‖y_t‖/ d_max"
+    assert places._in_letters(text) == "rho = √(n epsilon), ‖y_t‖/ d_max"
 
 
 def test_a_chapter_s_own_letters_are_not_explained():
