@@ -15,7 +15,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -38,6 +37,32 @@ INK = "0.25"
 BOUND = "tab:orange"
 #: Colour of what a page's parameters choose: its tolerance, and its chain among other filters.
 CHOSEN = "tab:red"
+_SOFT = "0.15"
+_TICKS = {
+    "color": _SOFT,
+    "labelsize": 9.9,
+    "major.size": 6.0,
+    "major.width": 1.25,
+    "minor.size": 4.0,
+    "minor.width": 1.0,
+}
+#: Style of the axes, by the names of matplotlib: that of seaborn, whose import takes two seconds.
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": _SOFT,
+    "axes.labelcolor": _SOFT,
+    "axes.labelsize": 10.8,
+    "axes.linewidth": 1.25,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10.8,
+    "font.size": 10.8,
+    "grid.color": "0.8",
+    "grid.linewidth": 1.0,
+    "lines.solid_capstyle": "round",
+    "text.color": _SOFT,
+    **{f"{axis}tick.{name}": value for axis in "xy" for name, value in _TICKS.items()},
+}
 
 
 def canvas(
@@ -56,7 +81,7 @@ def canvas(
     """
     as_integer(rows, "rows")
     as_integer(columns, "columns")
-    with sns.axes_style("ticks"), sns.plotting_context("notebook", font_scale=0.9):
+    with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(
             rows,
             columns,
@@ -65,8 +90,6 @@ def canvas(
             layout="constrained",
             **layout,
         )
-    for panel in axes.flat:
-        sns.despine(ax=panel)
     return figure, axes
 
 
