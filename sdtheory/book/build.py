@@ -118,7 +118,8 @@ def queue(chapters: Sequence[Chapter]) -> list[Chapter]:
 
     The longest stand at the end of the book: what is short fills the gaps they leave.
     """
-    return sorted(reversed(chapters), key=lambda chapter: chapter.name in _LAST)
+    places = {chapter.name: place for place, chapter in enumerate(chapters)}
+    return sorted(chapters, key=lambda chapter: (chapter.name in _LAST, -places[chapter.name]))
 
 
 def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:

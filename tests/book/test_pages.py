@@ -173,81 +173,74 @@ def figures_have_captions(visit):
 
 
 def nothing_is_cut_off(visit):
-    with narrow(visit):
-        return visit.run("""
-            const hider = e => {
-                const how = e && getComputedStyle(e).overflowX;
-                return !e || /auto|scroll/.test(how) ? null
-                    : /hidden|clip/.test(how) ? e : hider(e.parentElement);
-            };
-            const cut = (e, box) => {
-                const edge = hider(e)?.getBoundingClientRect();
-                return edge && edge.width > 1 && box.width && box.right > edge.right + 2;
-            };
-            const range = document.createRange();
-            const lost = [...texts()].map(t => {
-                range.selectNodeContents(t);
-                return [t.parentElement, range.getBoundingClientRect()];
-            }).filter(([e]) => !e.closest('mjx-container'));
-            all('mjx-container').forEach(e =>
-                lost.push([e.parentElement, e.getBoundingClientRect()]));
-            return lost.filter(([e, box]) => shown(e) && cut(e, box)).map(([e]) => outer(e));
-        """)
+    unfold(visit)
+    return visit.run("""
+        const hider = e => {
+            const how = e && getComputedStyle(e).overflowX;
+            return !e || /auto|scroll/.test(how) ? null
+                : /hidden|clip/.test(how) ? e : hider(e.parentElement);
+        };
+        const cut = (e, box) => {
+            const edge = hider(e)?.getBoundingClientRect();
+            return edge && edge.width > 1 && box.width && box.right > edge.right + 2;
+        };
+        const range = document.createRange();
+        const lost = [...texts()].map(t => {
+            range.selectNodeContents(t);
+            return [t.parentElement, range.getBoundingClientRect()];
+        }).filter(([e]) => !e.closest('mjx-container'));
+        all('mjx-container').forEach(e =>
+            lost.push([e.parentElement, e.getBoundingClientRect()]));
+        return lost.filter(([e, box]) => shown(e) && cut(e, box)).map(([e]) => outer(e));
+    """)
 
 
-@contextmanager
-def narrow(visit):
-    """Show the page on a telephone, with everything unfolded."""
+def unfold(visit) -> None:
     visit.run("all('details').forEach(e => e.open = true)")
-    visit.page.set_viewport_size(NARROW)
-    try:
-        yield
-    finally:
-        visit.page.set_viewport_size(WIDE)
 
 
 def a_narrow_page_does_not_scroll_sideways(visit):
-    with narrow(visit):
-        return visit.run("""
-            const root = document.scrollingElement;
-            if (root.scrollWidth <= innerWidth) return [];
-            const clipped = e => e.parentElement != document.documentElement
-                && (getComputedStyle(e.parentElement).overflowX != 'visible'
-                    || clipped(e.parentElement));
-            return [`${root.scrollWidth} px wide`, ...all('body *').filter(e =>
-                e.getBoundingClientRect().right > innerWidth + 1 && shown(e) && !clipped(e))
-                .slice(0, 5).map(outer)];
-        """)
+    unfold(visit)
+    return visit.run("""
+        const root = document.scrollingElement;
+        if (root.scrollWidth <= innerWidth) return [];
+        const clipped = e => e.parentElement != document.documentElement
+            && (getComputedStyle(e.parentElement).overflowX != 'visible'
+                || clipped(e.parentElement));
+        return [`${root.scrollWidth} px wide`, ...all('body *').filter(e =>
+            e.getBoundingClientRect().right > innerWidth + 1 && shown(e) && !clipped(e))
+            .slice(0, 5).map(outer)];
+    """)
 
 
 def tables_scroll_in_a_box_that_the_keyboard_reaches(visit):
-    with narrow(visit):
-        problems = visit.run("""
-            const box = e => !e ? null
-                : /auto|scroll/.test(getComputedStyle(e).overflowX) ? e : box(e.parentElement);
-            const tables = all('main table, body > table, body > div table').filter(shown);
-            new Set(tables.map(box)).forEach(e => {
-                if (e && e.scrollWidth > e.clientWidth + 40) e.dataset.scrolls = '';
-            });
-            const bare = () => tables.filter(e =>
-                e.getBoundingClientRect().width > innerWidth && box(e)?.tabIndex !== 0);
-            // the theme takes a while to look for boxes that scroll now
-            return new Promise(done => { const end = Date.now() + 3000;
-                (function look() { !bare().length || Date.now() > end
-                    ? done(bare().map(outer)) : setTimeout(look, 20) })() });
-        """)
-        for box in visit.page.locator("[data-scrolls]").all():
-            box.focus()
-            visit.page.keyboard.press("ArrowRight")
-            try:
-                box.evaluate(
-                    "e => new Promise((done, fail) => { const end = Date.now() + 2000;"
-                    "(function look() { e.scrollLeft > 0 ? done() : Date.now() > end"
-                    " ? fail('still') : setTimeout(look, 20) })() })"
-                )
-            except Exception as error:  # playwright's own class, which may not be installed
-                problems.append(f"{box.get_attribute('class')} does not scroll: {error}")
-        return problems
+    unfold(visit)
+    problems = visit.run("""
+        const box = e => !e ? null
+            : /auto|scroll/.test(getComputedStyle(e).overflowX) ? e : box(e.parentElement);
+        const tables = all('main table, body > table, body > div table').filter(shown);
+        new Set(tables.map(box)).forEach(e => {
+            if (e && e.scrollWidth > e.clientWidth + 40) e.dataset.scrolls = '';
+        });
+        const bare = () => tables.filter(e =>
+            e.getBoundingClientRect().width > innerWidth && box(e)?.tabIndex !== 0);
+        // the theme takes a while to look for boxes that scroll now
+        return new Promise(done => { const end = Date.now() + 3000;
+            (function look() { !bare().length || Date.now() > end
+                ? done(bare().map(outer)) : setTimeout(look, 20) })() });
+    """)
+    for box in visit.page.locator("[data-scrolls]").all():
+        box.focus()
+        visit.page.keyboard.press("ArrowRight")
+        try:
+            box.evaluate(
+                "e => new Promise((done, fail) => { const end = Date.now() + 2000;"
+                "(function look() { e.scrollLeft > 0 ? done() : Date.now() > end"
+                " ? fail('still') : setTimeout(look, 20) })() })"
+            )
+        except Exception as error:  # playwright's own class, which may not be installed
+            problems.append(f"{box.get_attribute('class')} does not scroll: {error}")
+    return problems
 
 
 @functools.cache
@@ -279,34 +272,27 @@ def links_inside_the_site_lead_somewhere(visit):
     return problems
 
 
-@contextmanager
-def dark(visit):
-    """Turn the page dark with its own button, and back."""
-    press = "document.querySelector('.theme-switch-button')?.click()"
-    theme = "return document.documentElement.dataset.theme"
+def is_dark(visit) -> bool:
+    return visit.run("return document.documentElement.dataset.theme") == "dark"
+
+
+def turn(visit, *, dark: bool) -> None:
+    """Turn the page dark with its own button, or back."""
     for _ in range(3):  # light, dark, as the system
-        if visit.run(theme) != "dark":
-            visit.run(press)
-    visit.settle()
-    try:
-        yield visit.run(theme) == "dark"
-    finally:
-        for _ in range(3):
-            if visit.run(theme) == "dark":
-                visit.run(press)
-        visit.settle()
+        if is_dark(visit) is not dark:
+            visit.run("document.querySelector('.theme-switch-button')?.click()")
+            visit.settle()
 
 
 def the_page_turns_dark_and_figures_with_it(visit):
-    with dark(visit) as turned:
-        problems = [] if turned else ["the button does not turn the page dark"]
-        return problems + visit.run("""
-            const channels = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g);
-            const bright = channels.slice(0, 3).some(c => c > 80) || channels[3] === '0';
-            return [...(bright ? ['the ground stays bright'] : []),
-                    ...all('main figure img').filter(e =>
-                        !getComputedStyle(e).filter.includes('invert')).map(outer)];
-        """)
+    problems = [] if is_dark(visit) else ["the button does not turn the page dark"]
+    return problems + visit.run("""
+        const channels = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g);
+        const bright = channels.slice(0, 3).some(c => c > 80) || channels[3] === '0';
+        return [...(bright ? ['the ground stays bright'] : []),
+                ...all('main figure img').filter(e =>
+                    !getComputedStyle(e).filter.includes('invert')).map(outer)];
+    """)
 
 
 def the_keyboard_reaches_the_text_and_shows_where_it_is(visit):
@@ -387,8 +373,7 @@ def text_stands_out_in_the_light(visit):
 
 
 def text_stands_out_in_the_dark(visit):
-    with dark(visit):
-        return visit.run(CONTRAST)
+    return visit.run(CONTRAST)
 
 
 def the_language_and_every_control_are_named(visit):
@@ -410,8 +395,7 @@ def axe_finds_nothing_in_the_light(visit):
 
 
 def axe_finds_nothing_in_the_dark(visit):
-    with dark(visit):
-        return axe.violations(visit.page, colours=True)
+    return axe.violations(visit.page, colours=True)
 
 
 def every_name_of_a_place_is_given_once(visit):
@@ -423,29 +407,28 @@ def every_name_of_a_place_is_given_once(visit):
 
 def paper_shows_everything(visit):
     """On paper nothing scrolls, unfolds or glows."""
-    with dark(visit):
-        visit.run("all('details.sd-dropdown').forEach(e => e.open = false)")
-        visit.page.set_viewport_size(PAPER)
-        visit.page.emulate_media(media="print")
-        try:
-            visit.run("dispatchEvent(new Event('beforeprint'))")
-            problems = visit.run("""
-                const edge = document.querySelector('main').getBoundingClientRect().right + 2;
-                const wide = e => e.getBoundingClientRect().right > edge;
-                const {theme} = document.documentElement.dataset;
-                return [...(theme == 'light' ? [] : ['dark paper']),
-                        ...all('details.sd-dropdown:not([open])').map(outer),
-                        ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
-                            .filter(e => shown(e) && wide(e)).map(outer)];
-            """)
-            visit.run("dispatchEvent(new Event('afterprint'))")
-        finally:
-            visit.page.emulate_media(media="screen")
-            visit.page.set_viewport_size(WIDE)
-        return problems + visit.run("""
-            return [...(document.documentElement.dataset.theme == 'dark' ? [] : ['stays light']),
-                    ...all('details.sd-dropdown[open]').map(outer)];
+    visit.run("all('details.sd-dropdown').forEach(e => e.open = false)")
+    visit.page.set_viewport_size(PAPER)
+    visit.page.emulate_media(media="print")
+    try:
+        visit.run("dispatchEvent(new Event('beforeprint'))")
+        problems = visit.run("""
+            const edge = document.querySelector('main').getBoundingClientRect().right + 2;
+            const wide = e => e.getBoundingClientRect().right > edge;
+            const {theme} = document.documentElement.dataset;
+            return [...(theme == 'light' ? [] : ['dark paper']),
+                    ...all('details.sd-dropdown:not([open])').map(outer),
+                    ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
+                        .filter(e => shown(e) && wide(e)).map(outer)];
         """)
+        visit.run("dispatchEvent(new Event('afterprint'))")
+    finally:
+        visit.page.emulate_media(media="screen")
+        visit.page.set_viewport_size(WIDE)
+    return problems + visit.run("""
+        return [...(document.documentElement.dataset.theme == 'dark' ? [] : ['stays light']),
+                ...all('details.sd-dropdown[open]').map(outer)];
+    """)
 
 
 def statements_link_to_themselves_and_to_their_evidence(visit):
@@ -465,7 +448,7 @@ def figures_and_tables_offer_their_data(visit):
 
 def nothing_scrolls_sideways_on_a_laptop(visit):
     """Code may: its lines are not broken."""
-    visit.run("all('details').forEach(e => e.open = true)")
+    unfold(visit)
     return visit.run("""
         const wide = () => all('main :is(.table-scroll, .folds th, div.math, '
                 + '.pst-scrollable-table-container, mjx-container[display="true"])')
@@ -508,6 +491,19 @@ def no_path_of_the_machine_is_shown(visit):
     return [place for place in {str(ROOT), sys.prefix, str(Path.home())} if place + "/" in text]
 
 
+#: Checks of the page on a telephone, and of the dark page. They stand beside each other, as to
+#: lay out a page anew takes longer than most checks.
+NARROW_CHECKS = (
+    a_narrow_page_does_not_scroll_sideways,
+    nothing_is_cut_off,
+    tables_scroll_in_a_box_that_the_keyboard_reaches,
+)
+DARK_CHECKS = (
+    the_page_turns_dark_and_figures_with_it,
+    text_stands_out_in_the_dark,
+    axe_finds_nothing_in_the_dark,
+    paper_shows_everything,
+)
 CHECKS = (
     no_errors_in_the_console,
     nothing_is_refused,
@@ -516,26 +512,30 @@ CHECKS = (
     images_say_what_they_show,
     there_is_one_title_and_no_level_is_skipped,
     figures_have_captions,
-    a_narrow_page_does_not_scroll_sideways,
-    nothing_is_cut_off,
-    tables_scroll_in_a_box_that_the_keyboard_reaches,
     links_inside_the_site_lead_somewhere,
-    the_page_turns_dark_and_figures_with_it,
     the_keyboard_reaches_the_text_and_shows_where_it_is,
     text_stands_out_in_the_light,
-    text_stands_out_in_the_dark,
     the_language_and_every_control_are_named,
     axe_finds_nothing_in_the_light,
-    axe_finds_nothing_in_the_dark,
     every_name_of_a_place_is_given_once,
-    paper_shows_everything,
     statements_link_to_themselves_and_to_their_evidence,
     figures_and_tables_offer_their_data,
     nothing_scrolls_sideways_on_a_laptop,
     the_page_describes_itself,
     only_what_is_used_is_loaded,
     no_path_of_the_machine_is_shown,
+    *NARROW_CHECKS,
+    *DARK_CHECKS,
 )
+
+
+def problems(visit, check) -> list[str]:
+    """Return what a check finds on the page as it asks for it: wide or narrow, light or dark."""
+    size = NARROW if check in NARROW_CHECKS else WIDE
+    if visit.page.viewport_size != size:
+        visit.page.set_viewport_size(size)
+    turn(visit, dark=check in DARK_CHECKS)
+    return check(visit)
 
 
 #: They take three quarters of the time. Unless SDTHEORY_REQUIRE_BROWSER=1, each visits a third of
@@ -553,7 +553,7 @@ SLOW_CHECKS = (
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_page(visit, check):
-    assert check(visit) == []
+    assert problems(visit, check) == []
 
 
 GOOD = """\
@@ -711,7 +711,7 @@ def judge(browser, folder, text, check):
     (folder / "fa-heavy.svg").write_text(f"<svg><!--{'x' * 20_000}--></svg>", encoding="utf-8")
     answer.cache_clear()  # an earlier server may have had the same port
     with served(folder) as base, visiting(browser, base, "page.html") as visit:
-        return check(visit)
+        return problems(visit, check)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -762,7 +762,7 @@ def test_the_search_finds_what_is_there_and_only_that(browser, site):
                 a_narrow_page_does_not_scroll_sideways,
                 links_inside_the_site_lead_somewhere,
             ):
-                assert check(visit) == []
+                assert problems(visit, check) == []
 
 
 QUERIES = {
