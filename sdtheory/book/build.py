@@ -21,7 +21,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -65,6 +65,8 @@ class BuildError(Exception):
 
 #: Seconds that a cell may take, by default.
 TIMEOUT = 1800.0
+#: Chapters that run last: what they compute, another one computes and keeps as well.
+_LAST = ("errata",)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,15 @@ def run_chapter(
     return time.perf_counter() - start
 
 
+def queue(chapters: Sequence[Chapter]) -> list[Chapter]:
+    """Return chapters in the order in which a build starts them.
+
+    The longest stand at the end of the book: what is short fills the gaps they leave.
+    """
+    places = {chapter.name: place for place, chapter in enumerate(chapters)}
+    return sorted(chapters, key=lambda chapter: (chapter.name in _LAST, -places[chapter.name]))
+
+
 def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
     """Bring the chapters' notebooks up to date, several at a time, and print what each took.
 
@@ -142,8 +153,7 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
                 run.evidence,
                 run.timeout,
             ): (chapter, chapter.notebook())
-            # the longest stand at the end of the book: what is short fills the gaps they leave
-            for chapter in reversed(stale)
+            for chapter in queue(stale)
         }
         try:
             for future in as_completed(futures):

@@ -13,6 +13,7 @@ import pytest
 from tiny_book import CHECK, DRIVER, REPOSITORY, build, chapter, write_book
 
 from sdtheory.book.cache import joined
+from sdtheory.book.notebooks import list_chapters
 
 pytestmark = pytest.mark.book
 
@@ -90,6 +91,14 @@ def test_parameters_are_named_as_they_are_written(driver):
     source = 'epsilon = (\n    0.045  # tolerance\n)\nkernel = "a # b"  # name\nrounds = 10_000'
     written = ["epsilon = 0.045", 'kernel = "a # b"', "rounds = 10_000"]
     assert list(driver._assignments(source)) == written
+
+
+def test_the_errata_find_the_evidence_that_the_ledger_keeps(driver):
+    chapters = [chapter for chapter in list_chapters(REPOSITORY).values() if chapter.executable]
+    order = [chapter.name for chapter in driver.queue(chapters)]
+    assert sorted(order) == sorted(chapter.name for chapter in chapters)
+    assert order.index("ledger") < 2
+    assert order[-1] == "errata"
 
 
 def test_figures_and_tables_offer_their_data(good):

@@ -27,6 +27,7 @@ figure(fig, label="fig-line", caption="A line.", alt="A rising line.")""",
     'table(("Name", "Value"), [("slope", "0.25")], caption="A table")',
     CHECK.replace("expected=1.0", "expected=2.0"),
     "print('printed', 5)",
+    "for word in ('in', 'pieces'):\n    print(word, flush=True)",
 )
 
 
@@ -60,6 +61,16 @@ def test_every_claim_is_named_with_its_cell(made):
     }
     assert expected.items() <= cells.items()
     assert one["claims"]["figure fig-line"]["series"]["axes 0, line 0, y"] == [0.0, 0.045]
+
+
+def test_text_that_arrives_in_pieces_is_one_claim(place, made):
+    entry = place[1].parent / "runs" / "cache" / "chapters" / "one.json"
+    ran = json.loads(entry.read_text(encoding="utf-8"))["notebook"]["cells"]
+    pieces = [cell.get("outputs") for cell in ran if "pieces" in cell["source"]]
+    assert [output["text"] for output in pieces[0]] == ["in\n", "pieces\n"]
+    claims = made["chapters"]["one"]["claims"]
+    assert claims["text stdout (2)"]["text"] == "in\npieces\n"
+    assert "text stdout (3)" not in claims
 
 
 def _series(claims, change):

@@ -8,15 +8,27 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ALSO = ["label-content-name-mismatch"]
 
 
-def violations(page, selector="html"):
-    """Return the violations that axe finds in a part of a page: rule and offender."""
+def violations(page, selector="html", *, colours=False):
+    """Return the violations that axe finds in a part of a page: rule and offender.
+
+    With `colours`, only the rules of its category colour run: in another theme a page differs in
+    nothing else. The thousands of parts of formulas are left out, whose contrast the checks of
+    pages compute, and which have no controls.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(SCRIPT)
     found = page.evaluate(
-        """([selector, tags, also]) => axe.run(document.querySelector(selector), {
-            runOnly: {type: 'tag', values: tags}, resultTypes: ['violations'], preload: false,
-            rules: Object.fromEntries(also.map(rule => [rule, {enabled: true}]))})""",
-        [selector, TAGS, ALSO],
+        """([selector, tags, also, colours]) => {
+            const colour = axe.getRules(['cat.color'])
+                .filter(rule => rule.tags.some(tag => tags.includes(tag)));
+            const where = {include: [[selector]], exclude: [['mjx-container > *']]};
+            return axe.run(where, {
+                runOnly: colours ? {type: 'rule', values: colour.map(rule => rule.ruleId)}
+                    : {type: 'tag', values: tags},
+                resultTypes: ['violations'], preload: false,
+                rules: colours ? {}
+                    : Object.fromEntries(also.map(rule => [rule, {enabled: true}]))})}""",
+        [selector, TAGS, ALSO, colours],
     )
     return [
         f"{rule['id']}: {node['html'][:120]}"
