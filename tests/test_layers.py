@@ -29,6 +29,7 @@ TOP = {"__init__", "__main__"}
 RESERVED = {
     "sklearn": {"kernels", "datasets", "estimator", "experiments"},
     "matplotlib": {"plotting", "book"},
+    "seaborn": {"plotting"},
     "flint": {"evidence"},
     "sympy": {"evidence"},
     "z3": {"evidence"},
@@ -263,7 +264,7 @@ def test_importing_the_library_loads_nothing_heavy():
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    heavy = {"sklearn", "matplotlib", "sympy", "flint", "papermill", "z3", "IPython"}
+    heavy = {"sklearn", "matplotlib", "seaborn", "sympy", "flint", "papermill", "z3", "IPython"}
     # where there are no processes, in a browser for example
     heavy |= {"numba", "joblib", "multiprocessing"}
     assert not heavy & set(loaded)
