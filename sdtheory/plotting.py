@@ -270,11 +270,13 @@ def legend_above(axes: Axes, *, panels: bool = False, **options: Any) -> None:
         Passed to `matplotlib.axes.Axes.legend`, or to that of the figure.
     """
     look: dict[str, Any] = {"frameon": False, "alignment": "left", "fontsize": "small", "ncols": 2}
+    above_all: dict[str, Any] = {"loc": "outside upper left"}
+    above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
     if panels:
         handles, labels = axes.get_legend_handles_labels()
-        axes.figure.legend(handles, labels, **(look | {"loc": "outside upper left"} | options))
+        axes.figure.legend(handles, labels, **(look | above_all | options))
     else:
-        axes.legend(**(look | {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)} | options))
+        axes.legend(**(look | above | options))
 
 
 def draw_band(
