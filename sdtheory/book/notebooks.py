@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import copy
 import os
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -145,6 +147,12 @@ class Parameter:
             ) from None
 
 
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> NotebookNode:
+    """Return the notebook of a text, not to be changed: a build asks for it several times."""
+    return jupytext.reads(text, fmt={"extension": ".md"})
+
+
 @dataclass(frozen=True)
 class Chapter:
     """One page of the book, in the order of the table of contents.
@@ -163,11 +171,14 @@ class Chapter:
     @property
     def executable(self) -> bool:
         """Whether the page is a notebook, and not only text."""
-        return "kernelspec" in jupytext.read(self.path).metadata
+        return "kernelspec" in self._read().metadata
+
+    def _read(self) -> NotebookNode:
+        return _parsed(self.path.read_text(encoding="utf-8"))
 
     def notebook(self) -> NotebookNode:
         """Return the chapter as a notebook, not executed, with stable cell ids."""
-        notebook = jupytext.read(self.path)
+        notebook = copy.deepcopy(self._read())
         for number, cell in enumerate(notebook.cells):
             cell["id"] = f"{self.name}-{number:03d}"
         return notebook

@@ -13,6 +13,9 @@ from sdtheory.validation import InvalidInputError
 
 Task = Callable[[], Any]
 
+#: Seconds in which a Dask scheduler must answer.
+ANSWER_SECONDS = 10
+
 
 def run(tasks: Sequence[Task], *, jobs: int = 1, scheduler: str | None = None) -> Iterator[Any]:
     """Run tasks and yield their results in the order of the tasks.
@@ -74,7 +77,7 @@ def _client(address: str) -> Any:
             "pip install 'sdtheory[scale]'"
         ) from error
     try:
-        return distributed.Client(address, timeout="10s", set_as_default=False)
+        return distributed.Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"scheduler {address!r} does not answer ({error}). Start one with `dask scheduler` "

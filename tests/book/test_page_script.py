@@ -252,8 +252,9 @@ def gone(page):
 def test_a_link_to_a_statement_shows_it_on_hover_and_on_focus(page):
     page.hover("#cited")
     assert "Theorem 5 Rounds bound\nThe claim itself." in shown(page).replace("\n\n", "\n")
+    page.clock.install()
     page.hover("#preview")  # one can go there to read
-    page.wait_for_timeout(400)
+    page.clock.run_for(400)
     assert page.is_visible("#preview")
     page.keyboard.press("Escape")
     gone(page)
@@ -271,7 +272,7 @@ def test_a_link_to_a_statement_shows_it_on_hover_and_on_focus(page):
 
 def test_other_links_show_nothing(page):
     page.hover("#elsewhere")
-    page.wait_for_timeout(600)
+    page.wait_for_function("'sdPlaces' in window")
     assert not page.is_visible("#preview")
 
 
@@ -349,5 +350,6 @@ def test_the_search_finds_statements_symbols_and_commands(browser, tmp_path, que
 def test_the_search_adds_nothing_where_it_knows_nothing(browser, tmp_path):
     for query in ("?q=xylophone", ""):
         with opened(browser, tmp_path, SEARCH, query) as page:
-            page.wait_for_timeout(300)
+            if query:
+                page.wait_for_function("'sdPlaces' in window")
             assert page.locator(".places").count() == 0

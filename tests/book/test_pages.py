@@ -538,16 +538,14 @@ def problems(visit, check) -> list[str]:
     return check(visit)
 
 
-#: They take three quarters of the time. Unless SDTHEORY_REQUIRE_BROWSER=1, each visits a third of
-#: the pages (conftest.py).
+#: They take most of the time. Unless SDTHEORY_REQUIRE_BROWSER=1, each group visits a third of the
+#: pages (conftest.py).
 SLOW_CHECKS = (
-    axe_finds_nothing_in_the_light,
-    axe_finds_nothing_in_the_dark,
-    a_narrow_page_does_not_scroll_sideways,
-    the_keyboard_reaches_the_text_and_shows_where_it_is,
-    tables_scroll_in_a_box_that_the_keyboard_reaches,
-    nothing_is_cut_off,
-    paper_shows_everything,
+    (axe_finds_nothing_in_the_light,),
+    (axe_finds_nothing_in_the_dark,),
+    NARROW_CHECKS,
+    (the_keyboard_reaches_the_text_and_shows_where_it_is,),
+    (paper_shows_everything,),
 )
 
 

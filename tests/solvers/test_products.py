@@ -22,6 +22,7 @@ from sklearn.gaussian_process.kernels import (
 
 from sdtheory import KernelOperator, distill
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
+from sdtheory.linalg import scheduling
 from sdtheory.solvers import operator as products
 from sdtheory.solvers.operator import Sums, Tiles
 from sdtheory.validation import InvalidInputError
@@ -250,7 +251,8 @@ def test_a_cluster_gives_the_same_bits(monkeypatch):
     assert np.any(own @ V != product)
 
 
-def test_a_scheduler_that_does_not_answer():
+def test_a_scheduler_that_does_not_answer(monkeypatch):
+    monkeypatch.setattr(scheduling, "ANSWER_SECONDS", 0.2)
     x, V = cloud(30)
     with pytest.raises(InvalidInputError, match="does not answer"):
         KernelOperator(RBF(), x, scheduler="tcp://127.0.0.1:1") @ V
