@@ -532,7 +532,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         """Set the loss of every round, and the criterion where it is known or asked for."""
         self.tried_multipliers_ = chain.c
         if chain.solver != "eigh":
-            moved = (chain.y[1:] - scaled).reshape(chain.n_rounds, -1)
+            moved = (chain.y[1:] - scaled).reshape(chain.n_rounds, scaled.size)
             self.tried_loss_ = np.sum(moved**2, axis=1) / gram.n
             self.criterion_ = self.criterion_error_ = self.roughness_ = np.empty(0)
             if self.rounds == "auto":
