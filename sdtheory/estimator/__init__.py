@@ -673,7 +673,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"squared norm in the kernel's space."
             )
         if self.c is not None:
-            remedy = "Give one positive number, or one for each round."
+            remedy = (
+                "Give one positive number, or one for each round. With zero every fit would be "
+                "its own labels, wherever the kernel reaches them."
+            )
             c = as_real_array(self.c, "c", ndim=(0, 1), remedy=remedy)
             if not np.all((c >= 1 / LARGEST) & (c <= LARGEST)):
                 raise InvalidInputError(

@@ -4,7 +4,6 @@ r"""Products with G = k(x, x) / n that need not store G.
 stores the matrix of few points, and has tiles for more. A fixed number of tiles is kept
 from product to product.
 
-
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
 
@@ -286,7 +285,6 @@ class KernelOperator(LinearOperator):
     512 MiB of kernel values are kept for the next product. From 2000 points on,
     all cores share the work, each in a thread.
 
-
     Parameters
     ----------
     kernel : GreensFunction, scikit-learn kernel or callable
@@ -309,7 +307,6 @@ class KernelOperator(LinearOperator):
         If inputs or weights are unusable or the kernel is not callable. A
         product raises it if the kernel returns a wrong shape or type, or the
         scheduler does not answer.
-
     """
 
     def __init__(
