@@ -55,7 +55,12 @@ def _run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise InvalidInputError(str(error)) from error
     training.check_outputs(arguments, "json")
-    settings = training.settings(arguments)
+    if arguments.solver not in ("auto", "eigh"):
+        raise InvalidInputError(
+            f"--solver is {arguments.solver!r}, but the statements need the eigenvectors that only "
+            f"eigh computes. Leave --solver out."
+        )
+    settings = training.settings(arguments) | {"solver": "eigh"}
     data = training.load(arguments)
     model = training.estimator(settings)
     chain, _ = training.run(model, data)

@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{training.MOST_ROWS}. Or pass --epsilon as a number or a share such as 0.1variance, "
             f"and no option that needs eigenvectors."
         )
-    notes = training.fit(model, data)
+    _, notes = training.run(model, data)
     numbers = _numbers(arguments, model, data, notes)
     training.report(arguments.json, numbers, _words(numbers))
     piped = str(arguments.json) == "-"

@@ -245,11 +245,6 @@ def rescaled_words(rescaled: str) -> list[str]:
     return [f"inputs rescaled {onto} (--rescale none keeps them)"]
 
 
-def fit(model: Any, training: Training) -> list[str]:
-    """Fit the estimator; return its warnings. See `run`."""
-    return run(model, training)[1]
-
-
 def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     """Fit the estimator; return the chain that it ran, and its warnings.
 

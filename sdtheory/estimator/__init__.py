@@ -532,7 +532,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         """Set the loss of every round, and the criterion where it is known or asked for."""
         self.tried_multipliers_ = chain.c
         if chain.solver != "eigh":
-            moved = (chain.y[1:] - scaled).reshape(chain.n_rounds, -1)
+            moved = (chain.y[1:] - scaled).reshape(chain.n_rounds, scaled.size)
             self.tried_loss_ = np.sum(moved**2, axis=1) / gram.n
             self.criterion_ = self.criterion_error_ = self.roughness_ = np.empty(0)
             if self.rounds == "auto":
@@ -673,7 +673,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 f"squared norm in the kernel's space."
             )
         if self.c is not None:
-            remedy = "Give one positive number, or one for each round."
+            remedy = (
+                "Give one positive number, or one for each round. With zero every fit would be "
+                "its own labels, wherever the kernel reaches them."
+            )
             c = as_real_array(self.c, "c", ndim=(0, 1), remedy=remedy)
             if not np.all((c >= 1 / LARGEST) & (c <= LARGEST)):
                 raise InvalidInputError(

@@ -4,7 +4,6 @@ r"""Products with G = k(x, x) / n that need not store G.
 stores the matrix of few points, and has tiles for more. A fixed number of tiles is kept
 from product to product.
 
-
 The sums integrate instead of evaluating the kernel. With point loads v_k / n
 at the x_k, the bridge's product solves
 
@@ -118,11 +117,18 @@ class Tiles:
     x: Any
     kernel: Callable[[Any, Any], Any]
     scheduler: str | None = None
-    _kept: dict[tuple[int, int], Array] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the kept tiles behind: they are as cheap to evaluate as to send."""
-        return vars(self) | {"_kept": {}}
+        return {"x": self.x, "kernel": self.kernel, "scheduler": self.scheduler, "_kept": {}}
+
+    @cached_property
+    def _room(self) -> Array:
+        """Where tiles are kept: one array, which has large pages of memory, is read faster."""
+        count = -(-self.x.shape[0] // _TILE)
+        kept = min(count * (count + 1) // 2, _KEPT // _TILE**2) if self.scheduler is None else 0
+        return np.empty((kept, _TILE, _TILE))
 
     def __call__(self, V: Array) -> Array:
         """Multiply, part by part."""
@@ -141,20 +147,20 @@ class Tiles:
         for i in range(k, len(pieces), N_PARTS):
             rows = pieces[i]
             for columns in pieces[i:]:
-                tile = self._tile(rows, columns)
-                # by NumPy, whose threads of Python do not wait for each other
-                product[rows] += tile @ V[columns]
-                if columns != rows:
-                    product[columns] += tile.T @ V[rows]
+                _multiply(self._tile(rows, columns), rows, columns, V, product)
         return product
 
     def _tile(self, rows: slice, columns: slice) -> Array:
-        place = rows.start, columns.start
+        i, j = rows.start // _TILE, columns.start // _TILE
+        place = j * (j + 1) // 2 + i
         if place in self._kept:
             return self._kept[place]
         tile = self._evaluated(rows, columns)
-        if self.scheduler is None and (len(self._kept) + 1) * _TILE**2 <= _KEPT:
-            self._kept[place] = tile
+        if place < len(self._room):
+            # in the layout of the tile, on which the bits depend
+            kept = self._room[place].ravel()[: tile.size].reshape(tile.shape)
+            kept[:] = tile
+            self._kept[place] = tile = kept
         return tile
 
     def _evaluated(self, rows: slice, columns: slice) -> Array:
@@ -169,7 +175,15 @@ class Tiles:
                 f"kernel returned shape {tile.shape} instead of {expected}. "
                 f"It must evaluate all pairs of its two arguments' rows."
             )
-        return tile.astype(float, copy=False)
+        return tile.astype(float, order="C", copy=False)
+
+
+def _multiply(tile: Array, rows: slice, columns: slice, V: Array, product: Array) -> None:
+    """Add what a tile and its mirror image contribute to a product with V."""
+    # by `dot`: with a few hundred rows `@` keeps all other threads of Python waiting
+    product[rows] += np.dot(tile, V[columns])
+    if columns != rows:
+        product[columns] += np.dot(tile.T, V[rows])
 
 
 def _in_threads(tasks: list[Callable[[], Array]]) -> list[Array]:
@@ -271,7 +285,6 @@ class KernelOperator(LinearOperator):
     512 MiB of kernel values are kept for the next product. From 2000 points on,
     all cores share the work, each in a thread.
 
-
     Parameters
     ----------
     kernel : GreensFunction, scikit-learn kernel or callable
@@ -294,7 +307,6 @@ class KernelOperator(LinearOperator):
         If inputs or weights are unusable or the kernel is not callable. A
         product raises it if the kernel returns a wrong shape or type, or the
         scheduler does not answer.
-
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,13 +17,14 @@ from sdtheory.linalg.smoother import Fit, Knots, Root, Spline
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start, ending, excess_of
 from sdtheory.validation import Array
 
-#: Knots up to which the chain has double-doubles; beyond, these take seconds.
-_DOUBLED = 20_000
+#: Knots from which floats, tried first, take a tenth of the time; and knots up to which there are
+#: double-doubles, which take seconds beyond.
+_MANY, _DOUBLED = 1000, 20_000
 #: Largest distance of a chain in floats from the one in double-doubles that tells its digits.
 _SAMPLE = 1e-3
 #: How often larger an error may be than its distance from one of like size: for one number, which
-#: may agree by accident, and for the fields of many knots, which do not.
-_APART, _FIELDS = 128.0, 4.0
+#: may agree by accident, and for the fields of many knots, which hardly do (5 times was seen).
+_APART, _FIELDS = 128.0, 32.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ def solve(
     `c_error` is an estimate, not a bound. It compares the chain with a second one,
     which starts elsewhere and sweeps the points in the other direction.
 
-    * Up to 20,000 distinct inputs the chain uses double-double arithmetic, and the
-      second one floats. Their distance is the error in floats; `c_error` is 2^-30 of
-      it, which leaves a factor of 2^18.
-    * If floats lose all digits, both use double-doubles; `c_error` is 128 times their
-      distance.
-    * For more inputs both use floats; `c_error` is 4 times the distance of the two
-      fits, in the worst direction.
+    * From 1000 distinct inputs on both use floats; `c_error` is 32 times the distance
+      of the two fits, in the worst direction.
+    * For fewer inputs, and up to 20,000 if floats miss the tolerance, the chain uses
+      double-double arithmetic, and the second one floats. Their distance is the error
+      in floats; `c_error` is 2^-30 of it, which leaves a factor of 2^18.
+    * If floats lose all digits there, both use double-doubles; `c_error` is 128 times
+      their distance.
 
     `c_error` includes the machine epsilon of the result.
 
@@ -99,13 +101,8 @@ def solve(
     # as Start has it, but not rounded
     scaled = min(float(np.ldexp(start.tolerance, -2 * start.exponent)), start.epsilon * 2)
     given = curve, knots, start, scaled, tolerance
-    precise = len(knots.x) <= _DOUBLED
     with np.errstate(all="ignore"):  # what leaves the range of floats has no root
-        try:
-            chain = _Rounds(*given, precise=precise, double=True).run()
-        except _LostError:
-            chain = _Rounds(*given, precise=True, double=False).run()
-
+        chain = _run(given, len(knots.x))
     outcome, n_rounds_range = ending(len(chain.fits), chain.near, chain.excess)
     c, q = np.array(chain.c), start.labels.shape[1]
     kept = _Fits(kernel, knots, curve, tuple(chain.fits), c, start.exponent, q)
@@ -122,6 +119,20 @@ def solve(
         _fits=kept,
         _curve=kept.curve,
     )
+
+
+def _run(given: Any, count: int) -> _Rounds:
+    """Run the chain of so many knots in the cheapest arithmetic that keeps the digits."""
+    if count >= _MANY:
+        try:
+            return _Rounds(*given, precise=False, double=True).run()
+        except AccuracyError:
+            if count > _DOUBLED:
+                raise
+    try:
+        return _Rounds(*given, precise=True, double=True).run()
+    except _LostError:
+        return _Rounds(*given, precise=True, double=False).run()
 
 
 class _LostError(ArithmeticError):
@@ -281,7 +292,6 @@ class _Rounds:
             if self._lost and apart > _SAMPLE:
                 raise _LostError
             return root.error + self._share * apart
-        # two numbers may agree by accident, two fields of many knots do not
         fit = "values" if self.excess < slack else "residual"
         left, right = (
             side.curve.join(getattr(found.fit, fit))

@@ -195,6 +195,15 @@ def test_a_tolerance_that_the_mean_meets_is_refused_with_both_numbers(sdtheory, 
     assert np.var(y - found) < 0.5 * np.var(y)
 
 
+@pytest.mark.parametrize("n", [60, 250])  # by eigenvectors and by products
+def test_a_tolerance_above_the_variance_is_refused_by_every_solver(sdtheory, tmp_path, n):
+    x = np.random.default_rng(0).standard_normal((n, 2))
+    data = write_csv(tmp_path / "data.csv", ["a", "b", "y"], np.c_[x, x.sum(axis=1)])
+    assert "is not below the variance" in refused(
+        sdtheory, "fit", data, "--target", "y", "--epsilon", "9"
+    )
+
+
 def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.uniform(size=20_000)
@@ -316,6 +325,18 @@ def test_explain_draws_a_sample_of_many_rows_and_says_so(sdtheory, example, monk
     assert "inputs rescaled to mean 0 and variance 1" in out
     _, out, _ = sdtheory("explain", example, "--target", "y", "--inputs", "x", "--sample", "10")
     assert out.startswith("10 points of 11")
+
+
+def test_explain_has_eigenvectors_at_any_tolerance_and_size(sdtheory, tmp_path):
+    pytest.importorskip("flint")
+    x = np.random.default_rng(0).standard_normal((210, 2))
+    data = write_csv(tmp_path / "data.csv", ["a", "b", "y"], np.c_[x, x.sum(axis=1)])
+    options = ["--target", "y", "--epsilon", "0.5", "--rounds", "1"]
+    code, out, err = sdtheory("explain", data, *options)
+    assert (code, err) == (0, "")
+    assert out.startswith("210 points; G has rank")
+    err = refused(sdtheory, "explain", data, *options, "--solver", "krylov")
+    assert "Leave --solver out" in err
 
 
 def test_what_was_tried_before_is_said(sdtheory, tmp_path, monkeypatch):

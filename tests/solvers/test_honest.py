@@ -72,11 +72,37 @@ def test_many_knots_in_floats_claim_no_less_than_double_doubles_show(monkeypatch
         exact = distill(KernelOperator(kernel, x), y, epsilon, 3)
         assert np.all(exact.c_error < 1e-14)
         with monkeypatch.context() as patched:
-            patched.setattr(spline, "_DOUBLED", 0)
+            patched.setattr(spline, "_MANY", 0)
             floats = distill(KernelOperator(kernel, x), y, epsilon, 3)
         shares += (np.abs(exact.c / floats.c - 1) / floats.c_error).tolist()
     assert max(shares) <= 1
-    assert max(shares) > 0.03  # so that a claim thirty times smaller would be seen
+    assert max(shares) > 0.003  # so that a claim three hundred times smaller would be seen
+
+
+def test_a_thousand_clustered_knots_claim_enough_in_floats():
+    rng = np.random.default_rng(0)
+    for width in (1e-2, 1e-4, 1e-6):
+        x = np.unique(rng.choice([0.2, 0.5, 0.9], 1000) + width * rng.standard_normal(1000))
+        y = np.sin(9 * x) + 0.2 * rng.standard_normal(len(x))
+        operator = KernelOperator(SimplySupportedBeam(), x)
+        floats = distill(operator, y, 0.045, 3)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(spline, "_MANY", 10**9)
+            exact = distill(operator, y, 0.045, 3)
+        assert np.all(floats.c_error > exact.c_error)  # control: another arithmetic
+        assert np.all(np.abs(floats.c / exact.c - 1) <= floats.c_error)
+
+
+def test_knots_that_floats_lose_are_solved_in_double_doubles():
+    x = np.sort(np.r_[np.linspace(0.1, 0.9, 1000), 0.5 + 1e-12 * np.arange(1, 9)])
+    y = np.sin(9 * x) + np.resize([1e-7, -1e-7], len(x))
+    epsilon = 0.2e-14
+    chain = distill(KernelOperator(SimplySupportedBeam(), x), y, epsilon, 1)
+    assert chain.c_error[0] < 1e-13
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spline, "_DOUBLED", 0)
+        with pytest.raises(AccuracyError):
+            distill(KernelOperator(SimplySupportedBeam(), x), y, epsilon, 1)
 
 
 def test_krylov_sees_near_duplicates_that_the_labels_live_on():

@@ -3,7 +3,9 @@
 import math
 import os
 import pickle
+import sys
 import threading
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -135,7 +137,39 @@ def test_a_fixed_number_of_kernel_values_is_kept(kept, again, monkeypatch):
     assert len(calls) == 120  # 15 tiles in a row
     assert np.array_equal(product(V), first)
     assert len(calls) == 120 + again
-    assert not pickle.loads(pickle.dumps(Tiles(x, RBF(0.3))))._kept
+    used = Tiles(x, RBF(0.3))
+    used(V)
+    assert len(pickle.dumps(used)) < 2 * x.nbytes + 1000
+
+
+def lets_others_run(work):
+    """Return whether other threads of Python run while the work goes on; 0.5 s at most."""
+    start, done = threading.Lock(), threading.Event()
+
+    def other():
+        with start:
+            done.set()
+
+    interval = sys.getswitchinterval()
+    with start:
+        thread = threading.Thread(target=other)
+        thread.start()
+        sys.setswitchinterval(1000)  # nothing is taken, only given
+    try:
+        end = time.perf_counter() + 0.5
+        while not done.is_set() and time.perf_counter() < end:
+            work()
+        return done.is_set()
+    finally:
+        sys.setswitchinterval(interval)
+        thread.join()
+
+
+def test_threads_multiply_by_tiles_at_the_same_time():
+    tile, V, product = np.ones((200, 256)), np.ones((456, 1)), np.zeros((456, 1))
+    rows, columns = slice(0, 200), slice(200, 456)
+    assert lets_others_run(lambda: products._multiply(tile, rows, columns, V, product))
+    assert not lets_others_run(lambda: tile @ V[columns])  # control
 
 
 def test_the_matrix_of_few_points_is_kept(monkeypatch):
