@@ -831,6 +831,8 @@ def test_a_search_for_rounds_that_is_cut_off_says_so(monkeypatch):
     Regressor(**given, rounds=1).fit(X, y)  # without a warning
 
 
+# joblib complains of a slow disk
+@pytest.mark.filterwarnings("ignore:Persisting input arguments took:UserWarning")
 @pytest.mark.parametrize("unit", ["absolute", "relative"])
 def test_a_grid_search_over_epsilon_computes_what_it_shares_once(unit, tmp_path, monkeypatch):
     X, y = drawn(330)
