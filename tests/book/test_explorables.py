@@ -299,7 +299,8 @@ def write(folder, element, problem, scripts=SCRIPTS):
         "</style></head><body><main><h1>A page</h1>"
         '<figure id="fig-a"><img alt="A dot" src="data:image/gif;base64,'
         'R0lGODlhAQABAAAAACwAAAAAAQABAAA="><figcaption>A figure.</figcaption></figure>'
-        f"{explorables.markup(element, 'fig-a', problem)}</main></body></html>",
+        f'<div class="cell">{explorables.markup(element, "fig-a", problem)}</div>'
+        "</main></body></html>",
         encoding="utf-8",
     )
     return page.as_uri()
@@ -590,10 +591,12 @@ def test_the_start_is_dragged(browser, tmp_path):
 def test_without_scripts_and_in_print_the_image_stays(browser, element, address):
     with opened(browser, address, java_script_enabled=False) as page:
         assert page.is_visible("figure img")
+        assert not page.is_visible(".cell")  # an empty box
         assert page.locator("input, svg").count() == 0
         assert page.inner_text("main").split() == ["A", "page", "A", "figure."]
     with opened(browser, address) as page:
         assert not page.is_visible("figure img")
+        assert not page.is_visible(".cell")
         assert page.is_visible("figure svg >> nth=0")
         page.emulate_media(media="print")
         assert page.is_visible("figure img")

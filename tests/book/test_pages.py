@@ -742,6 +742,11 @@ def test_the_site_opens_at_the_first_page(browser, site):
         page.wait_for_url(site + PAGES[0])
 
 
+def test_the_index_fits_a_telephone(browser, site):
+    with visiting(browser, site, "genindex.html") as visit:
+        assert a_narrow_page_does_not_scroll_sideways(visit) == []
+
+
 def test_the_search_finds_what_is_there_and_only_that(browser, site):
     for query, found in (("distill", True), ("xylophone", False)):
         with visiting(browser, site, "search.html") as visit:
