@@ -63,10 +63,11 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = training.settings(arguments) | {"solver": "eigh"}
     data = training.load(arguments)
     model = training.estimator(settings)
-    chain, _ = training.run(model, data)
+    chain, notes = training.run(model, data)
     found = check(chain, rounds=model.n_rounds_ or None)
     words = _summary(found, arguments.rounds, data) + (f"\n\n{found}" if arguments.all else "")
-    training.report(arguments.json, _numbers(found), words)
+    training.report(arguments.json, _numbers(found) | {"notes": notes}, words)
+    training.tell(notes, piped=str(arguments.json) == "-")
     return int(not found.good)
 
 

@@ -89,8 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
     numbers = _numbers(arguments, model, data, notes)
     training.report(arguments.json, numbers, _words(numbers))
     piped = str(arguments.json) == "-"
-    for note in () if piped else notes:
-        print(f"sdtheory: note: {note}", file=sys.stderr)
+    training.tell(notes, piped=piped)
     # the picture last: it may fail where the numbers do not
     for path, write in ((arguments.save, _save), (arguments.plot, _plot)):
         if path is not None:

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,6 +263,12 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
             f"labels, {variance:.6g}: their mean alone meets it. Pass a smaller tolerance."
         )
     return chain, [str(warning.message) for warning in caught]
+
+
+def tell(notes: Sequence[str], *, piped: bool) -> None:
+    """Print what a fit warned of; a piped report holds it."""
+    for note in () if piped else notes:
+        print(f"sdtheory: note: {note}", file=sys.stderr)
 
 
 @contextmanager

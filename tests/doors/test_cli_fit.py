@@ -317,6 +317,16 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     assert "2 non-trivial fit(s), with --rounds 2" in out
 
 
+def test_explain_tells_what_the_fit_warned_of(sdtheory, example):
+    pytest.importorskip("flint")
+    asked = ("explain", example, *BEAM, "--rounds", "9")
+    _, _, err = sdtheory(*asked)
+    assert err.startswith("sdtheory: note: the labels collapsed to zero after 4 round(s)")
+    _, out, err = sdtheory(*asked, "--json", "-")
+    assert err == ""
+    assert json.loads(out)["notes"][0].startswith("the labels collapsed")
+
+
 def test_explain_draws_a_sample_of_many_rows_and_says_so(sdtheory, example, monkeypatch):
     pytest.importorskip("flint")
     monkeypatch.setattr("sdtheory.cli.explain._SAMPLE", 9)
