@@ -37,6 +37,11 @@ MENDS = (
     (re.compile(r"</ul>\s*(?=<li>|</ul>)"), ""),
     # a number and its error stay on one line
     (re.compile(r"(?<=\d) ± (?=\d)"), "\u00a0±\u00a0"),
+    # no full stop stands alone at the start of a line
+    (
+        re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!]+)'),
+        r'<span class="unbroken">\1</span>',
+    ),
     # one name for the contents of every theorem
     (re.compile(r' id="proof-content"'), ""),
 )

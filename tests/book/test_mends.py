@@ -33,6 +33,9 @@ WRONG = {
         "<ul><li>a</li>\n<li>b</li>\n<li>c</li></ul>"
     ),
     "<td>0.1282 ± 0.0091</td>": "<td>0.1282\u00a0±\u00a00.0091</td>",
+    r'<span class="math notranslate nohighlight">\(n\)</span>.': (
+        r'<span class="unbroken"><span class="math notranslate nohighlight">\(n\)</span>.</span>'
+    ),
     '<section class="theorem-content" id="proof-content">': '<section class="theorem-content">',
 }
 
