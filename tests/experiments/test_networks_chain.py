@@ -203,11 +203,11 @@ def test_the_ledgers_table_is_computed_from_the_files(finished, tmp_path):
     assert "<code>typed</code>" in table
 
 
-SMALL = ["--rounds", "2", "--seeds", "2", "--epochs", "3", "--train", "60", "--test", "100"]
+SMALL = ["--seeds", "2", "--epochs", "3", "--train", "60", "--test", "100"]
 SMALL += ["--batch", "20", "--validation", "40", "--quiet"]
 
 
-@pytest.mark.parametrize("extra", [[], ["--compare", "2"]])
+@pytest.mark.parametrize("extra", [["--rounds", "2"], ["--compare", "2"]])
 def test_the_command_writes_result_and_plot(tmp_path, capsys, extra):
     files = ["--output", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.svg")]
     assert main(["nn", *SMALL, *files, *extra]) == 0
