@@ -8,6 +8,7 @@ import atexit
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ class Kernel(IPythonKernel):
         signals to which ipykernel gives its children half a minute.
         """
         for child in psutil.Process().children():
-            child.kill()
-            child.wait()
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                child.kill()
+                child.wait()
         return super().do_shutdown(restart)
 
 
