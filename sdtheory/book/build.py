@@ -118,8 +118,9 @@ def queue(chapters: Sequence[Chapter]) -> list[Chapter]:
 
     The longest stand at the end of the book: what is short fills the gaps they leave.
     """
-    places = {chapter.name: place for place, chapter in enumerate(chapters)}
-    return sorted(chapters, key=lambda chapter: (chapter.name in _LAST, -places[chapter.name]))
+    order = list(reversed(chapters))
+    order.sort(key=lambda chapter: chapter.name in _LAST)
+    return order
 
 
 def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:

@@ -381,7 +381,7 @@ def script(places: list[Place], symbols: list[Symbol], preface: str) -> str:
                 "symbol",
                 preface,
                 "notation",
-                s.tex.replace(r"\varepsilon", r"\epsilon"),
+                s.tex.replace(r"\varepsilon", r"\epsilon"),  # as the search shows it
                 plain(s.row[1]),
                 _in_letters(s.row[-1]),
             )

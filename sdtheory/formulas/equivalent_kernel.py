@@ -95,10 +95,10 @@ class EquivalentKernel:
                 "c holds a multiplier that is not positive. Pass chain.c[: t + 1] of a chain "
                 "whose round t has a non-trivial fit."
             )
-
-        if len(as_inputs(self.x)) != self.spectrum.n:
+        points = len(as_inputs(self.x))
+        if points != self.spectrum.n:
             raise InvalidInputError(
-                f"x has {len(as_inputs(self.x))} point(s), but the spectrum is of "
+                f"x has {points} point(s), but the spectrum is of "
                 f"{self.spectrum.n}. Pass Spectrum.from_gram(gram(kernel, x))."
             )
 

@@ -130,7 +130,7 @@ def _suffices(i: Instance) -> Values:
     d, (log_F, total) = _eigenvalues(i), _several(i)
     zero = (i.d == 0).astype(bool)[:, None]
     theta2, sigma2 = _rough_signal(i), total * _total(i)
-    # in the kernel of G the largest eigenvalue stands in, with its own signal
+    # in the null space of G the largest eigenvalue stands in, with its own signal
     theta2 = np.where(zero, theta2[..., -1:], theta2)
     T = tikhonov(d, ridge_between_log(d, log_F, theta2, sigma2)[..., None])
     kept = [np.where(zero, 0, phi) for phi in (T, np.exp(log_F))]
@@ -139,7 +139,7 @@ def _suffices(i: Instance) -> Values:
 
 
 def _second_helps(i: Instance) -> Values:
-    # in the kernel of G the largest eigenvalue stands in, and has no weight
+    # in the null space of G the largest eigenvalue stands in, and has no weight
     zero = (i.d == 0).astype(bool)[:, None]
     d, ratio = _eigenvalues(i), _total(i) * _BASE + np.cumsum(_energy(i), axis=-1)
     ratio = np.where(zero, ratio[..., -1:], ratio)
