@@ -11,6 +11,7 @@ from sdtheory.book.places import connect
 
 #: Parts of MathJax that its first script asks for one after the other, as _config.yml lists them.
 _MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
+_FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 #: What is wrong, how to find it, and what takes its place.
 MENDS = (
     # the icons come as a font too, at a tenth of the weight
@@ -37,9 +38,9 @@ MENDS = (
     (re.compile(r"</ul>\s*(?=<li>|</ul>)"), ""),
     # a number and its error stay on one line
     (re.compile(r"(?<=\d) ± (?=\d)"), "\u00a0±\u00a0"),
-    # no full stop stands alone at the start of a line
+    # no full stop stands alone at the start of a line, and no opening bracket at its end
     (
-        re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!]+)'),
+        re.compile(rf"([(\[]+{_FORMULA}[)\].,;:?!]*|{_FORMULA}[)\].,;:?!]+)"),
         r'<span class="unbroken">\1</span>',
     ),
     # one name for the contents of every theorem

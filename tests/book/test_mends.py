@@ -36,6 +36,10 @@ WRONG = {
     r'<span class="math notranslate nohighlight">\(n\)</span>.': (
         r'<span class="unbroken"><span class="math notranslate nohighlight">\(n\)</span>.</span>'
     ),
+    r'set (<span class="math notranslate nohighlight">\(n\)</span>), and': (
+        r'set <span class="unbroken">(<span class="math notranslate nohighlight">\(n\)</span>),'
+        "</span> and"
+    ),
     '<section class="theorem-content" id="proof-content">': '<section class="theorem-content">',
 }
 
