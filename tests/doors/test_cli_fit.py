@@ -206,17 +206,17 @@ def test_a_tolerance_above_the_variance_is_refused_by_every_solver(sdtheory, tmp
 
 def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     rng = np.random.default_rng(0)
-    x = rng.uniform(size=20_000)
-    y = np.sin(6 * x) + 0.3 * rng.normal(size=20_000)
+    x = rng.uniform(size=10_200)
+    y = np.sin(6 * x) + 0.3 * rng.normal(size=10_200)
     data = write_csv(tmp_path / "data.csv", ["x", "y"], zip(x, y, strict=True))
     options = ["--target", "y", "--kernel", "beam", "--rounds", "2", "--epsilon", "0.09"]
     code, out, err = sdtheory("fit", data, *options, "--save", tmp_path / "m.npz", "--json", "-")
     assert code == 0, err
     found = json.loads(out)
-    assert (found["solver"], found["rows"]) == ("spline", 20_000)
+    assert (found["solver"], found["rows"]) == ("spline", 10_200)
     assert found["rounds"][0]["loss"] == pytest.approx(0.09, rel=1e-6)
     err = refused(sdtheory, "fit", data, *options, "--solver", "eigh")
-    assert "has 20000 rows, but --solver eigh needs the eigenvectors" in err
+    assert "has 10200 rows, but --solver eigh needs the eigenvectors" in err
     err = refused(sdtheory, "fit", data, *options[:4])
     assert "--epsilon 10% needs" in err
     assert "such as 0.1variance" in err
