@@ -54,7 +54,7 @@ def figure(fig: Figure, *, label: str, caption: str, alt: str, varies: str = "")
     alt : str
         What the figure shows, in plain words, for those who cannot see it.
     varies : str, optional
-        Why its data differ between runs by nature, such as times.
+        Why its data differ between runs by nature, such as times, or rounding errors.
 
     Raises
     ------

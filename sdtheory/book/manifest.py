@@ -4,7 +4,7 @@ A claim is a number in the prose, a figure's data, a table, a check, or other
 text that a cell shows. Claims are compared within their accuracy. A check may
 differ by the violation that it allows, and a figure's data by
 `sdtheory.book.display.FIGURE_ACCURACY`; words and printed numbers are identical.
-Claims that vary by nature (dates, seconds) are marked, and not compared.
+Claims that vary by nature (dates, seconds, rounding errors) are marked, and not compared.
 """
 
 from __future__ import annotations
