@@ -50,7 +50,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import DoubleDouble
-from sdtheory.linalg.halley import bracketed
+from sdtheory.linalg.halley import Rows, bracketed
 from sdtheory.validation import Array, InvalidInputError, as_integer, as_real_array
 
 #: Entries per block, so that its temporaries stay in the cache.
@@ -82,6 +82,10 @@ class Status(IntEnum):
     #: rho^2 <= ||P_0 y||^2: no c > 0 exists (at equality a function is admissible, but no
     #: multiplier makes it the minimum: the constraint has no interior point)
     INFEASIBLE = 2
+
+
+#: The values as plain integers: to look up a member of the class takes longer than to add arrays.
+SOLVED, TRIVIAL, INFEASIBLE = map(int, Status)
 
 
 @dataclass(frozen=True)
@@ -207,52 +211,55 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
 
     size = len(z)
     c, r, r_minus_1, condition = (np.full(size, np.nan) for _ in range(4))
-    status = np.full(size, Status.SOLVED, dtype=int)
+    status = np.full(size, SOLVED)
     evaluations = 0
-    for block in np.array_split(np.arange(size), -(-z.size // _BLOCK)):
-        rho2 = dd.two_prod(np.full(len(block), float(points)), tolerance[block])
-        scale = (-2 * z_exponent[block]).tolist()
+    step = -(-size // -(-z.size // _BLOCK))
+    for block in (slice(start, start + step) for start in range(0, size, step)):
+        reaching = reachable[block]
+        rho2 = dd.two_prod(float(points), tolerance[block])
         energy = dd.square(scaled_z[block]).total(axis=-1)
-        below = dd.square(np.where(reachable[block], 0.0, scaled_z[block])).total(axis=-1)
-        excess, slack = energy - rho2, rho2 - below
+        excess, slack = energy - rho2, rho2
+        if not reaching.all():
+            slack = rho2 - dd.square(np.where(reaching, 0.0, scaled_z[block])).total(axis=-1)
         for difference, sign in ((excess, 1), (slack, -1)):
-            for i in np.flatnonzero(np.abs(difference.high) < CANCELLING * rho2.high):
-                row = block[i]
+            for i in (np.abs(difference.high) < CANCELLING * rho2.high).nonzero()[0]:
+                row = block.start + i
                 parts = z[row] if sign > 0 else z[row][~reachable[row]]
                 exact = sign * _exact_excess(parts, points, float(epsilon[row]))
-                difference[i] = _rounded(exact * Fraction(2) ** scale[i])
+                difference[i] = _rounded(exact * Fraction(2) ** (-2 * int(z_exponent[row])))
 
-        kind = np.where(slack.high <= 0, Status.INFEASIBLE, Status.SOLVED)
-        kind[excess.high <= 0] = Status.TRIVIAL
-        status[block] = kind
-        c[block[kind == Status.TRIVIAL]] = np.inf
-        r[block] = np.sqrt(energy.high / points) / np.sqrt(epsilon[block])
-        r[block] = np.ldexp(r[block], z_exponent[block])
-        r_minus_1[block] = excess.high / rho2.high / (1 + r[block])
+        trivial = excess.high <= 0
+        unsolvable = trivial | (slack.high <= 0)
+        ratio = np.sqrt(energy.high / points) / np.sqrt(epsilon[block])
+        r[block] = ratio = np.ldexp(ratio, z_exponent[block])
+        r_minus_1[block] = excess.high / rho2.high / (1 + ratio)
 
-        solvable = np.flatnonzero(kind == Status.SOLVED)
-        if not len(solvable):
-            continue
-        rows = block[solvable]
+        rows: Rows = block
+        if unsolvable.any():
+            status[block] = np.where(trivial, TRIVIAL, np.where(unsolvable, INFEASIBLE, SOLVED))
+            c[block][trivial] = np.inf
+            solvable = (~unsolvable).nonzero()[0]
+            if not len(solvable):
+                continue
+            rows = block.start + solvable
+            excess, slack, rho2 = excess[solvable], slack[solvable], rho2[solvable]
+        spectrum = scaled_d[rows]
         reached = np.where(reachable[rows], scaled_z[rows], 0.0)
-        excess, slack = excess[solvable], slack[solvable]
-        with np.errstate(over="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             start = np.ldexp(guess[rows], -d_exponent[rows])
-            root, used = _near_roots(scaled_d[rows], reached, excess.high, slack.high, start)
+            root, used = _near_roots(spectrum, reached, excess.high, slack.high, start)
             root, steepness, resolved = _corrected(
-                root, scaled_d[rows], reached, excess, slack, rho2=rho2.high[solvable]
+                root, spectrum, reached, excess, slack, rho2=rho2.high
             )
             c[rows] = np.ldexp(root, d_exponent[rows])
-            for i in np.flatnonzero(~resolved):
-                row = rows[i]
+            for i in (~resolved).nonzero()[0]:
+                row = block.start + i if isinstance(rows, slice) else rows[i]
                 c[row] = _bisected(d[row], z[row], points, float(epsilon[row]))
                 m = scaled_d[row] / np.ldexp(c[row], -d_exponent[row])
                 steepness[i] = np.sum((reached[i] / (1 + m)) ** 2 * (m / (1 + m)))
-            condition[rows] = rho2.high[solvable] / steepness
+            condition[rows] = rho2.high / steepness
         evaluations = max(evaluations, used)
-    lost = np.flatnonzero((status == Status.SOLVED) & ~((c > 0) & np.isfinite(c)))
-    if len(lost):
-        i = lost[0]
+    for i in ((status == SOLVED) & ~((c > 0) & (c < np.inf))).nonzero()[0][:1]:
         raise InvalidInputError(
             f"the multiplier leaves the range of floats: eigenvalues up to {d[i].max():.6g} at "
             f"r - 1 = {r_minus_1[i]:.6g}. Multiply G by a constant, which also multiplies c."
@@ -319,14 +326,15 @@ def as_batch(
 
 def _check_range(d: Array, scaled_d: Array, z: Array, epsilon: Array, tolerance: Array) -> None:
     """Refuse what would underflow."""
-    for i in np.flatnonzero(np.any((scaled_d < SMALLEST) & (d > 0), axis=-1))[:1]:
+    for i in ((scaled_d < SMALLEST) & (d > 0)).nonzero()[0][:1]:
         smallest = d[i][d[i] > 0].min()
         raise InvalidInputError(
             f"d spans more than {-np.log10(SMALLEST):.0f} decades, from {smallest:.6g} to "
             f"{d[i].max():.6g}: its smallest positive eigenvalues would underflow against its "
             f"largest. Set them to zero, as Spectrum.from_gram does."
         )
-    for i in np.flatnonzero((tolerance < SMALLEST) & np.any(z != 0, axis=-1))[:1]:
+    small = tolerance < SMALLEST
+    for i in (small & np.any(z != 0, axis=-1)).nonzero()[0][:1] if small.any() else ():
         raise InvalidInputError(
             f"epsilon ({epsilon[i]:.6g}) is too small against the labels (up to "
             f"{np.abs(z[i]).max():.6g}): below {SMALLEST:.0e} of their squared size floating "
@@ -336,7 +344,7 @@ def _check_range(d: Array, scaled_d: Array, z: Array, epsilon: Array, tolerance:
 
 def _scaled(a: Array) -> tuple[Array, NDArray[np.int_]]:
     """Scale rows into [-1, 1] by exact powers of two."""
-    exponent = np.frexp(np.max(np.abs(a), axis=-1))[1]
+    exponent = np.frexp(np.maximum.reduce(np.abs(a), axis=-1))[1]
     return np.ldexp(a, -exponent[:, None]), exponent
 
 
@@ -380,16 +388,18 @@ def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) ->
     """
     with np.errstate(all="ignore"):
         known = (mean > 0) & (mean < np.inf)
-        mean = np.where(known, mean, _sum(z * z * d) / (excess + slack))
+        if not known.all():
+            mean = np.where(known, mean, _sum(z * z * d) / (excess + slack))
         # c (r - 1) = mean, where slack takes the place of rho^2
-        mu = excess / slack / (1 + np.sqrt(1 + excess / slack)) / mean
+        share = excess / slack
+        mu = share / (1 + np.sqrt(1 + share)) / mean
 
-        def evaluate(at: Array, rows: NDArray[np.intp]) -> tuple[Array, ...]:
+        def evaluate(at: Array, rows: Rows) -> tuple[Array, ...]:
             return _evaluated(at, d[rows], z[rows], excess[rows], slack[rows])
 
         mu, step, evaluations = bracketed(evaluate, mu, near=HALLEY_STOP, most=MAX_EVALUATIONS)
         last = mu + mu * step
-        return 1 / np.where((last > 0) & np.isfinite(last), last, mu), evaluations
+        return 1 / np.where((last > 0) & (last < np.inf), last, mu), evaluations
 
 
 def _moments(c: Array, d: Array, z: Array) -> tuple[Array, Array]:
@@ -422,23 +432,24 @@ def _corrected(
         target = dd.where(near, excess, slack)
         sign = np.where(near, 1.0, -1.0)
         steepness, delta = np.empty_like(c), np.empty_like(c)
-        active = np.arange(len(c))
+        active: Rows = slice(None)
         for _ in range(MAX_CORRECTIONS):
-            at = np.broadcast_to(c[active, None], (len(active), d.shape[-1]))
-            za, da, lost = z[active], d[active], near[active, None]
+            now, za, da = c[active], z[active], d[active]
+            at, lost = now[:, None], near[active][:, None]
             ratio = dd.two_prod(za, np.where(lost, da, at)) / dd.two_sum(at, da)
             # with w = c z/(c+d): w^2, or z^2 - w^2 = (z - w)(2z - (z - w))
             energy = (ratio * dd.where(lost, 2 * za - ratio, ratio)).total(axis=-1)
             s1, s2 = _moments(at, da, za)
             newton = sign[active] * (energy - target[active]).high / (2 * s1)
-            newton = np.clip(newton, -0.5, 0.5)
+            newton = np.minimum(np.maximum(newton, -0.5), 0.5)
             growth = 3 * s2 - s1  # of S1 in log c
-            delta[active] = newton / (1 + newton * growth / (2 * s1))
-            c[active] += c[active] * (delta[active] + delta[active] * delta[active] / 2)
-            steepness[active] = s1 + delta[active] * growth
-            active = active[~(np.abs(delta[active]) <= NEAR)]
-            if not len(active):
+            step = newton / (1 + newton * growth / (2 * s1))
+            c[active] = now + now * (step + step * step / 2)
+            delta[active], steepness[active] = step, s1 + step * growth
+            left = ~(np.abs(step) <= NEAR)
+            if not left.any():
                 break
+            active = np.arange(len(c))[active][left]
         # what the errors are relative to: the target, and rho^2 unless it was formed exactly
         scale = target.high + np.where(target.high < CANCELLING * rho2, 0.0, rho2)
         resolved = (scale < UNRESOLVED * 2 * steepness) & (target.high > SMALLEST)

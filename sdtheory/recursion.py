@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import multiplier
-from sdtheory.multiplier import Status, as_batch
+from sdtheory.multiplier import SOLVED, Status, as_batch
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
@@ -290,13 +290,15 @@ def run(
         if options.c is None:
             flat = labels.reshape(*batch, n * q)
             root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())
-            if np.any(root.status == Status.INFEASIBLE):
-                _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
+            solved, ended = root.status == SOLVED, False
+            if not solved.all():
+                if np.any(root.status == Status.INFEASIBLE):
+                    _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
+                ended = not solved.any()
             now, lost = root.c, root.sensitivity
             r.append(root.r)
             r_minus_1.append(root.r_minus_1)
-            mean = np.where(root.status == Status.SOLVED, root.c, np.nan) * root.r_minus_1
-            ended = bool(np.all(root.status == Status.TRIVIAL))
+            mean = np.where(solved, root.c, np.nan) * root.r_minus_1
         else:
             now, lost, ended = options.c[..., min(t, rounds - 1)], np.full(batch, np.nan), False
             r.append(lost)

@@ -63,22 +63,38 @@ class UndecidedError(ArithmeticError):
     """Balls overlap, so that a comparison has no certain outcome at this precision."""
 
 
+#: How numbers become an arb, by type. To ask for classes one by one takes longer than an operation.
+_EXACT: dict[type, Callable[[Any], arb]] = {
+    int: arb,
+    float: arb,
+    bool: lambda value: arb(int(value)),
+    np.bool_: lambda value: arb(int(value)),
+    np.int64: lambda value: arb(int(value)),
+    np.float64: lambda value: arb(float(value)),
+    arb: lambda value: value,
+}
+
+
 def _as_arb(value: Any) -> Any:
     """Return the exact number as an arb, or NotImplemented where it is none."""
+    exact = _EXACT.get(type(value))
+    if exact is not None:
+        return exact(value)
     if isinstance(value, Ball):
         return value.value
-    if isinstance(value, arb):
-        return value
     if isinstance(value, Fraction):
         return arb(fmpq(value.numerator, value.denominator))
-    if isinstance(value, (int, np.integer, np.bool_)):
+    if isinstance(value, (int, np.integer)):
         return arb(int(value))
     return arb(float(value)) if isinstance(value, (float, np.floating)) else NotImplemented
 
 
+_new = object.__new__
+
+
 def _ball(value: arb) -> Ball:
     """Return a ball of what is an arb already."""
-    made = object.__new__(Ball)
+    made = _new(Ball)
     made.value = value
     return made
 
@@ -86,7 +102,12 @@ def _ball(value: arb) -> Ball:
 def _operator(operation: Callable[[arb, arb], arb]) -> Callable[[Ball, Any], Ball]:
     def method(self: Ball, other: Any) -> Ball:
         operand: Any = other.value if type(other) is Ball else _as_arb(other)
-        return operand if operand is NotImplemented else _ball(operation(self.value, operand))
+        if operand is NotImplemented:
+            return operand
+        # as `_ball`, without the call
+        made = _new(Ball)
+        made.value = operation(self.value, operand)
+        return made
 
     return method
 

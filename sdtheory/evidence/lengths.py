@@ -54,10 +54,14 @@ def enclose_length(d: Iterable[arb], energy: Iterable[arb]) -> arb:
 
 
 def _integral(parts: list[tuple[arb, arb]]) -> arb:
-    rates = [(-2 / k, e / k**2) for k, e in parts]
+    # complex once and for all: with a real factor a product takes eight times as long
+    rates = [(acb(-2 / k), acb(e / k**2)) for k, e in parts]
 
     def speed(s: acb, analytic: Any) -> acb:
-        return sum((w * (b * s).exp() for b, w in rates), acb(0)).sqrt(analytic=analytic)
+        squares = acb(0)
+        for b, w in rates:
+            squares += w * (b * s).exp()
+        return squares.sqrt(analytic=analytic)
 
     accuracy = arb(2) ** (-ctx.prec // _SHARE)
     smallest = min((k for k, _ in parts), key=lambda k: k.mid())

@@ -109,16 +109,20 @@ class DoubleDouble:
         """
         if axis is None:
             return DoubleDouble(self.high.ravel(), self.low.ravel()).total(axis=0)
-        high, low = (np.moveaxis(a, axis, -1) for a in (self.high, self.low))
+        high, low = self.high, self.low
+        if axis not in (-1, high.ndim - 1):
+            high, low = (np.moveaxis(a, axis, -1) for a in (high, low))
         if high.shape[-1] == 0:
             return DoubleDouble(np.zeros(high.shape[:-1]))
         while (size := high.shape[-1]) > 1:
             even, odd = slice(0, size - 1, 2), slice(1, None, 2)
             pairs = two_sum(high[..., even], high[..., odd])
             errors = (low[..., even] + low[..., odd]) + pairs.low
-            rest = slice(size - size % 2, None)
-            high = np.concatenate([pairs.high, high[..., rest]], axis=-1)
-            low = np.concatenate([errors, low[..., rest]], axis=-1)
+            if size % 2:
+                high = np.concatenate([pairs.high, high[..., -1:]], axis=-1)
+                low = np.concatenate([errors, low[..., -1:]], axis=-1)
+            else:
+                high, low = pairs.high, errors
         return _fast_two_sum(high[..., 0], low[..., 0])
 
 

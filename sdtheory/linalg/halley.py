@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sdtheory.validation import Array
 
+#: Which equations of a batch: a slice for all.
+Rows = slice | NDArray[np.intp]
+
 #: Evaluation budget for solvers with expensive evaluations.
 MAX_EVALUATIONS = 100
 #: A step goes at most this many times as far as Newton's; see `halley_step`.
@@ -24,7 +27,7 @@ class NoRootError(ArithmeticError):
 
 
 def bracketed(
-    evaluate: Callable[[Array, NDArray[np.intp]], Sequence[ArrayLike]],
+    evaluate: Callable[[Array, Rows], Sequence[ArrayLike]],
     mu: Array,
     *,
     near: float,
@@ -56,25 +59,24 @@ def bracketed(
     """
     mu, step = mu.copy(), np.full_like(mu, np.nan)
     low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
-    active, evaluations = np.arange(len(mu)), 0
-    while len(active):
-        evaluations += 1
+    active: Rows = slice(None)
+    for evaluations in range(1, most + 1):
         at = mu[active]
         e, *sums = evaluate(at, active)
         e = np.asarray(e, dtype=float)
         lo = low[active] = np.where(e > 0, at, low[active])
         hi = high[active] = np.where(e < 0, at, high[active])
         change = step[active] = halley_step(e, *sums)
-        following = at + at * change
+        left = ~((np.abs(change) <= near) | (hi - lo <= near * at))
+        if evaluations == most or not left.any():
+            return mu, step, evaluations
+        active = np.arange(len(mu))[active][left]
+        at, lo, hi = at[left], lo[left], hi[left]
+        following = at + at * change[left]
         outside = ~((following > lo) & (following < hi))
         following[outside] = middle(lo[outside], hi[outside])
-        done = (np.abs(change) <= near) | (hi - lo <= near * at)
-        if evaluations == most:
-            break
-        active = active[~done]
-        following = following[~done]
-        mu[active] = np.where(np.isfinite(following), following, mu[active])
-    return mu, step, evaluations
+        mu[active] = np.where(np.isfinite(following), following, at)
+    return mu, step, 0
 
 
 def halley_step(e: ArrayLike, s: ArrayLike, s1: ArrayLike, s2: ArrayLike) -> Array:

@@ -27,7 +27,7 @@ from sdtheory.evidence.formal.instances import (
     Case,
     Drawn,
     chains,
-    environment,
+    given,
 )
 from sdtheory.evidence.formal.terms import (
     Compared,
@@ -86,6 +86,8 @@ class Point:
         The margin, where the claim's two sides have its value too.
     scale : callable
         What is applied to both sides before they are compared in value.
+    said : object
+        Value of the theorem's own claim, where it has been evaluated.
     """
 
     number: int
@@ -95,12 +97,20 @@ class Point:
     zero: bool = False
     value: float | None = None
     scale: Callable[[float], float] = float
+    said: Any = None
 
     @_QUIET
     def agrees(self, claim: Term) -> bool:
         """Return whether a claim is what it must be."""
         try:
-            value = self.world.value(claim, self.env)
+            return self.fits(self.world.value(claim, self.env))
+        except UNKNOWN:
+            return False
+
+    @_QUIET
+    def fits(self, value: Any) -> bool:
+        """Return whether the value of a claim is what it must be."""
+        try:
             if self.sign is None:
                 return holds(value)
             same = _sign(_scaled(value), _NOISE) == self.sign
@@ -230,18 +240,22 @@ class Tied:
 
     # ---- points ----
 
-    def _envs(self, drawn: Drawn, case: Case) -> Callable[[Part], dict[str, Any]]:
-        """Return what gives the variables of a part their values in a case."""
-        known = environment(drawn, case, self.tie.shift)
+    @cached_property
+    def _known(self) -> list[list[tuple[str, Any]]]:
+        """For each claim its variables, with what gives them their values."""
+        return [[(name, given(name, kind)) for name, kind in p.variables] for p in self.parts]
+
+    def _envs(self, drawn: Drawn, case: Case) -> Callable[[int], dict[str, Any]]:
+        """Return what gives the variables of a claim, by its number, their values in a case."""
         extra = self.tie.extra(drawn, case)
 
-        def env(part: Part) -> dict[str, Any]:
+        def env(number: int) -> dict[str, Any]:
             found = {}
-            for name, kind in part.variables:
+            for name, value in self._known[number]:
                 if name in extra:
                     found[name] = extra[name]
-                elif (name, kind) in known:
-                    found[name] = known[name, kind]
+                elif value is not None:
+                    found[name] = value(drawn, case, self.tie.shift)
                 else:
                     raise NotEvaluableError(f"the variable {name} is given no value")
             return found
@@ -257,11 +271,11 @@ class Tied:
             return lambda d: lambda z: lambda rho: found.value(_FIT, {})(n)(d)(rho)(z)
 
         factor = drawn.factor if drawn.d[0] > 0 else np.inf
-        given = {
+        known = {
             "minimiser": minimiser,
             "length_factor": lambda n: lambda d: lambda K: Compared("<=", factor, K),
         }
-        return replace(found, given=given)
+        return replace(found, given=known)
 
     def _compared(self, margin: Array, instance: Instance) -> Iterator[tuple[Point, Any]]:
         """Yield points with the margin of their entry, for a batch off the chain."""
@@ -273,7 +287,7 @@ class Tied:
                 for number, entry in self.tie.entries.items():
                     value = self._entry(margin[index], self._place(entry(case), n))
                     if value is not None:
-                        yield Point(number, env(self.parts[number]), world, None), value
+                        yield Point(number, env(number), world, None), value
 
     @staticmethod
     def _entry(margin: Array, index: tuple[int, ...]) -> float | None:
@@ -321,6 +335,7 @@ class Tied:
         claim = self.parts[number].claim
         try:
             values = [p.world.value(claim, p.env) for p in own]
+            own = [replace(p, said=value) for p, value in zip(own, values, strict=True)]
         except (NotEvaluableError, ArithmeticError, ValueError):
             values = []
         for scale in _SCALES:
@@ -370,7 +385,7 @@ class Tied:
                 # at a pole the sign changes too, and the margin is not small
                 if value is not None and _sign(value):
                     drawn = Drawn(instance, row)
-                    env = self._envs(drawn, case)(self.parts[number])
+                    env = self._envs(drawn, case)(number)
                     world = self._world(drawn, case)
                     yield Point(number, env, world, _sign(value), zero=True)
 
@@ -382,11 +397,10 @@ class Tied:
     @_QUIET
     def chained(self) -> tuple[tuple[Point, ...], int, tuple[str, ...]]:
         """Points on chains, the cases met there, and hypotheses that fail in one."""
-        rng = np.random.default_rng(_SEED + 2)
         found: list[Point] = []
         missed: list[str] = []
         met = 0
-        for instance in chains(rng, CHAINS):
+        for instance in _drawn():
             margin = self._margin(instance)
             applies = self._applies(instance)
             for index in range(len(margin)):
@@ -419,14 +433,14 @@ class Tied:
         outer = len(self._outer)
         for number, part in enumerate(self.parts):
             try:
-                env = values(part)
+                env = values(number)
                 failed = [h for h in part.hypotheses[:outer] if not holds(world.value(h, env))]
                 if failed:
                     missed.append(f"n = {case.n}, round {case.t}: {written(failed[0])} fails")
                     continue
                 if all(holds(world.value(h, env)) for h in part.hypotheses[outer:]):
-                    holds(world.value(part.claim, env))
-                    points.append(Point(number, env, world, None))
+                    said = holds(world.value(part.claim, env))
+                    points.append(Point(number, env, world, None, said=said))
             except NotEvaluableError:
                 continue
         return points, missed
@@ -446,8 +460,8 @@ class Tied:
     def compare(self) -> Comparison:
         """Compare the theorem with the statement."""
         chained, met, missed = self.chained
-        points = (*self.off, *self.zeros)
-        wrong = [p for p in (*points, *chained) if not p.agrees(self.parts[p.number].claim)]
+        points = (*self.off, *self.zeros, *chained)
+        wrong = [p for p in points if not self._agrees(p)]
         disagreements = [*missed[:3], *(self._said(p) for p in wrong[:3])]
         return Comparison(
             statement=self.statement.id,
@@ -463,6 +477,11 @@ class Tied:
             disagreements=tuple(disagreements),
         )
 
+    def _agrees(self, point: Point) -> bool:
+        if point.said is None:
+            return point.agrees(self.parts[point.number].claim)
+        return point.fits(point.said)
+
     def _said(self, point: Point) -> str:
         claim = written(self.parts[point.number].claim)
         where = "beside a zero" if point.zero else "on a chain" if point.sign is None else "off it"
@@ -470,6 +489,12 @@ class Tied:
 
 
 _FIT = Name("fit")
+
+
+@cache
+def _drawn() -> tuple[Instance, ...]:
+    """Return the chains, which all theorems share with the values that were computed from them."""
+    return tuple(chains(np.random.default_rng(_SEED + 2), CHAINS))
 
 
 @cache

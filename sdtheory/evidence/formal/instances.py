@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ class Drawn:
         """Return the labels of a round; zeros after a chain has ended."""
         if t >= len(self.z):
             return lambda k: 0.0
-        return lambda k: float(self.z[t][k])
+        return self.z[t].tolist().__getitem__
 
     def residual(self, t: int) -> Array:
         """Return the residual at the multiplier; off the chain the labels do not move by it."""
@@ -122,6 +122,7 @@ class Drawn:
         return lambda k: float(self.d[k] / (c + self.d[k]) * row[k])
 
 
+@cache
 def _orthogonal(n: int) -> Array:
     """Return eigenvectors in rows: a reflection, with no entry zero for n > 1."""
     u = np.arange(1.0, n + 1)
@@ -133,61 +134,73 @@ _REAL, _SEQUENCE = Name("R"), Bind("forall", "_", Name("nat"), Name("R"))
 SEQUENCES = Bind("forall", "_", Name("nat"), _SEQUENCE)
 
 
-def environment(drawn: Drawn, case: Case, shift: int) -> dict[tuple[str, Term], Any]:
-    """Return what the variables of a theorem are, by name and kind.
+def _in_data(row: Array) -> Callable[[int], float]:
+    """Return the coordinates in the data of what is given in the eigenbasis."""
+    return (_orthogonal(len(row)).T @ row).tolist().__getitem__
 
-    Parameters
-    ----------
-    drawn : Drawn
-        The instance.
-    case : Case
-        Round and eigenvalues.
-    shift : int
-        What the theorem's t exceeds the round's number by.
-    """
-    d, z, c, t = drawn.d, drawn.z, drawn.c, case.t
-    V = _orthogonal(case.n)
 
-    def in_data(row: Array) -> Callable[[int], float]:
-        coordinates = V.T @ row
-        return lambda i: float(coordinates[i])
+def _length(drawn: Drawn, t: int) -> float:
+    known = np.all(drawn.d > 0) and t < len(drawn.z)
+    return float(drawn.length[t]) if known else np.inf
 
-    later = z[t + 1] if t + 1 < len(z) else np.zeros(case.n)
-    reals = {
-        "rho": drawn.rho,
-        "d_min": float(d[0]),
-        "d_max": float(d[-1]),
-        "c": float(c[t]),
-        "c'": float(c[t + 1]),
-        "lambda": 1 / float(c[t]),
-        "L": float(drawn.length[t]) if np.all(d > 0) else np.inf,
-        "L'": float(drawn.length[t + 1]) if np.all(d > 0) and t + 1 < len(z) else np.inf,
-        "K": drawn.factor if d[0] > 0 else np.inf,
-        "dj": float(d[case.j % case.n]),
-        "dk": float(d[case.k % case.n]),
-        "x": float(d[case.j % case.n]),
-        "y": float(d[case.k % case.n]),
-    }
-    sequences = {
-        "d": lambda k: float(d[k]),
-        "c": lambda i: float(c[i]),
-        "z": drawn.labels(t),
-        "y": in_data(z[t]),
-        "z'": drawn.labels(t + 1),
-        "y'": in_data(later),
-        "f": drawn.labels(t + 1),
-        "z''": drawn.labels(t + 2),
-        "alpha": in_data(z[t] / (c[t] + d)),
-        "v": in_data(np.array([drawn.fitted(t)(k) for k in range(case.n)])),
-    }
-    naturals = {"n": case.n, "N": drawn.rounds, "t": t + shift, "j": case.j, "k": case.k}
-    chains = {"z": drawn.labels, "V": lambda k: lambda i: float(V[k, i])}
-    return {
-        **{(name, _REAL): value for name, value in reals.items()},
-        **{(name, _SEQUENCE): value for name, value in sequences.items()},
-        **{(name, Name("nat")): value for name, value in naturals.items()},
-        **{(name, SEQUENCES): value for name, value in chains.items()},
-    }
+
+def _later(drawn: Drawn, t: int) -> Array:
+    return drawn.z[t] if t < len(drawn.z) else np.zeros_like(drawn.d)
+
+
+def _eigenvalue(drawn: Drawn, k: int) -> float:
+    return float(drawn.d[k % len(drawn.d)])
+
+
+#: What gives a variable of a theorem its value, by name: the arguments are an instance, a case,
+#: and what the theorem's t exceeds the round's number by.
+Given = dict[str, Callable[[Drawn, Case, int], Any]]
+_REALS: Given = {
+    "rho": lambda drawn, case, _: drawn.rho,
+    "d_min": lambda drawn, case, _: float(drawn.d[0]),
+    "d_max": lambda drawn, case, _: float(drawn.d[-1]),
+    "c": lambda drawn, case, _: float(drawn.c[case.t]),
+    "c'": lambda drawn, case, _: float(drawn.c[case.t + 1]),
+    "lambda": lambda drawn, case, _: 1 / float(drawn.c[case.t]),
+    "L": lambda drawn, case, _: _length(drawn, case.t),
+    "L'": lambda drawn, case, _: _length(drawn, case.t + 1),
+    "K": lambda drawn, case, _: drawn.factor if drawn.d[0] > 0 else np.inf,
+    "dj": lambda drawn, case, _: _eigenvalue(drawn, case.j),
+    "dk": lambda drawn, case, _: _eigenvalue(drawn, case.k),
+    "x": lambda drawn, case, _: _eigenvalue(drawn, case.j),
+    "y": lambda drawn, case, _: _eigenvalue(drawn, case.k),
+}
+_SEQUENCES: Given = {
+    "d": lambda drawn, case, _: drawn.d.tolist().__getitem__,
+    "c": lambda drawn, case, _: drawn.c.tolist().__getitem__,
+    "z": lambda drawn, case, _: drawn.labels(case.t),
+    "y": lambda drawn, case, _: _in_data(drawn.z[case.t]),
+    "z'": lambda drawn, case, _: drawn.labels(case.t + 1),
+    "y'": lambda drawn, case, _: _in_data(_later(drawn, case.t + 1)),
+    "f": lambda drawn, case, _: drawn.labels(case.t + 1),
+    "z''": lambda drawn, case, _: drawn.labels(case.t + 2),
+    "alpha": lambda drawn, case, _: _in_data(drawn.z[case.t] / (drawn.c[case.t] + drawn.d)),
+    "v": lambda drawn, case, _: _in_data(
+        np.array([drawn.fitted(case.t)(k) for k in range(case.n)])
+    ),
+}
+_NATURALS: Given = {
+    "n": lambda drawn, case, _: case.n,
+    "N": lambda drawn, case, _: drawn.rounds,
+    "t": lambda drawn, case, shift: case.t + shift,
+    "j": lambda drawn, case, _: case.j,
+    "k": lambda drawn, case, _: case.k,
+}
+_CHAINS: Given = {
+    "z": lambda drawn, case, _: drawn.labels,
+    "V": lambda drawn, case, _: [row.__getitem__ for row in _orthogonal(case.n).tolist()].__getitem__,
+}
+_GIVEN = {_REAL: _REALS, _SEQUENCE: _SEQUENCES, Name("nat"): _NATURALS, SEQUENCES: _CHAINS}
+
+
+def given(name: str, kind: Term) -> Callable[[Drawn, Case, int], Any] | None:
+    """Return what gives a variable of a theorem its value; None where nothing does."""
+    return _GIVEN.get(kind, {}).get(name)
 
 
 # ---- drawing -----------------------------------------------------------------------

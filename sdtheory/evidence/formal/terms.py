@@ -12,7 +12,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -350,6 +350,8 @@ PRIMITIVES: dict[str, Any] = {
     "R": "R",
     "nat": "nat",
 }
+#: What numerals are made of; no variable has one of these names.
+_DIGITS = ("xO", "xI", "Zpos", "IZR")
 #: Connectives: their arguments are evaluated when they are needed.
 _CONNECTIVES = {"and": 2, "or": 2, "iff": 2, "not": 1}
 
@@ -371,6 +373,7 @@ class World:
     definitions: Mapping[str, Term]
     given: Mapping[str, Any]
     witnesses: tuple[float, ...] = ()
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def value(self, term: Term, env: Mapping[str, Any]) -> Any:
         """Return the value of a term: a number, a function or a proposition."""
@@ -389,7 +392,9 @@ class World:
                 return where[name]
         if name not in self.definitions:
             raise NotEvaluableError(f"{name} has no meaning here")
-        return self.definitions[name].meaning(self, {})
+        if name not in self._known:
+            self._known[name] = self.definitions[name].meaning(self, {})
+        return self._known[name]
 
 
 #: Gives the value of a term in a world, under values of its variables.
@@ -417,9 +422,11 @@ def _applied(term: Apply) -> Meaning:
     head, arguments = spine(term)
     function, values = head.meaning, tuple(a.meaning for a in arguments)
 
+    first, *others = values
+
     def called(world: World, env: Mapping[str, Any]) -> Any:
-        found = function(world, env)
-        for value in values:
+        found = function(world, env)(first(world, env))
+        for value in others:
             found = found(value(world, env))
         return found
 
@@ -429,12 +436,29 @@ def _applied(term: Apply) -> Meaning:
     if count != len(values):
         return called
 
+    if _is_numeral(term):
+        number = called(World({}, {}), {})
+        return lambda world, env: number
+
     def computed(world: World, env: Mapping[str, Any]) -> Any:
         if name in env or name in world.given:
             return called(world, env)
+        # so often that the general case, the last one, would take twice as long
+        if count == 2:
+            return operation(first(world, env), values[1](world, env))
+        if count == 1:
+            return operation(first(world, env))
         return operation(*[value(world, env) for value in values])
 
     return computed
+
+
+def _is_numeral(term: Term) -> bool:
+    while isinstance(term, Apply) and isinstance(term.function, Name):
+        if term.function.id not in _DIGITS:
+            return False
+        term = term.argument
+    return term in (Name("xH"), Name("Z0"))
 
 
 def _connective(term: Apply) -> Meaning | None:
