@@ -52,10 +52,7 @@ class Visit:
         return self.page.evaluate(f"() => {{ {HELPERS} {script} }}")
 
     def settle(self) -> None:
-        """Let colours that fade and parts that slide be where they end, however slow the machine.
-
-        What inherits a value starts to fade anew when the fading of its parent ends.
-        """
+        """Let parts that move be where they end, however slow the machine."""
         self.run("""
             for (let rest = 100; document.getAnimations().length; rest--) {
                 if (!rest) throw new Error('something on this page moves without end');
@@ -105,6 +102,8 @@ def visiting(browser, base: str, path: str):
             "response", lambda r: r.status >= 400 and visit.refused.append(f"{r.status} {r.url}")
         )
         page.goto(base + path, wait_until="load")
+        # while colours fade, the style of the whole page is computed again and again
+        page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
         visit.run("return window.MathJax?.startup?.promise")
         yield visit
 
@@ -408,23 +407,17 @@ def every_name_of_a_place_is_given_once(visit):
 def paper_shows_everything(visit):
     """On paper nothing scrolls, unfolds or glows."""
     visit.run("all('details.sd-dropdown').forEach(e => e.open = false)")
-    visit.page.set_viewport_size(PAPER)
-    visit.page.emulate_media(media="print")
-    try:
-        visit.run("dispatchEvent(new Event('beforeprint'))")
-        problems = visit.run("""
-            const edge = document.querySelector('main').getBoundingClientRect().right + 2;
-            const wide = e => e.getBoundingClientRect().right > edge;
-            const {theme} = document.documentElement.dataset;
-            return [...(theme == 'light' ? [] : ['dark paper']),
-                    ...all('details.sd-dropdown:not([open])').map(outer),
-                    ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
-                        .filter(e => shown(e) && wide(e)).map(outer)];
-        """)
-        visit.run("dispatchEvent(new Event('afterprint'))")
-    finally:
-        visit.page.emulate_media(media="screen")
-        visit.page.set_viewport_size(WIDE)
+    visit.run("dispatchEvent(new Event('beforeprint'))")
+    problems = visit.run("""
+        const edge = document.querySelector('main').getBoundingClientRect().right + 2;
+        const wide = e => e.getBoundingClientRect().right > edge;
+        const {theme} = document.documentElement.dataset;
+        return [...(theme == 'light' ? [] : ['dark paper']),
+                ...all('details.sd-dropdown:not([open])').map(outer),
+                ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
+                    .filter(e => shown(e) && wide(e)).map(outer)];
+    """)
+    visit.run("dispatchEvent(new Event('afterprint'))")
     return problems + visit.run("""
         return [...(document.documentElement.dataset.theme == 'dark' ? [] : ['stays light']),
                 ...all('details.sd-dropdown[open]').map(outer)];
@@ -530,11 +523,13 @@ CHECKS = (
 
 
 def problems(visit, check) -> list[str]:
-    """Return what a check finds on the page as it asks for it: wide or narrow, light or dark."""
-    size = NARROW if check in NARROW_CHECKS else WIDE
+    """Return what a check finds on the page as it asks for it: its size, colours and medium."""
+    paper = check is paper_shows_everything
+    size = PAPER if paper else NARROW if check in NARROW_CHECKS else WIDE
+    turn(visit, dark=check in DARK_CHECKS)
     if visit.page.viewport_size != size:
         visit.page.set_viewport_size(size)
-    turn(visit, dark=check in DARK_CHECKS)
+    visit.page.emulate_media(media="print" if paper else "screen")
     return check(visit)
 
 
@@ -704,17 +699,25 @@ BREAKS = {
 }
 
 
-def judge(browser, folder, text, check):
+@contextmanager
+def written(browser, folder, text):
+    """Visit a page with this text."""
     (folder / "page.html").write_text(text, encoding="utf-8")
     (folder / "fa-heavy.svg").write_text(f"<svg><!--{'x' * 20_000}--></svg>", encoding="utf-8")
     answer.cache_clear()  # an earlier server may have had the same port
     with served(folder) as base, visiting(browser, base, "page.html") as visit:
-        return problems(visit, check)
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def good(browser, tmp_path_factory):
+    with written(browser, tmp_path_factory.mktemp("good"), GOOD) as visit:
+        yield visit
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_a_good_page_passes(browser, tmp_path, check):
-    assert judge(browser, tmp_path, GOOD, check) == []
+def test_a_good_page_passes(good, check):
+    assert problems(good, check) == []
 
 
 @pytest.mark.parametrize(
@@ -728,7 +731,8 @@ def test_a_good_page_passes(browser, tmp_path, check):
 def test_a_page_that_breaks_it_does_not_pass(browser, tmp_path, check, change):
     old, new = change
     assert old in GOOD
-    assert judge(browser, tmp_path, GOOD.replace(old, new, 1), check) != []
+    with written(browser, tmp_path, GOOD.replace(old, new, 1)) as visit:
+        assert problems(visit, check) != []
 
 
 def test_the_pages_are_those_of_the_table_of_contents(site):
