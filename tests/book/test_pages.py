@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import axe
 import pytest
-from browsing import missing
+from browsing import missing, tab
 
 from sdtheory.book.notebooks import list_chapters
 
@@ -89,21 +89,19 @@ def served(folder: Path):
 
 
 @contextmanager
-def visiting(browser, base: str, path: str):
+def visiting(browser, base: str, path: str, **context):
     """Load a page, wide and light, and wait until its formulas are set."""
-    with browser.new_context(viewport=WIDE, color_scheme="light") as context:
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        visit = Visit(page, base)
-        page.on("console", lambda m: m.type == "error" and visit.errors.append(m.text))
-        page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        page.on("request", lambda request: visit.asked.append(request.url))
-        page.on(
-            "response", lambda r: r.status >= 400 and visit.refused.append(f"{r.status} {r.url}")
-        )
-        page.goto(base + path, wait_until="load")
+    visit = Visit(None, base)
+    listeners = (
+        ("console", lambda m: m.type == "error" and visit.errors.append(m.text)),
+        ("pageerror", lambda error: visit.errors.append(str(error))),
+        ("request", lambda request: visit.asked.append(request.url)),
+        ("response", lambda r: r.status >= 400 and visit.refused.append(f"{r.status} {r.url}")),
+    )
+    with tab(browser, listeners=listeners, color_scheme="light", **context) as visit.page:
+        visit.page.goto(base + path, wait_until="load")
         # while colours fade, the style of the whole page is computed again and again
-        page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
+        visit.page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
         visit.run("return window.MathJax?.startup?.promise")
         yield visit
 
@@ -699,19 +697,30 @@ BREAKS = {
 }
 
 
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder for pages, each in a folder of its own, and where it is served."""
+    folder = tmp_path_factory.mktemp("pages")
+    with served(folder) as base:
+        yield folder, base
+
+
 @contextmanager
-def written(browser, folder, text):
+def written(browser, desk, text):
     """Visit a page with this text."""
-    (folder / "page.html").write_text(text, encoding="utf-8")
-    (folder / "fa-heavy.svg").write_text(f"<svg><!--{'x' * 20_000}--></svg>", encoding="utf-8")
-    answer.cache_clear()  # an earlier server may have had the same port
-    with served(folder) as base, visiting(browser, base, "page.html") as visit:
+    folder, base = desk
+    name = str(len(list(folder.iterdir())))
+    (folder / name).mkdir()
+    (folder / name / "page.html").write_text(text, encoding="utf-8")
+    heavy = f"<svg><!--{'x' * 20_000}--></svg>"
+    (folder / name / "fa-heavy.svg").write_text(heavy, encoding="utf-8")
+    with visiting(browser, base, f"{name}/page.html") as visit:
         yield visit
 
 
 @pytest.fixture(scope="module")
-def good(browser, tmp_path_factory):
-    with written(browser, tmp_path_factory.mktemp("good"), GOOD) as visit:
+def good(browser, desk):
+    with written(browser, desk, GOOD) as visit:
         yield visit
 
 
@@ -728,10 +737,10 @@ def test_a_good_page_passes(good, check):
         for number, change in enumerate(BREAKS[check])
     ],
 )
-def test_a_page_that_breaks_it_does_not_pass(browser, tmp_path, check, change):
+def test_a_page_that_breaks_it_does_not_pass(browser, desk, check, change):
     old, new = change
     assert old in GOOD
-    with written(browser, tmp_path, GOOD.replace(old, new, 1)) as visit:
+    with written(browser, desk, GOOD.replace(old, new, 1)) as visit:
         assert problems(visit, check) != []
 
 
