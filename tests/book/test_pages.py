@@ -90,7 +90,7 @@ def served(folder: Path):
 
 @contextmanager
 def visiting(browser, base: str, path: str, **context):
-    """Load a page, wide and light, and wait until its formulas are set."""
+    """Load a light page, and wait until its formulas are set."""
     visit = Visit(None, base)
     listeners = (
         ("console", lambda m: m.type == "error" and visit.errors.append(m.text)),
@@ -116,7 +116,7 @@ def site():
 
 @pytest.fixture(scope="module", params=PAGES)
 def visit(request, browser, site):
-    with visiting(browser, site, request.param) as opened:
+    with visiting(browser, site, request.param, **NARROW) as opened:
         yield opened
 
 
@@ -482,9 +482,10 @@ def no_path_of_the_machine_is_shown(visit):
     return [place for place in {str(ROOT), sys.prefix, str(Path.home())} if place + "/" in text]
 
 
-#: Checks of the page on a telephone, and of the dark page. They stand beside each other, as to
-#: lay out a page anew takes longer than most checks.
+#: Checks of the page on a telephone, where it is loaded, and of the dark page. They stand beside
+#: each other, as to lay out a page anew takes longer than most checks.
 NARROW_CHECKS = (
+    formulas_are_set,
     a_narrow_page_does_not_scroll_sideways,
     nothing_is_cut_off,
     tables_scroll_in_a_box_that_the_keyboard_reaches,
@@ -496,10 +497,10 @@ DARK_CHECKS = (
     paper_shows_everything,
 )
 CHECKS = (
+    *NARROW_CHECKS,
     no_errors_in_the_console,
     nothing_is_refused,
     no_other_host_is_asked,
-    formulas_are_set,
     images_say_what_they_show,
     there_is_one_title_and_no_level_is_skipped,
     figures_have_captions,
@@ -515,7 +516,6 @@ CHECKS = (
     the_page_describes_itself,
     only_what_is_used_is_loaded,
     no_path_of_the_machine_is_shown,
-    *NARROW_CHECKS,
     *DARK_CHECKS,
 )
 
@@ -536,7 +536,7 @@ def problems(visit, check) -> list[str]:
 SLOW_CHECKS = (
     (axe_finds_nothing_in_the_light,),
     (axe_finds_nothing_in_the_dark,),
-    NARROW_CHECKS,
+    NARROW_CHECKS[1:],
     (the_keyboard_reaches_the_text_and_shows_where_it_is,),
     (paper_shows_everything,),
 )
@@ -591,6 +591,8 @@ GOOD = """\
 </main></body></html>
 """
 
+#: One of the words is pale.
+CODE = '<pre><span class="n">a</span> = <span class="m" style="color: #999">1</span></pre>'
 #: For each check, changes of the good page that it must notice.
 BREAKS = {
     no_errors_in_the_console: [
@@ -665,6 +667,7 @@ BREAKS = {
         (' alt="A dot"', ""),
         ("</main>", "</main><p>Words outside.</p>"),
         ("<h2>Part</h2>", "<h4>Part</h4>"),
+        ("</main>", f"{CODE}</main>"),
     ],
     axe_finds_nothing_in_the_dark: [("color: white; }", "color: #666; }")],
     every_name_of_a_place_is_given_once: [("<h2>", '<h2 id="main">')],
@@ -714,7 +717,7 @@ def written(browser, desk, text):
     (folder / name / "page.html").write_text(text, encoding="utf-8")
     heavy = f"<svg><!--{'x' * 20_000}--></svg>"
     (folder / name / "fa-heavy.svg").write_text(heavy, encoding="utf-8")
-    with visiting(browser, base, f"{name}/page.html") as visit:
+    with visiting(browser, base, f"{name}/page.html", **NARROW) as visit:
         yield visit
 
 

@@ -12,16 +12,25 @@ def violations(page, selector="html", *, colours=False):
     """Return the violations that axe finds in a part of a page: rule and offender.
 
     With `colours`, only the rules of its category colour run: in another theme a page differs in
-    nothing else. Of a formula axe sees the letters that a screen reader reads, and not its
-    hundreds of parts, whose contrast the checks of pages compute, and which have no controls.
+    nothing else. Of a formula axe sees the letters that a screen reader reads, and of all code one
+    word of each class. Their thousands of other parts have no controls, and `text_stands_out` of
+    the pages' checks computes the contrast of each.
     """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(SCRIPT)
     found = page.evaluate(
         """([selector, tags, also, colours]) => {
-            const formulas = document.querySelectorAll('mjx-container:has(> mjx-assistive-mml)');
-            formulas.forEach(e => Object.defineProperty(e, 'childNodes', {configurable: true,
-                value: [new Text(e.querySelector('mjx-assistive-mml').textContent)]}));
+            const seen = new Set();
+            const isNew = e => e.nodeType != 1 || e.tagName != 'SPAN' || e.children.length
+                || !seen.has(e.className) && seen.add(e.className);
+            const parts = [
+                ...[...document.querySelectorAll('mjx-container:has(> mjx-assistive-mml)')].map(e =>
+                    [e, [new Text(e.querySelector('mjx-assistive-mml').textContent)]]),
+                ...[...document.querySelectorAll('pre')].map(e =>
+                    [e, [...e.childNodes].filter(isNew)]),
+            ];
+            parts.forEach(([e, value]) =>
+                Object.defineProperty(e, 'childNodes', {value, configurable: true}));
             const colour = axe.getRules(['cat.color'])
                 .filter(rule => rule.tags.some(tag => tags.includes(tag)));
             return axe.run(selector, {
@@ -30,7 +39,7 @@ def violations(page, selector="html", *, colours=False):
                 resultTypes: ['violations'], preload: false,
                 rules: colours ? {}
                     : Object.fromEntries(also.map(rule => [rule, {enabled: true}]))})
-                .finally(() => formulas.forEach(e => { delete e.childNodes; }))}""",
+                .finally(() => parts.forEach(([e]) => { delete e.childNodes; }))}""",
         [selector, TAGS, ALSO, colours],
     )
     return [
