@@ -61,7 +61,7 @@ check: $(LINKED) ## before every commit: style, types of changed files, fast tes
 hooks: $(LINKED) ## let git run lint before every commit
 	$(BIN)/pre-commit install
 
-test: $(LINKED) lint ## lint, type-check and run the tests (with the built pages, if there are any)
+test: $(LINKED) ## run the tests, lint and types among them (with the built pages, if there are any)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 proofs: $(LINKED) ## have Coq check the theorems of formal/, where it is installed

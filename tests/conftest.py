@@ -1,6 +1,7 @@
 """What collection does for all tests."""
 
 import gc
+import re
 
 import pytest
 
@@ -29,3 +30,18 @@ def pytest_collection_modifyitems(config, items):
             rank = next((k for k, mark in enumerate(marks) if item.get_closest_marker(mark)), 3)
             ranks[item.path] = min(rank, ranks.get(item.path, rank))
         items.sort(key=lambda item: ranks[item.path])
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file to one process, and every other page of the book to the other one.
+
+    The checks of pages take longer than all other files of tests.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduler(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            page = re.search(r"test_page\[(.*)\.html", nodeid)
+            return super()._split_scope(nodeid) + (f", {len(page[1]) % 2}" if page else "")
+
+    return Scheduler(config, log) if config.getvalue("dist") == "loadfile" else None

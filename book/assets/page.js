@@ -51,13 +51,17 @@ const fit = () => {
   sized.clear();
   // all are measured before any is changed: every change lays the page out again
   const boxes = [...document.querySelectorAll('.bd-content :is(span.math, mjx-container[display="true"], div.math, .ledger-card dl, .table-scroll)')].filter(box => box.checkVisibility());
-  const measured = boxes.map(box => [box, wide(box), /auto|scroll/.test(getComputedStyle(box).overflowX)]);
-  for (const [box, over, scrolls] of measured) {
-    const part = over && box.querySelector(":scope > :is(mjx-math, table)");
-    for (let size = 98; part && size >= SMALLEST && wide(box); size -= 2) part.style.zoom = `${size}%`;
-    if (part) sized.add(part);
-    if (part && wide(box)) part.style.zoom = "";
-    if (over && scrolls && wide(box)) box.tabIndex = 0;
+  const over = boxes.filter(wide), scrolls = over.filter(box => /auto|scroll/.test(getComputedStyle(box).overflowX));
+  let rest = over.map(box => [box, box.querySelector(":scope > :is(mjx-math, table)")]).filter(([, part]) => part);
+  rest.forEach(([, part]) => sized.add(part));
+  for (let size = 98; rest.length && size >= SMALLEST; size -= 2) {
+    rest.forEach(([, part]) => { part.style.zoom = `${size}%`; });
+    rest = rest.filter(([box]) => wide(box));
+  }
+  rest.forEach(([, part]) => { part.style.zoom = ""; });
+  const reached = new Set(scrolls.filter(wide));
+  for (const box of boxes) {
+    if (reached.has(box)) box.tabIndex = 0;
     else if (box.tabIndex === 0 && !box.role) box.removeAttribute("tabindex");
   }
 };
@@ -73,7 +77,12 @@ addEventListener("load", () => {
     let width;  // the sidebars may still be moving when the window has its size
     new ResizeObserver(([{contentRect: box}]) => { if (box.width !== width) { width = box.width; fit(); } }).observe(document.querySelector("main"));
   });
-  addEventListener("toggle", () => set(open()).then(() => { name(); fit(); }), true);
+  let due = false;  // all that unfold together are set together
+  addEventListener("toggle", () => {
+    if (due) return;
+    due = true;
+    setTimeout(() => { due = false; set(open()).then(() => { name(); fit(); }); });
+  }, true);
 });
 
 // one button hides all code, on this page and the next ones

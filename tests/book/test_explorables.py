@@ -10,6 +10,7 @@ from pathlib import Path
 import axe
 import numpy as np
 import pytest
+from browsing import tab
 from scipy.optimize import brentq
 
 from sdtheory import Spectrum, distill, gram, trajectory
@@ -309,16 +310,14 @@ def write(folder, element, problem, scripts=SCRIPTS):
 @contextmanager
 def opened(browser, address, *, width=1280, **context):
     """Open a page; nothing may go wrong in it, and no other file or host may be asked."""
-    with browser.new_context(viewport={"width": width, "height": 900}, **context) as own:
-        page, wrong = own.new_page(), []
-        page.set_default_timeout(120_000)
-        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(request.url))
-        page.on(
-            "request",
-            lambda r: r.url.startswith(("file:", "data:")) or wrong.append(r.url),
-        )
+    wrong = []
+    listeners = (
+        ("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text)),
+        ("pageerror", lambda error: wrong.append(str(error))),
+        ("requestfailed", lambda request: wrong.append(request.url)),
+        ("request", lambda r: r.url.startswith(("file:", "data:")) or wrong.append(r.url)),
+    )
+    with tab(browser, width=width, height=900, listeners=listeners, **context) as page:
         page.goto(address, wait_until="load")
         yield page
         assert wrong == []
@@ -527,7 +526,7 @@ EDGES = [
 
 @pytest.mark.parametrize(("element", "problem"), EDGES)
 def test_at_the_ends_of_every_slider_all_numbers_are_numbers(browser, tmp_path, element, problem):
-    with opened(browser, write(tmp_path, element, problem)) as page:
+    with opened(browser, write(tmp_path, element, problem), user_agent="clock") as page:
         page.clock.install()
         for control in range(page.locator("input[type=range]").count()):
             for key in ("Home", "End", "ArrowLeft"):
@@ -623,7 +622,8 @@ def test_it_fits_a_telephone(browser, element, address):
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_jumps_or_moves_by_itself(browser, element, address, width):
-    with opened(browser, address, width=width, reduced_motion="reduce") as page:
+    options = {"reduced_motion": "reduce", "user_agent": "clock"}
+    with opened(browser, address, width=width, **options) as page:
         page.clock.install()
         heights = set()
         for control in range(page.locator("input[type=range]").count()):

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from browsing import tab
 
 ASSETS = Path(__file__).parents[2] / "book" / "assets"
 PAGE = """<!DOCTYPE html><html lang="en" data-theme="dark"><head><meta charset="utf-8">
@@ -96,9 +97,9 @@ def opened(browser, folder, text=PAGE, after="", **context):
     (folder / "_static").mkdir(exist_ok=True)
     places = f"globalThis.sdPlaces = {json.dumps(PLACES)};"
     (folder / "_static" / "places.js").write_text(places, encoding="utf-8")
-    with browser.new_context(viewport={"width": 1280, "height": 800}, **context) as own:
-        page, wrong = own.new_page(), []
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+    wrong = []
+    listeners = [("pageerror", lambda error: wrong.append(str(error)))]
+    with tab(browser, listeners=listeners, **context) as page:
         page.goto((folder / "page.html").as_uri() + after)
         yield page
         assert wrong == []
@@ -249,13 +250,19 @@ def gone(page):
     return page.wait_for_selector("#preview[hidden]", state="attached")
 
 
+def test_one_can_go_to_what_a_link_shows_to_read(browser, tmp_path):
+    with opened(browser, tmp_path, user_agent="clock") as page:
+        page.hover("#cited")
+        shown(page)
+        page.clock.install()
+        page.hover("#preview")
+        page.clock.run_for(400)
+        assert page.is_visible("#preview")
+
+
 def test_a_link_to_a_statement_shows_it_on_hover_and_on_focus(page):
     page.hover("#cited")
     assert "Theorem 5 Rounds bound\nThe claim itself." in shown(page).replace("\n\n", "\n")
-    page.clock.install()
-    page.hover("#preview")  # one can go there to read
-    page.clock.run_for(400)
-    assert page.is_visible("#preview")
     page.keyboard.press("Escape")
     gone(page)
     page.hover("#small")

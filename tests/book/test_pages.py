@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import axe
 import pytest
-from browsing import missing
+from browsing import missing, tab
 
 from sdtheory.book.notebooks import list_chapters
 
@@ -52,10 +52,7 @@ class Visit:
         return self.page.evaluate(f"() => {{ {HELPERS} {script} }}")
 
     def settle(self) -> None:
-        """Let colours that fade and parts that slide be where they end, however slow the machine.
-
-        What inherits a value starts to fade anew when the fading of its parent ends.
-        """
+        """Let parts that move be where they end, however slow the machine."""
         self.run("""
             for (let rest = 100; document.getAnimations().length; rest--) {
                 if (!rest) throw new Error('something on this page moves without end');
@@ -92,19 +89,19 @@ def served(folder: Path):
 
 
 @contextmanager
-def visiting(browser, base: str, path: str):
-    """Load a page, wide and light, and wait until its formulas are set."""
-    with browser.new_context(viewport=WIDE, color_scheme="light") as context:
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        visit = Visit(page, base)
-        page.on("console", lambda m: m.type == "error" and visit.errors.append(m.text))
-        page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        page.on("request", lambda request: visit.asked.append(request.url))
-        page.on(
-            "response", lambda r: r.status >= 400 and visit.refused.append(f"{r.status} {r.url}")
-        )
-        page.goto(base + path, wait_until="load")
+def visiting(browser, base: str, path: str, **context):
+    """Load a light page, and wait until its formulas are set."""
+    visit = Visit(None, base)
+    listeners = (
+        ("console", lambda m: m.type == "error" and visit.errors.append(m.text)),
+        ("pageerror", lambda error: visit.errors.append(str(error))),
+        ("request", lambda request: visit.asked.append(request.url)),
+        ("response", lambda r: r.status >= 400 and visit.refused.append(f"{r.status} {r.url}")),
+    )
+    with tab(browser, listeners=listeners, color_scheme="light", **context) as visit.page:
+        visit.page.goto(base + path, wait_until="load")
+        # while colours fade, the style of the whole page is computed again and again
+        visit.page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
         visit.run("return window.MathJax?.startup?.promise")
         yield visit
 
@@ -119,7 +116,7 @@ def site():
 
 @pytest.fixture(scope="module", params=PAGES)
 def visit(request, browser, site):
-    with visiting(browser, site, request.param) as opened:
+    with visiting(browser, site, request.param, **NARROW) as opened:
         yield opened
 
 
@@ -408,23 +405,17 @@ def every_name_of_a_place_is_given_once(visit):
 def paper_shows_everything(visit):
     """On paper nothing scrolls, unfolds or glows."""
     visit.run("all('details.sd-dropdown').forEach(e => e.open = false)")
-    visit.page.set_viewport_size(PAPER)
-    visit.page.emulate_media(media="print")
-    try:
-        visit.run("dispatchEvent(new Event('beforeprint'))")
-        problems = visit.run("""
-            const edge = document.querySelector('main').getBoundingClientRect().right + 2;
-            const wide = e => e.getBoundingClientRect().right > edge;
-            const {theme} = document.documentElement.dataset;
-            return [...(theme == 'light' ? [] : ['dark paper']),
-                    ...all('details.sd-dropdown:not([open])').map(outer),
-                    ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
-                        .filter(e => shown(e) && wide(e)).map(outer)];
-        """)
-        visit.run("dispatchEvent(new Event('afterprint'))")
-    finally:
-        visit.page.emulate_media(media="screen")
-        visit.page.set_viewport_size(WIDE)
+    visit.run("dispatchEvent(new Event('beforeprint'))")
+    problems = visit.run("""
+        const edge = document.querySelector('main').getBoundingClientRect().right + 2;
+        const wide = e => e.getBoundingClientRect().right > edge;
+        const {theme} = document.documentElement.dataset;
+        return [...(theme == 'light' ? [] : ['dark paper']),
+                ...all('details.sd-dropdown:not([open])').map(outer),
+                ...all('main :is(table, pre, mjx-container, img, svg, p, li)')
+                    .filter(e => shown(e) && wide(e)).map(outer)];
+    """)
+    visit.run("dispatchEvent(new Event('afterprint'))")
     return problems + visit.run("""
         return [...(document.documentElement.dataset.theme == 'dark' ? [] : ['stays light']),
                 ...all('details.sd-dropdown[open]').map(outer)];
@@ -491,9 +482,10 @@ def no_path_of_the_machine_is_shown(visit):
     return [place for place in {str(ROOT), sys.prefix, str(Path.home())} if place + "/" in text]
 
 
-#: Checks of the page on a telephone, and of the dark page. They stand beside each other, as to
-#: lay out a page anew takes longer than most checks.
+#: Checks of the page on a telephone, where it is loaded, and of the dark page. They stand beside
+#: each other, as to lay out a page anew takes longer than most checks.
 NARROW_CHECKS = (
+    formulas_are_set,
     a_narrow_page_does_not_scroll_sideways,
     nothing_is_cut_off,
     tables_scroll_in_a_box_that_the_keyboard_reaches,
@@ -505,10 +497,10 @@ DARK_CHECKS = (
     paper_shows_everything,
 )
 CHECKS = (
+    *NARROW_CHECKS,
     no_errors_in_the_console,
     nothing_is_refused,
     no_other_host_is_asked,
-    formulas_are_set,
     images_say_what_they_show,
     there_is_one_title_and_no_level_is_skipped,
     figures_have_captions,
@@ -524,17 +516,18 @@ CHECKS = (
     the_page_describes_itself,
     only_what_is_used_is_loaded,
     no_path_of_the_machine_is_shown,
-    *NARROW_CHECKS,
     *DARK_CHECKS,
 )
 
 
 def problems(visit, check) -> list[str]:
-    """Return what a check finds on the page as it asks for it: wide or narrow, light or dark."""
-    size = NARROW if check in NARROW_CHECKS else WIDE
+    """Return what a check finds on the page as it asks for it: its size, colours and medium."""
+    paper = check is paper_shows_everything
+    size = PAPER if paper else NARROW if check in NARROW_CHECKS else WIDE
+    turn(visit, dark=check in DARK_CHECKS)
     if visit.page.viewport_size != size:
         visit.page.set_viewport_size(size)
-    turn(visit, dark=check in DARK_CHECKS)
+    visit.page.emulate_media(media="print" if paper else "screen")
     return check(visit)
 
 
@@ -543,7 +536,7 @@ def problems(visit, check) -> list[str]:
 SLOW_CHECKS = (
     (axe_finds_nothing_in_the_light,),
     (axe_finds_nothing_in_the_dark,),
-    NARROW_CHECKS,
+    NARROW_CHECKS[1:],
     (the_keyboard_reaches_the_text_and_shows_where_it_is,),
     (paper_shows_everything,),
 )
@@ -598,6 +591,8 @@ GOOD = """\
 </main></body></html>
 """
 
+#: One of the words is pale.
+CODE = '<pre><span class="n">a</span> = <span class="m" style="color: #999">1</span></pre>'
 #: For each check, changes of the good page that it must notice.
 BREAKS = {
     no_errors_in_the_console: [
@@ -672,6 +667,7 @@ BREAKS = {
         (' alt="A dot"', ""),
         ("</main>", "</main><p>Words outside.</p>"),
         ("<h2>Part</h2>", "<h4>Part</h4>"),
+        ("</main>", f"{CODE}</main>"),
     ],
     axe_finds_nothing_in_the_dark: [("color: white; }", "color: #666; }")],
     every_name_of_a_place_is_given_once: [("<h2>", '<h2 id="main">')],
@@ -704,17 +700,36 @@ BREAKS = {
 }
 
 
-def judge(browser, folder, text, check):
-    (folder / "page.html").write_text(text, encoding="utf-8")
-    (folder / "fa-heavy.svg").write_text(f"<svg><!--{'x' * 20_000}--></svg>", encoding="utf-8")
-    answer.cache_clear()  # an earlier server may have had the same port
-    with served(folder) as base, visiting(browser, base, "page.html") as visit:
-        return problems(visit, check)
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder for pages, each in a folder of its own, and where it is served."""
+    folder = tmp_path_factory.mktemp("pages")
+    with served(folder) as base:
+        yield folder, base
+
+
+@contextmanager
+def written(browser, desk, text):
+    """Visit a page with this text."""
+    folder, base = desk
+    name = str(len(list(folder.iterdir())))
+    (folder / name).mkdir()
+    (folder / name / "page.html").write_text(text, encoding="utf-8")
+    heavy = f"<svg><!--{'x' * 20_000}--></svg>"
+    (folder / name / "fa-heavy.svg").write_text(heavy, encoding="utf-8")
+    with visiting(browser, base, f"{name}/page.html", **NARROW) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def good(browser, desk):
+    with written(browser, desk, GOOD) as visit:
+        yield visit
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_a_good_page_passes(browser, tmp_path, check):
-    assert judge(browser, tmp_path, GOOD, check) == []
+def test_a_good_page_passes(good, check):
+    assert problems(good, check) == []
 
 
 @pytest.mark.parametrize(
@@ -725,10 +740,11 @@ def test_a_good_page_passes(browser, tmp_path, check):
         for number, change in enumerate(BREAKS[check])
     ],
 )
-def test_a_page_that_breaks_it_does_not_pass(browser, tmp_path, check, change):
+def test_a_page_that_breaks_it_does_not_pass(browser, desk, check, change):
     old, new = change
     assert old in GOOD
-    assert judge(browser, tmp_path, GOOD.replace(old, new, 1), check) != []
+    with written(browser, desk, GOOD.replace(old, new, 1)) as visit:
+        assert problems(visit, check) != []
 
 
 def test_the_pages_are_those_of_the_table_of_contents(site):

@@ -12,22 +12,34 @@ def violations(page, selector="html", *, colours=False):
     """Return the violations that axe finds in a part of a page: rule and offender.
 
     With `colours`, only the rules of its category colour run: in another theme a page differs in
-    nothing else. The thousands of parts of formulas are left out, whose contrast the checks of
-    pages compute, and which have no controls.
+    nothing else. Of a formula axe sees the letters that a screen reader reads, and of all code one
+    word of each class. Their thousands of other parts have no controls, and `text_stands_out` of
+    the pages' checks computes the contrast of each.
     """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(SCRIPT)
     found = page.evaluate(
         """([selector, tags, also, colours]) => {
+            const seen = new Set();
+            const isNew = e => e.nodeType != 1 || e.tagName != 'SPAN' || e.children.length
+                || !seen.has(e.className) && seen.add(e.className);
+            const parts = [
+                ...[...document.querySelectorAll('mjx-container:has(> mjx-assistive-mml)')].map(e =>
+                    [e, [new Text(e.querySelector('mjx-assistive-mml').textContent)]]),
+                ...[...document.querySelectorAll('pre')].map(e =>
+                    [e, [...e.childNodes].filter(isNew)]),
+            ];
+            parts.forEach(([e, value]) =>
+                Object.defineProperty(e, 'childNodes', {value, configurable: true}));
             const colour = axe.getRules(['cat.color'])
                 .filter(rule => rule.tags.some(tag => tags.includes(tag)));
-            const where = {include: [[selector]], exclude: [['mjx-container > *']]};
-            return axe.run(where, {
+            return axe.run(selector, {
                 runOnly: colours ? {type: 'rule', values: colour.map(rule => rule.ruleId)}
                     : {type: 'tag', values: tags},
                 resultTypes: ['violations'], preload: false,
                 rules: colours ? {}
-                    : Object.fromEntries(also.map(rule => [rule, {enabled: true}]))})}""",
+                    : Object.fromEntries(also.map(rule => [rule, {enabled: true}]))})
+                .finally(() => parts.forEach(([e]) => { delete e.childNodes; }))}""",
         [selector, TAGS, ALSO, colours],
     )
     return [

@@ -57,11 +57,27 @@ def _decimal(a):
 
 
 def _root(weights, d, rho2):
-    """Return the root of the secular equation by bisection of its logarithm."""
+    """Return the root of the secular equation, by Newton's method from a bisection in floats."""
+    pairs = list(zip(weights, d, strict=True))
+    floats = [(float(w), float(a)) for w, a in pairs]
+    low, high = -60.0, 30.0  # powers of ten
+    for _ in range(60):
+        middle = (low + high) / 2
+        c = 10**middle
+        less = sum(w * (c / (c + a)) ** 2 for w, a in floats) < float(rho2)
+        low, high = (middle, high) if less else (low, middle)
     with decimal.localcontext(prec=60):
-        low, high = Decimal("1e-60"), Decimal("1e30")
-        while high / low - 1 > Decimal("1e-35"):
-            c = (low * high).sqrt()
-            energy = sum(w * (c / (c + a)) ** 2 for w, a in zip(weights, d, strict=True))
-            low, high = (c, high) if energy < rho2 else (low, c)
+
+        def energy(c):
+            return sum(w * (c / (c + a)) ** 2 for w, a in pairs)
+
+        c, step = Decimal(10**high), Decimal(1)
+        for _ in range(9):
+            slope = sum(2 * w * a * c / (c + a) ** 3 for w, a in pairs)
+            step = (rho2 - energy(c)) / slope
+            c += step
+            if abs(step) < c * Decimal("1e-25"):
+                break
+        width = c * Decimal("1e-35")
+        assert energy(c - width) < rho2 <= energy(c + width)
     return mpmath.mpf(str(c))
