@@ -43,10 +43,10 @@ from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed
 from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
-#: A relative step below this leaves an error of its square: in floats, and in double-doubles.
-_NEAR, _NEARER = 2.0**-24, 2.0**-49
-#: Knots that a first guess is made from, where there are many more.
-_THINNED = 5000
+#: A relative step below this leaves at most five times its cube: in floats, and in double-doubles.
+_NEAR, _NEARER = 2.0**-18, 2.0**-33
+#: Groups of knots that a first guess is made from, where there are many more knots.
+_GROUPS = 20_000
 #: Most corrections of a solution in double-double arithmetic, and how small the last one is.
 _CORRECTIONS, _CORRECTED = 8, 2.0**-85
 
@@ -409,23 +409,32 @@ class Root:
         Cut.
     shrunk : ndarray or DoubleDouble of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
+    flat : ndarray of shape (L, q, P) or None
+        Fit of the tangent, in floats.
     sensitivity : float
         Relative change of c per relative change of rho.
     error : float
-        Relative error of c that rounding of the residual energy and of c, and
-        the last step leave; not that of the fit.
-    evaluations : int
+        Relative error of c that rounding of the residual energy and of c leaves; not that
+        of the fit.
     """
 
     c: float
     fit: Fit
     shrunk: Any
+    flat: Array | None
     sensitivity: float
     error: float
-    evaluations: int
 
 
-def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> Root:
+def solve(
+    spline: Spline,
+    y: Any,
+    excess: Any,
+    slack: Any,
+    start: float | None,
+    *,
+    tangent: Array | None = None,
+) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
     The method is that of `sdtheory.linalg.halley`.
@@ -441,12 +450,14 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
         rho^2 less the energy that no fit can reach, positive.
     start : float, optional
         First c to try.
+    tangent : ndarray of shape (L, q, P), optional
+        To be smoothed at c, too.
     """
     precise = isinstance(y, DoubleDouble)
     near, share = _NEARER if precise else _NEAR, float(excess / slack)
-    # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
-    first = share / (1 + math.sqrt(1 + share)) / _trace(spline)
-    mu = first if start is None else 1 / start
+    if start is None:
+        # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
+        start = (1 + math.sqrt(1 + share)) / share * _trace(spline)
 
     def mismatch(fit: Fit) -> float:
         # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
@@ -457,6 +468,7 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
 
     def evaluate(at: Array, _: Any) -> tuple[float, float, float, float]:
         nonlocal last
+        last = None  # its arrays make room
         resolvent = spline.resolvent(1 / float(at[0]), precise=precise)
         fit = resolvent.sweep(y)
         shrunk = resolvent.sweep(fit.residual)
@@ -465,46 +477,50 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
         curving = float(spline.inner(shrunk.values, shrunk.values) / slack)
         if not (steepness > 0 and math.isfinite(relative)):
             raise NoRootError
-        last = fit, shrunk, steepness
+        last = resolvent, fit, shrunk, steepness
         return relative, 1 + relative, steepness, curving
 
     last: Any = None
-    found, steps, evaluations = bracketed(evaluate, np.array([mu]), near=near, most=MAX_EVALUATIONS)
+    mu = np.array([1 / start])
+    found, steps, _ = bracketed(evaluate, mu, near=near, most=MAX_EVALUATIONS)
     c, step = 1 / float(found[0]), float(steps[0])
     if not abs(step) <= near:
         raise NoRootError
-    fit, shrunk, steepness = last
-    # d fit / d log mu = shrunk: to first order, which leaves step^2
-    moved = Fit(
-        fit.values + step * shrunk.values,
-        fit.residual - step * shrunk.values,
-        fit.curvature + step * shrunk.curvature,
-    )
+    resolvent, fit, shrunk, steepness = last
+    # the fit at (1 + step) mu, to second order where the square exceeds what the cube may be
+    rise, bend = shrunk.values, shrunk.curvature
+    if abs(step) > near**1.5:
+        again = resolvent.sweep(shrunk.values)
+        rise, bend = rise - step * again.values, bend - step * again.curvature
+    rise, bend = step * rise, step * bend
+    moved = Fit(fit.values + rise, fit.residual - rise, fit.curvature + bend)
+    flat = None
+    if tangent is not None:
+        flat = (spline.resolvent(c) if precise else resolvent).sweep(tangent).values
     ulp = float(np.finfo(float).eps)
     rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
-    error = rounding + 4 * ulp + step * step
-    return Root(c / (1 + step), moved, shrunk.values, 1 / steepness, error, evaluations)
+    error = rounding + 4 * ulp
+    return Root(c / (1 + step), moved, shrunk.values, flat, 1 / steepness, error)
 
 
-def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:
-    """Return where to start from: the root for some of the knots, if that is any help.
+def guess(spline: Spline, y: Array, excess: float, start: float | None) -> float | None:
+    """Return where to start from: the root for means of neighbouring labels, if there are many.
 
-    Arguments as in `solve`, which it saves evaluations.
+    Arguments and result as in `solve`, which it saves evaluations. What the labels of a group
+    differ by counts as residual.
     """
-    stride = len(spline.counts) // _THINNED
-    if stride < 2:
+    counts = spline.counts[:, None]
+    first = np.arange(0, len(counts), max(len(counts) // _GROUPS, 1))
+    if len(first) > len(counts) / 2:
         return start
-    counts = spline.counts[::stride]
-    stretch, place = np.divmod(np.arange(0, len(spline.counts), stride), spline.length)
-    labels = y[place, :, stretch]
-    # the first gap, sums of `stride` gaps, and what is left
-    bounds = np.concatenate([[0], np.arange(1, len(spline.counts) + 1, stride)])
-    gaps = np.add.reduceat(spline.gaps, bounds)
-    total = float(counts.sum())
-    few = Spline(gaps, counts, int(total), spline.order, math.isqrt(len(gaps)) // 3)
-    slack *= total / float(spline.counts.sum())
-    excess = float(np.sum(counts[:, None] * labels**2)) - slack
+    sizes = np.add.reduceat(counts, first)
+    means = np.add.reduceat(counts * spline.join(y), first) / sizes
+    at = np.cumsum(spline.gaps)
+    centres = np.add.reduceat(counts[:, 0] * at[:-1], first) / sizes[:, 0]
+    gaps = np.diff(np.concatenate([[0.0], centres, at[-1:]]))
+    few = Spline(gaps, sizes[:, 0], spline.n, spline.order, math.isqrt(len(gaps)) // 3)
+    slack = float(np.sum(sizes * means**2)) - excess
     try:
-        return solve(few, few.cut(labels), excess, slack, start).c if excess > 0 else start
+        return solve(few, few.cut(means), excess, slack, start).c if slack > 0 else start
     except NoRootError:
         return start
