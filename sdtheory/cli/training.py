@@ -26,6 +26,8 @@ from sdtheory.validation import Array, InvalidInputError
 STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
+#: Suffixes of the pictures that commands draw.
+PICTURES = (".svg", ".png", ".pdf")
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|variance|)", re.IGNORECASE)
 _UNITS = {
@@ -293,22 +295,27 @@ def _progress(n: int) -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-def check_outputs(arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse, before any work, files that cannot be written or that would replace another one."""
+def check_outputs(arguments: argparse.Namespace, **formats: Sequence[str]) -> None:
+    """Refuse, before any work, files that cannot be written or that would replace another one.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    **formats : sequence of str
+        Suffixes that an option takes; none if any will do.
+    """
+    for name, known in formats.items():
+        path = getattr(arguments, name)
+        if path is not None and known and path.suffix.lower() not in known:
+            raise InvalidInputError(
+                f"--{name} {path}: the suffix {path.suffix!r} does not tell the format. Choose one "
+                f"of: {', '.join(known)}."
+            )
     inputs = {name.upper(): getattr(arguments, name, None) for name in ("data", "model")}
     files.check_outputs(
-        {f"--{name}": getattr(arguments, name) for name in names},
+        {f"--{name}": getattr(arguments, name) for name in formats},
         {name: path for name, path in inputs.items() if isinstance(path, Path)},
     )
-
-
-def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None:
-    """Refuse, before any work, a file whose suffix tells no format that the command writes."""
-    if path is not None and path.suffix.lower() not in known:
-        raise InvalidInputError(
-            f"{option} {path}: the suffix {path.suffix!r} does not tell the format. Choose one of: "
-            f"{', '.join(known)}."
-        )
 
 
 def report(path: Path | None, numbers: Any, words: str) -> None:

@@ -342,16 +342,11 @@ class Resolvent:
     factors: Factors
     joining: Any
 
-    def fit(self, y: Array) -> Fit:
-        """Smooth labels of shape (k, q) at the knots."""
-        fit = self.sweep(self.spline.cut(y))
-        return Fit(*(self.spline.join(a) for a in (fit.values, fit.residual, fit.curvature)))
-
     def sweep(self, labels: Any) -> Fit:
         """Smooth labels of shape (L, q, P), zero where they are filled up."""
         m, (length, stretches), q = self.spline.order, self.spline.shape, labels.shape[1]
-        predicted, *results = (zeros(labels.shape, like=labels) for _ in range(4))
-        b, eta = sweeps.forward(labels, self.factors, predicted)
+        results = tuple(zeros(labels.shape, like=labels) for _ in range(3))
+        b, eta = sweeps.forward(labels, self.factors, results[0])
 
         # (X_0, r_0, X_1, r_1, ...), ends included
         right = zeros((2 * m * (stretches + 1), q), like=labels)
@@ -364,12 +359,7 @@ class Resolvent:
         state = each(np.ascontiguousarray, ends[:m, :, :-1])
         costate = each(np.ascontiguousarray, ends[m:, :, 1:])
 
-        sweeps.backward(
-            (labels, predicted),
-            (state, costate),
-            self.factors,
-            (results[0], results[1], results[2]),
-        )
+        sweeps.backward(labels, (state, costate), self.factors, results)
         filled = len(self.spline.counts) - (stretches - 1) * length
         for a in results:
             a[filled:, :, -1] = 0.0
