@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any, NoReturn
 
 from sdtheory import AccuracyError, __version__
@@ -84,10 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"sdtheory {__version__}")
-    kind = partial(argparse.ArgumentParser, formatter_class=argparse.RawDescriptionHelpFormatter)
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=kind)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in (verify, run, reproduce, notebooks, fit, trial, predict, explain, nn):
         command.add_parser(subparsers)
+    for subparser in subparsers.choices.values():
+        subparser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

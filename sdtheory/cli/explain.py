@@ -66,7 +66,6 @@ def _run(arguments: argparse.Namespace) -> int:
     found = check(chain, rounds=model.n_rounds_ or None)
     words = _summary(found, arguments.rounds, data) + (f"\n\n{found}" if arguments.all else "")
     training.report(arguments.json, _numbers(found) | {"notes": notes}, words)
-    training.tell(notes, piped=str(arguments.json) == "-")
     return int(not found.good)
 
 

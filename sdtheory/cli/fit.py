@@ -84,14 +84,12 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     _, notes = training.run(model, data)
     numbers = _numbers(arguments, model, data, notes)
-    training.report(arguments.json, numbers, _words(numbers))
-    piped = str(arguments.json) == "-"
-    training.tell(notes, piped=piped)
+    stream = training.report(arguments.json, numbers, _words(numbers))
     # the picture last: it may fail where the numbers do not
     for path, write in ((arguments.save, _save), (arguments.plot, _plot)):
         if path is not None:
             write(path, model, data)
-            print(f"wrote {path}", file=sys.stderr if piped else sys.stdout)
+            print(f"wrote {path}", file=stream)
     return 0
 
 

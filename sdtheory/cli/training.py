@@ -148,17 +148,12 @@ class Training:
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the estimator."""
     unit, epsilon = _epsilon(arguments.epsilon)
-    return {
-        "kernel": arguments.kernel,
-        "gamma": arguments.gamma,
-        "degree": arguments.degree,
-        "coef0": arguments.coef0,
+    same = ("kernel", "gamma", "degree", "coef0", "criterion", "solver")
+    return {name: getattr(arguments, name) for name in same} | {
         "epsilon": epsilon,
         "epsilon_unit": unit,
         "rounds": _rounds(arguments.rounds),
-        "criterion": arguments.criterion,
         "fit_intercept": not arguments.no_intercept,
-        "solver": arguments.solver,
     }
 
 
@@ -267,12 +262,6 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     return chain, [str(warning.message) for warning in caught]
 
 
-def tell(notes: Sequence[str], *, piped: bool) -> None:
-    """Print what a fit warned of; a piped report holds it."""
-    for note in () if piped else notes:
-        print(f"sdtheory: note: {note}", file=sys.stderr)
-
-
 @contextmanager
 def _progress(n: int) -> Iterator[None]:
     """Count products with the kernel matrix and rounds in its eigenbasis, on a terminal."""
@@ -318,14 +307,26 @@ def check_outputs(arguments: argparse.Namespace, **formats: Sequence[str]) -> No
     )
 
 
-def report(path: Path | None, numbers: Any, words: str) -> None:
-    """Print words and write numbers as a JSON file; for the path - print the numbers instead."""
+def report(path: Path | None, numbers: Any, words: str) -> Any:
+    """Print words and notes, and write numbers as a JSON file; print them alone if it is called -.
+
+    Returns
+    -------
+    file
+        Where to print what else is written.
+    """
     text = json.dumps(numbers, indent=1, allow_nan=False)
-    print(text if str(path) == "-" else words)
-    if path is not None and str(path) != "-":
+    if str(path) == "-":
+        print(text)
+        return sys.stderr
+    print(words)
+    if path is not None:
         with files.replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
         print(f"wrote {path}")
+    for note in numbers.get("notes", ()):
+        print(f"sdtheory: note: {note}", file=sys.stderr)
+    return sys.stdout
 
 
 def write_plot(path: Path, draw: Callable[[], Any]) -> None:

@@ -126,11 +126,10 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.rounds,
     )
     numbers = _trial(arguments, data, grids)
-    training.report(arguments.json, numbers, _words(numbers))
+    stream = training.report(arguments.json, numbers, _words(numbers))
     if arguments.plot is not None:
         training.write_plot(arguments.plot, lambda: _figure(numbers))
-        if str(arguments.json) != "-":
-            print(f"wrote {arguments.plot}")
+        print(f"wrote {arguments.plot}", file=stream)
     return 0
 
 

@@ -142,7 +142,7 @@ class Spline:
 
     Parameters
     ----------
-    gaps : ndarray of shape (k + 1,)
+    gaps : DoubleDouble of shape (k + 1,)
         Distances of neighbouring knots, the ends 0 and 1 included.
     counts : ndarray of shape (k,)
         Multiplicities of the knots inside.
@@ -152,16 +152,13 @@ class Spline:
         m in R(f) = int (f^(m))^2: 1 is the bridge, 2 the beam.
     length : int
         Knots in a stretch, L.
-    gap_errors : ndarray of shape (k + 1,), optional
-        What the distances are larger by than `gaps`, zero by default.
     """
 
-    gaps: Array
+    gaps: DoubleDouble
     counts: Array
     n: int
     order: int
     length: int
-    gap_errors: Array | None = None
 
     @classmethod
     def through(cls, knots: Knots, order: int) -> Spline:
@@ -169,7 +166,7 @@ class Spline:
         at = np.concatenate([[0.0], knots.x, [1.0]])
         gaps = two_sum(at[1:], -at[:-1])
         length = max(2, math.isqrt(len(gaps)) // 3)
-        return cls(gaps.high, knots.counts, knots.n, order, length, gaps.low)
+        return cls(gaps, knots.counts, knots.n, order, length)
 
     def mirrored(self) -> Spline:
         """Return the same spline swept from right to left in other stretches.
@@ -178,8 +175,7 @@ class Spline:
         estimates them.
         """
         length = self.length * 4 // 3 + 1
-        errors = None if self.gap_errors is None else self.gap_errors[::-1]
-        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length, errors)
+        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -208,12 +204,8 @@ class Spline:
         return self.cut(self.counts[:, None])
 
     @cached_property
-    def _gaps(self) -> Array:
+    def _gaps(self) -> DoubleDouble:
         return self.cut(self.gaps)
-
-    @cached_property
-    def _exact_gaps(self) -> DoubleDouble:
-        return self.cut(DoubleDouble(self.gaps, self.gap_errors))
 
     @cached_property
     def simple(self) -> bool:
@@ -234,7 +226,7 @@ class Spline:
         length, stretches = self.shape
         # lengths in units of `unit`, f^(m) in units of unit^-m; a power of two, which is exact
         unit = 2.0 ** round(math.log2(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0)))
-        like = self._exact_gaps if precise else self._gaps
+        like = self._gaps if precise else self._gaps.high
         scale = DoubleDouble(unit ** (2 * m - 1)) / (DoubleDouble(float(self.n)) * c)
         factors = Factors(
             unit,
@@ -383,7 +375,8 @@ def evaluate(x: Array, fit: Fit, x_new: Array) -> Array:
 
 def _trace(spline: Spline) -> float:
     """Return the trace of G, from g(x, x) = x (1 - x) or x^2 (1 - x)^2 / 3."""
-    product = np.cumsum(spline.gaps)[:-1] * np.cumsum(spline.gaps[::-1])[-2::-1]
+    gaps = spline.gaps.high
+    product = np.cumsum(gaps)[:-1] * np.cumsum(gaps[::-1])[-2::-1]
     diagonal = product if spline.order == 1 else product**2 / 3
     return float(diagonal @ spline.counts) / spline.n
 
@@ -482,15 +475,20 @@ def solve(
     if abs(step) > near**1.5:
         again = resolvent.sweep(shrunk.values)
         rise, bend = rise - step * again.values, bend - step * again.curvature
-    rise, bend = step * rise, step * bend
-    moved = Fit(fit.values + rise, fit.residual - rise, fit.curvature + bend)
+    values, residual, curvature = fit.values, fit.residual, fit.curvature
+    rise = step * rise
+    values += rise
+    residual -= rise
+    curvature += step * bend
     flat = None
     if tangent is not None:
         flat = (spline.resolvent(c) if precise else resolvent).sweep(tangent).values
     ulp = float(np.finfo(float).eps)
     rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
     error = rounding + 4 * ulp
-    return Root(c / (1 + step), moved, shrunk.values, flat, 1 / steepness, error)
+    return Root(
+        c / (1 + step), Fit(values, residual, curvature), shrunk.values, flat, 1 / steepness, error
+    )
 
 
 def guess(spline: Spline, y: Array, excess: float, start: float | None) -> float | None:
@@ -505,9 +503,9 @@ def guess(spline: Spline, y: Array, excess: float, start: float | None) -> float
         return start
     sizes = np.add.reduceat(counts, first)
     means = np.add.reduceat(counts * spline.join(y), first) / sizes
-    at = np.cumsum(spline.gaps)
+    at = np.cumsum(spline.gaps.high)
     centres = np.add.reduceat(counts[:, 0] * at[:-1], first) / sizes[:, 0]
-    gaps = np.diff(np.concatenate([[0.0], centres, at[-1:]]))
+    gaps = DoubleDouble(np.diff(np.concatenate([[0.0], centres, at[-1:]])))
     few = Spline(gaps, sizes[:, 0], spline.n, spline.order, math.isqrt(len(gaps)) // 3)
     slack = float(np.sum(sizes * means**2)) - excess
     try:
