@@ -9,9 +9,10 @@ any callable ``k(X, Y)`` that returns the (m, n) matrix of kernel values.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,16 +30,10 @@ from sdtheory.validation import (
 #: Of a in a^2 - d^2/dx^2; beyond it and its reciprocal the operator leaves the float range.
 _SMALLEST_WEIGHT = 1e-100
 
+#: Anything that maps (m, p) and (n, p) inputs to the (m, n) matrix of kernel values.
+Kernel = Callable[[Any, Any], Any]
 #: One linear condition sum_i weight_i * f^(order_i)(point_i) = 0.
 BoundaryCondition = tuple[tuple[float, int, int], ...]
-
-
-class Kernel(Protocol):
-    """Anything that maps (m, p) and (n, p) inputs to the (m, n) matrix of kernel values."""
-
-    def __call__(self, x: Any, x_new: Any, /) -> Any:
-        """Evaluate all pairs."""
-        ...
 
 
 @dataclass(frozen=True)

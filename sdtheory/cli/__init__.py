@@ -86,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in (verify, run, reproduce, notebooks, fit, trial, predict, explain, nn):
         command.add_parser(subparsers)
+    for subparser in subparsers.choices.values():
+        subparser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

@@ -36,7 +36,6 @@ def add_parser(subparsers: Any) -> None:
         help="show which theorems apply to your data, with margins",
         description="Show which statements apply to your data, and by which margin each holds.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_options(parser)
     parser.set_defaults(rounds="all", sample=_SAMPLE)
@@ -54,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from sdtheory.evidence import check
     except ImportError as error:
         raise InvalidInputError(str(error)) from error
-    training.check_outputs(arguments, "json")
+    training.check_outputs(arguments, json=())
     if arguments.solver not in ("auto", "eigh"):
         raise InvalidInputError(
             f"--solver is {arguments.solver!r}, but the statements need the eigenvectors that only "
@@ -67,7 +66,6 @@ def _run(arguments: argparse.Namespace) -> int:
     found = check(chain, rounds=model.n_rounds_ or None)
     words = _summary(found, arguments.rounds, data) + (f"\n\n{found}" if arguments.all else "")
     training.report(arguments.json, _numbers(found) | {"notes": notes}, words)
-    training.tell(notes, piped=str(arguments.json) == "-")
     return int(not found.good)
 
 

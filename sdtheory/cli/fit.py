@@ -37,7 +37,6 @@ def add_parser(subparsers: Any) -> None:
         description="Fit a chain of kernel ridge regressions, each on the fitted values of the "
         "one before, and say which round to keep.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_options(parser)
     loop = parser.add_argument_group("variants of the chain")
@@ -69,9 +68,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
-    training.check_suffix(arguments.save, "--save", (".npz", ".joblib"))
-    training.check_outputs(arguments, "plot", "save", "json")
+    training.check_outputs(arguments, plot=training.PICTURES, save=(".npz", ".joblib"), json=())
     settings = training.settings(arguments) | _loop(arguments)
     data = training.load(arguments, training.MOST_PRODUCTS)
     model = training.estimator(settings)
@@ -87,14 +84,12 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     _, notes = training.run(model, data)
     numbers = _numbers(arguments, model, data, notes)
-    training.report(arguments.json, numbers, _words(numbers))
-    piped = str(arguments.json) == "-"
-    training.tell(notes, piped=piped)
+    stream = training.report(arguments.json, numbers, _words(numbers))
     # the picture last: it may fail where the numbers do not
     for path, write in ((arguments.save, _save), (arguments.plot, _plot)):
         if path is not None:
             write(path, model, data)
-            print(f"wrote {path}", file=sys.stderr if piped else sys.stdout)
+            print(f"wrote {path}", file=stream)
     return 0
 
 

@@ -34,7 +34,6 @@ def add_parser(subparsers: Any) -> None:
         description="Train networks from scratch, round after round, each on the outputs of the "
         "one before, for many seeds at once.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -106,9 +105,7 @@ def add_parser(subparsers: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from sdtheory.cli import training
 
-    training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
-    training.check_suffix(arguments.output, "--output", (".json",))
-    training.check_outputs(arguments, "output", "plot")
+    training.check_outputs(arguments, output=(".json",), plot=training.PICTURES)
     if arguments.seeds < 1:
         raise InvalidInputError(f"--seeds must be at least 1, but is {arguments.seeds}.")
     for option in ("resume", "rounds", "stack"):

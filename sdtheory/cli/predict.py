@@ -35,7 +35,6 @@ def add_parser(subparsers: Any) -> None:
         help="evaluate a saved model on new data",
         description="Evaluate a model that `sdtheory fit --save` wrote.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help=".npz file")
     parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
@@ -51,7 +50,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    check_outputs(arguments, "output")
+    check_outputs(arguments, output=())
     model = _load(arguments.model, trusted=arguments.trust_pickle)
 
     def choose(columns: tuple[str, ...], _index: tuple[str, ...]) -> tuple[str, ...]:

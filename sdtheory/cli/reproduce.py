@@ -29,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
         description="Run the chapters anew and compare every number, figure, table and check with "
         "a manifest.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "manifest", nargs="?", type=Path, help="default: _build/manifest.json of the book"

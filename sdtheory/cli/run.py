@@ -33,7 +33,6 @@ def add_parser(subparsers: Any) -> None:
         help="rerun one chapter, with other parameters",
         description="Run one chapter, and compute its checks at the parameters that you give.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("chapter", nargs="?", metavar="CHAPTER", help="name of the chapter")
     parser.add_argument(

@@ -26,6 +26,8 @@ from sdtheory.validation import Array, InvalidInputError
 STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
+#: Suffixes of the pictures that commands draw.
+PICTURES = (".svg", ".png", ".pdf")
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|variance|)", re.IGNORECASE)
 _UNITS = {
@@ -146,17 +148,12 @@ class Training:
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the estimator."""
     unit, epsilon = _epsilon(arguments.epsilon)
-    return {
-        "kernel": arguments.kernel,
-        "gamma": arguments.gamma,
-        "degree": arguments.degree,
-        "coef0": arguments.coef0,
+    same = ("kernel", "gamma", "degree", "coef0", "criterion", "solver")
+    return {name: getattr(arguments, name) for name in same} | {
         "epsilon": epsilon,
         "epsilon_unit": unit,
         "rounds": _rounds(arguments.rounds),
-        "criterion": arguments.criterion,
         "fit_intercept": not arguments.no_intercept,
-        "solver": arguments.solver,
     }
 
 
@@ -265,12 +262,6 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     return chain, [str(warning.message) for warning in caught]
 
 
-def tell(notes: Sequence[str], *, piped: bool) -> None:
-    """Print what a fit warned of; a piped report holds it."""
-    for note in () if piped else notes:
-        print(f"sdtheory: note: {note}", file=sys.stderr)
-
-
 @contextmanager
 def _progress(n: int) -> Iterator[None]:
     """Count products with the kernel matrix and rounds in its eigenbasis, on a terminal."""
@@ -293,32 +284,49 @@ def _progress(n: int) -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-def check_outputs(arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse, before any work, files that cannot be written or that would replace another one."""
+def check_outputs(arguments: argparse.Namespace, **formats: Sequence[str]) -> None:
+    """Refuse, before any work, files that cannot be written or that would replace another one.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    **formats : sequence of str
+        Suffixes that an option takes; none if any will do.
+    """
+    for name, known in formats.items():
+        path = getattr(arguments, name)
+        if path is not None and known and path.suffix.lower() not in known:
+            raise InvalidInputError(
+                f"--{name} {path}: the suffix {path.suffix!r} does not tell the format. Choose one "
+                f"of: {', '.join(known)}."
+            )
     inputs = {name.upper(): getattr(arguments, name, None) for name in ("data", "model")}
     files.check_outputs(
-        {f"--{name}": getattr(arguments, name) for name in names},
+        {f"--{name}": getattr(arguments, name) for name in formats},
         {name: path for name, path in inputs.items() if isinstance(path, Path)},
     )
 
 
-def check_suffix(path: Path | None, option: str, known: tuple[str, ...]) -> None:
-    """Refuse, before any work, a file whose suffix tells no format that the command writes."""
-    if path is not None and path.suffix.lower() not in known:
-        raise InvalidInputError(
-            f"{option} {path}: the suffix {path.suffix!r} does not tell the format. Choose one of: "
-            f"{', '.join(known)}."
-        )
+def report(path: Path | None, numbers: Any, words: str) -> Any:
+    """Print words and notes, and write numbers as a JSON file; print them alone if it is called -.
 
-
-def report(path: Path | None, numbers: Any, words: str) -> None:
-    """Print words and write numbers as a JSON file; for the path - print the numbers instead."""
+    Returns
+    -------
+    file
+        Where to print what else is written.
+    """
     text = json.dumps(numbers, indent=1, allow_nan=False)
-    print(text if str(path) == "-" else words)
-    if path is not None and str(path) != "-":
+    if str(path) == "-":
+        print(text)
+        return sys.stderr
+    print(words)
+    if path is not None:
         with files.replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
         print(f"wrote {path}")
+    for note in numbers.get("notes", ()):
+        print(f"sdtheory: note: {note}", file=sys.stderr)
+    return sys.stdout
 
 
 def write_plot(path: Path, draw: Callable[[], Any]) -> None:

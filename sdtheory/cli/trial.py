@@ -55,7 +55,6 @@ def add_parser(subparsers: Any) -> None:
         description="Nested cross-validation of chains of self-distillation against kernel ridge "
         "regression that is tuned as carefully, with an interval and a verdict.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training.add_data_options(parser)
     training.add_kernel_options(parser)
@@ -105,8 +104,7 @@ class _Grids:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    training.check_suffix(arguments.plot, "--plot", (".svg", ".png", ".pdf"))
-    training.check_outputs(arguments, "plot", "json")
+    training.check_outputs(arguments, plot=training.PICTURES, json=())
     for name, least in (("rounds", 2), ("tolerances", 2), ("repeats", 1)):
         if getattr(arguments, name) < least:
             raise InvalidInputError(
@@ -128,11 +126,10 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.rounds,
     )
     numbers = _trial(arguments, data, grids)
-    training.report(arguments.json, numbers, _words(numbers))
+    stream = training.report(arguments.json, numbers, _words(numbers))
     if arguments.plot is not None:
         training.write_plot(arguments.plot, lambda: _figure(numbers))
-        if str(arguments.json) != "-":
-            print(f"wrote {arguments.plot}")
+        print(f"wrote {arguments.plot}", file=stream)
     return 0
 
 

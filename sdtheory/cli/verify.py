@@ -40,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
         "search instances in floating point, judge each suspect in ball arithmetic, and run a "
         "control for every hypothesis.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="statements to verify (default: all)")
     instead = parser.add_mutually_exclusive_group()

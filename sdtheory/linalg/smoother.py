@@ -43,10 +43,10 @@ from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed
 from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
-#: A relative step below this leaves an error of its square: in floats, and in double-doubles.
-_NEAR, _NEARER = 2.0**-24, 2.0**-49
-#: Knots that a first guess is made from, where there are many more.
-_THINNED = 5000
+#: A relative step below this leaves at most five times its cube: in floats, and in double-doubles.
+_NEAR, _NEARER = 2.0**-18, 2.0**-33
+#: Groups of knots that a first guess is made from, where there are many more knots.
+_GROUPS = 20_000
 #: Most corrections of a solution in double-double arithmetic, and how small the last one is.
 _CORRECTIONS, _CORRECTED = 8, 2.0**-85
 
@@ -142,7 +142,7 @@ class Spline:
 
     Parameters
     ----------
-    gaps : ndarray of shape (k + 1,)
+    gaps : DoubleDouble of shape (k + 1,)
         Distances of neighbouring knots, the ends 0 and 1 included.
     counts : ndarray of shape (k,)
         Multiplicities of the knots inside.
@@ -152,16 +152,13 @@ class Spline:
         m in R(f) = int (f^(m))^2: 1 is the bridge, 2 the beam.
     length : int
         Knots in a stretch, L.
-    gap_errors : ndarray of shape (k + 1,), optional
-        What the distances are larger by than `gaps`, zero by default.
     """
 
-    gaps: Array
+    gaps: DoubleDouble
     counts: Array
     n: int
     order: int
     length: int
-    gap_errors: Array | None = None
 
     @classmethod
     def through(cls, knots: Knots, order: int) -> Spline:
@@ -169,7 +166,7 @@ class Spline:
         at = np.concatenate([[0.0], knots.x, [1.0]])
         gaps = two_sum(at[1:], -at[:-1])
         length = max(2, math.isqrt(len(gaps)) // 3)
-        return cls(gaps.high, knots.counts, knots.n, order, length, gaps.low)
+        return cls(gaps, knots.counts, knots.n, order, length)
 
     def mirrored(self) -> Spline:
         """Return the same spline swept from right to left in other stretches.
@@ -178,8 +175,7 @@ class Spline:
         estimates them.
         """
         length = self.length * 4 // 3 + 1
-        errors = None if self.gap_errors is None else self.gap_errors[::-1]
-        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length, errors)
+        return Spline(self.gaps[::-1], self.counts[::-1], self.n, self.order, length)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -208,12 +204,8 @@ class Spline:
         return self.cut(self.counts[:, None])
 
     @cached_property
-    def _gaps(self) -> Array:
+    def _gaps(self) -> DoubleDouble:
         return self.cut(self.gaps)
-
-    @cached_property
-    def _exact_gaps(self) -> DoubleDouble:
-        return self.cut(DoubleDouble(self.gaps, self.gap_errors))
 
     @cached_property
     def simple(self) -> bool:
@@ -234,7 +226,7 @@ class Spline:
         length, stretches = self.shape
         # lengths in units of `unit`, f^(m) in units of unit^-m; a power of two, which is exact
         unit = 2.0 ** round(math.log2(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0)))
-        like = self._exact_gaps if precise else self._gaps
+        like = self._gaps if precise else self._gaps.high
         scale = DoubleDouble(unit ** (2 * m - 1)) / (DoubleDouble(float(self.n)) * c)
         factors = Factors(
             unit,
@@ -342,16 +334,11 @@ class Resolvent:
     factors: Factors
     joining: Any
 
-    def fit(self, y: Array) -> Fit:
-        """Smooth labels of shape (k, q) at the knots."""
-        fit = self.sweep(self.spline.cut(y))
-        return Fit(*(self.spline.join(a) for a in (fit.values, fit.residual, fit.curvature)))
-
     def sweep(self, labels: Any) -> Fit:
         """Smooth labels of shape (L, q, P), zero where they are filled up."""
         m, (length, stretches), q = self.spline.order, self.spline.shape, labels.shape[1]
-        predicted, *results = (zeros(labels.shape, like=labels) for _ in range(4))
-        b, eta = sweeps.forward(labels, self.factors, predicted)
+        results = tuple(zeros(labels.shape, like=labels) for _ in range(3))
+        b, eta = sweeps.forward(labels, self.factors, results[0])
 
         # (X_0, r_0, X_1, r_1, ...), ends included
         right = zeros((2 * m * (stretches + 1), q), like=labels)
@@ -364,12 +351,7 @@ class Resolvent:
         state = each(np.ascontiguousarray, ends[:m, :, :-1])
         costate = each(np.ascontiguousarray, ends[m:, :, 1:])
 
-        sweeps.backward(
-            (labels, predicted),
-            (state, costate),
-            self.factors,
-            (results[0], results[1], results[2]),
-        )
+        sweeps.backward(labels, (state, costate), self.factors, results)
         filled = len(self.spline.counts) - (stretches - 1) * length
         for a in results:
             a[filled:, :, -1] = 0.0
@@ -393,7 +375,8 @@ def evaluate(x: Array, fit: Fit, x_new: Array) -> Array:
 
 def _trace(spline: Spline) -> float:
     """Return the trace of G, from g(x, x) = x (1 - x) or x^2 (1 - x)^2 / 3."""
-    product = np.cumsum(spline.gaps)[:-1] * np.cumsum(spline.gaps[::-1])[-2::-1]
+    gaps = spline.gaps.high
+    product = np.cumsum(gaps)[:-1] * np.cumsum(gaps[::-1])[-2::-1]
     diagonal = product if spline.order == 1 else product**2 / 3
     return float(diagonal @ spline.counts) / spline.n
 
@@ -409,23 +392,32 @@ class Root:
         Cut.
     shrunk : ndarray or DoubleDouble of shape (L, q, P)
         Fit of the residual: -d fit / d log c.
+    flat : ndarray of shape (L, q, P) or None
+        Fit of the tangent, in floats.
     sensitivity : float
         Relative change of c per relative change of rho.
     error : float
-        Relative error of c that rounding of the residual energy and of c, and
-        the last step leave; not that of the fit.
-    evaluations : int
+        Relative error of c that rounding of the residual energy and of c leaves; not that
+        of the fit.
     """
 
     c: float
     fit: Fit
     shrunk: Any
+    flat: Array | None
     sensitivity: float
     error: float
-    evaluations: int
 
 
-def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> Root:
+def solve(
+    spline: Spline,
+    y: Any,
+    excess: Any,
+    slack: Any,
+    start: float | None,
+    *,
+    tangent: Array | None = None,
+) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
     The method is that of `sdtheory.linalg.halley`.
@@ -441,12 +433,14 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
         rho^2 less the energy that no fit can reach, positive.
     start : float, optional
         First c to try.
+    tangent : ndarray of shape (L, q, P), optional
+        To be smoothed at c, too.
     """
     precise = isinstance(y, DoubleDouble)
     near, share = _NEARER if precise else _NEAR, float(excess / slack)
-    # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
-    first = share / (1 + math.sqrt(1 + share)) / _trace(spline)
-    mu = first if start is None else 1 / start
+    if start is None:
+        # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
+        start = (1 + math.sqrt(1 + share)) / share * _trace(spline)
 
     def mismatch(fit: Fit) -> float:
         # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
@@ -457,6 +451,7 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
 
     def evaluate(at: Array, _: Any) -> tuple[float, float, float, float]:
         nonlocal last
+        last = None  # its arrays make room
         resolvent = spline.resolvent(1 / float(at[0]), precise=precise)
         fit = resolvent.sweep(y)
         shrunk = resolvent.sweep(fit.residual)
@@ -465,46 +460,55 @@ def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) 
         curving = float(spline.inner(shrunk.values, shrunk.values) / slack)
         if not (steepness > 0 and math.isfinite(relative)):
             raise NoRootError
-        last = fit, shrunk, steepness
+        last = resolvent, fit, shrunk, steepness
         return relative, 1 + relative, steepness, curving
 
     last: Any = None
-    found, steps, evaluations = bracketed(evaluate, np.array([mu]), near=near, most=MAX_EVALUATIONS)
+    mu = np.array([1 / start])
+    found, steps, _ = bracketed(evaluate, mu, near=near, most=MAX_EVALUATIONS)
     c, step = 1 / float(found[0]), float(steps[0])
     if not abs(step) <= near:
         raise NoRootError
-    fit, shrunk, steepness = last
-    # d fit / d log mu = shrunk: to first order, which leaves step^2
-    moved = Fit(
-        fit.values + step * shrunk.values,
-        fit.residual - step * shrunk.values,
-        fit.curvature + step * shrunk.curvature,
-    )
+    resolvent, fit, shrunk, steepness = last
+    # the fit at (1 + step) mu, to second order where the square exceeds what the cube may be
+    rise, bend = shrunk.values, shrunk.curvature
+    if abs(step) > near**1.5:
+        again = resolvent.sweep(shrunk.values)
+        rise, bend = rise - step * again.values, bend - step * again.curvature
+    values, residual, curvature = fit.values, fit.residual, fit.curvature
+    rise = step * rise
+    values += rise
+    residual -= rise
+    curvature += step * bend
+    flat = None
+    if tangent is not None:
+        flat = (spline.resolvent(c) if precise else resolvent).sweep(tangent).values
     ulp = float(np.finfo(float).eps)
     rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
-    error = rounding + 4 * ulp + step * step
-    return Root(c / (1 + step), moved, shrunk.values, 1 / steepness, error, evaluations)
+    error = rounding + 4 * ulp
+    return Root(
+        c / (1 + step), Fit(values, residual, curvature), shrunk.values, flat, 1 / steepness, error
+    )
 
 
-def guess(spline: Spline, y: Array, slack: float, start: float | None) -> float | None:
-    """Return where to start from: the root for some of the knots, if that is any help.
+def guess(spline: Spline, y: Array, excess: float, start: float | None) -> float | None:
+    """Return where to start from: the root for means of neighbouring labels, if there are many.
 
-    Arguments as in `solve`, which it saves evaluations.
+    Arguments and result as in `solve`, which it saves evaluations. What the labels of a group
+    differ by counts as residual.
     """
-    stride = len(spline.counts) // _THINNED
-    if stride < 2:
+    counts = spline.counts[:, None]
+    first = np.arange(0, len(counts), max(len(counts) // _GROUPS, 1))
+    if len(first) > len(counts) / 2:
         return start
-    counts = spline.counts[::stride]
-    stretch, place = np.divmod(np.arange(0, len(spline.counts), stride), spline.length)
-    labels = y[place, :, stretch]
-    # the first gap, sums of `stride` gaps, and what is left
-    bounds = np.concatenate([[0], np.arange(1, len(spline.counts) + 1, stride)])
-    gaps = np.add.reduceat(spline.gaps, bounds)
-    total = float(counts.sum())
-    few = Spline(gaps, counts, int(total), spline.order, math.isqrt(len(gaps)) // 3)
-    slack *= total / float(spline.counts.sum())
-    excess = float(np.sum(counts[:, None] * labels**2)) - slack
+    sizes = np.add.reduceat(counts, first)
+    means = np.add.reduceat(counts * spline.join(y), first) / sizes
+    at = np.cumsum(spline.gaps.high)
+    centres = np.add.reduceat(counts[:, 0] * at[:-1], first) / sizes[:, 0]
+    gaps = DoubleDouble(np.diff(np.concatenate([[0.0], centres, at[-1:]])))
+    few = Spline(gaps, sizes[:, 0], spline.n, spline.order, math.isqrt(len(gaps)) // 3)
+    slack = float(np.sum(sizes * means**2)) - excess
     try:
-        return solve(few, few.cut(labels), excess, slack, start).c if excess > 0 else start
+        return solve(few, few.cut(means), excess, slack, start).c if slack > 0 else start
     except NoRootError:
         return start

@@ -90,30 +90,25 @@ def forward(labels: Any, factors: Factors, predicted: Any) -> tuple[Any, Any]:
     return b, eta
 
 
-def backward(
-    given: tuple[Any, Any],
-    ends: tuple[Any, Any],
-    factors: Factors,
-    results: Sequence[Any],
-) -> None:
+def backward(labels: Any, ends: tuple[Any, Any], factors: Factors, results: Sequence[Any]) -> None:
     """Smooth from right to left.
 
     Parameters
     ----------
-    given : tuple of ndarray of shape (L, q, P)
-        Labels and predictions.
+    labels : ndarray of shape (L, q, P)
     ends : tuple of ndarray of shape (m, q, P)
         First state and last costate of each stretch; the costate is overwritten.
     factors : Factors
     results : sequence of ndarray of shape (L, q, P)
-        Values, residual and curvature, overwritten; no curvature for m = 1.
+        Values, which hold the predictions at first, residual and curvature, overwritten; no
+        curvature for m = 1.
     """
-    (labels, predicted), (state, costate), (values, residual, curvature) = given, ends, results
+    (state, costate), (values, residual, curvature) = ends, results
     m = len(state)
     unit2 = factors.unit * factors.unit
     for i in reversed(range(len(labels))):
         y, response, covariance = labels[i], factors.response[i], factors.covariance[i]
-        mean = predicted[i]
+        mean = values[i]
         for j in range(m):
             mean = mean + response[j] * state[j]
         future = covariance[0] * costate[0]

@@ -475,13 +475,7 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
         return ["krylov"], ["eigh"], "a sparse matrix"
     if isinstance(gram, LinearOperator):
         return ["krylov"], [], "a LinearOperator"
-    shape = getattr(gram, "shape", ())
-    return _of_matrix(shape[0] if len(shape) == 2 else 0), ["krylov"], "a matrix"
-
-
-def _of_matrix(n: int) -> list[str]:
-    """Return the solvers to try by default for a stored matrix."""
-    return ["stored", "eigh"] if n >= _REDUCED else ["eigh"]
+    return ["stored", "eigh"] if len(gram) >= _REDUCED else ["eigh"], ["krylov"], "a matrix"
 
 
 def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None) -> None:

@@ -117,8 +117,7 @@ def solve(
             continue
         rule = run.quadrature()
         try:
-            chain = _enclosed(rule, start, tolerance, labels, exact=run.exhausted)
-            break
+            return _enclosed(run, rule, start, tolerance, labels)
         except _OpenError as error:
             if last or error.final:
                 raise AccuracyError(
@@ -132,26 +131,6 @@ def solve(
             ahead = error.missing / gained / 2 if 0 < gained < math.inf else 0.0
             before, missing = run.blocks, error.missing
             due = run.blocks + max(1 + run.blocks // 8, int(min(ahead, run.blocks)))
-
-    count = len(chain.low)
-    c = chain.c
-    scale = 2.0**start.exponent
-    kept = c[:, None] / (c[:, None] + rule.nodes)
-    energies = np.sum(chain.z[:-1] ** 2, axis=2) * kept**2
-    return Chain(
-        solver="krylov",
-        epsilon=start.tolerance,
-        c=c,
-        c_error=np.maximum(chain.high - c, c - chain.low) / c,
-        sensitivity=start.rho2 / np.sum(energies * (1 - kept), axis=1),
-        r=chain.r,
-        outcome=chain.outcome,
-        n_rounds_range=(count, count + (chain.outcome is Outcome.NEAR_COLLAPSE)),
-        _labels=start.given,
-        _fits=_Fits(run.bases, rule.vectors, rule.nodes, chain.z * scale, c),
-        products=run.blocks,
-        y_error=chain.y_error * scale,
-    )
 
 
 def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
@@ -202,22 +181,9 @@ class _OpenError(Exception):
         self.missing = missing
 
 
-@dataclass(frozen=True)
-class _Enclosed:
-    """A chain with bounds on its multipliers, and how it ends."""
-
-    c: Array
-    low: Array
-    high: Array
-    r: Array
-    z: Array
-    y_error: Array
-    outcome: Outcome
-
-
 def _enclosed(
-    rule: Quadrature, start: Start, tolerance: float, labels: float, *, exact: bool
-) -> _Enclosed:
+    run: Lanczos, rule: Quadrature, start: Start, tolerance: float, labels: float
+) -> Chain:
     """Enclose every multiplier, or raise for the first round that does not close.
 
     The multipliers themselves come from plain floats: the enclosures prove them.
@@ -225,15 +191,31 @@ def _enclosed(
     rho2, d = start.rho2, rule.nodes[:, None]
     unreachable = float(np.sum(rule.roots[rule.nodes == 0] ** 2))
     if unreachable >= rho2:
-        if exact:
+        if run.exhausted:
             raise start.infeasible(unreachable, rank_decision=bool(rule.rounding))
         raise _OpenError("the labels' part in the null space of gram is not known well enough")
     c, low, high = np.empty(0), np.empty(0), np.empty(0)
     r, z, y_error = [start.r], [rule.roots], [0.0]
     excess, cut = start.excess, 0.0  # of ||y_t||^2 over rho^2
 
-    def ended(outcome: Outcome) -> _Enclosed:
-        return _Enclosed(c, low, high, np.array(r), np.array(z), np.array(y_error), outcome)
+    def ended(outcome: Outcome) -> Chain:
+        rows, scale = np.array(z), 2.0**start.exponent
+        kept = c[:, None] / (c[:, None] + rule.nodes)
+        energies = np.sum(rows[:-1] ** 2, axis=2) * kept**2
+        return Chain(
+            solver="krylov",
+            epsilon=start.tolerance,
+            c=c,
+            c_error=np.maximum(high - c, c - low) / c,
+            sensitivity=rho2 / np.sum(energies * (1 - kept), axis=1),
+            r=np.array(r),
+            outcome=outcome,
+            n_rounds_range=(len(c), len(c) + (outcome is Outcome.NEAR_COLLAPSE)),
+            _labels=start.given,
+            _fits=_Fits(run.bases, rule.vectors, rule.nodes, rows * scale, c),
+            products=run.blocks,
+            y_error=np.array(y_error) * scale,
+        )
 
     while excess > 0 and len(c) < start.limit:
         t = len(c)

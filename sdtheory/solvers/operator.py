@@ -24,14 +24,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from operator import call
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
-from sdtheory.kernels import BrownianBridge, SimplySupportedBeam, gram
+from sdtheory.kernels import BrownianBridge, Kernel, SimplySupportedBeam, gram
 from sdtheory.linalg import scheduling
 from sdtheory.linalg.blas import symmetric_times
 from sdtheory.validation import (
@@ -57,21 +57,13 @@ _THREADED = 2000
 #: Their error is of the size of rounding against the kernel's largest value, not against ||G||.
 _LEAST = {1: 1e-3, 2: 1e-4}
 _UNIFORM = {1: 1 / 12, 2: 1 / 120}
-
-
 #: Kernels with an equation on a line.
 _LINES = BrownianBridge | SimplySupportedBeam
+#: Maps V of shape (n, p) to G V.
+Product = Callable[[Array], Array]
 
 
-class Product(Protocol):
-    """Maps V of shape (n, p) to G V."""
-
-    def __call__(self, V: Array, /) -> Array:
-        """Multiply."""
-        ...
-
-
-def of(kernel: Callable[[Any, Any], Any], x: Any, scheduler: str | None = None) -> Product:
+def of(kernel: Kernel, x: Any, scheduler: str | None = None) -> Product:
     """Return the product with k(x, x) / n.
 
     Parameters
@@ -93,7 +85,7 @@ def of(kernel: Callable[[Any, Any], Any], x: Any, scheduler: str | None = None) 
     return Tiles(x, kernel, scheduler)
 
 
-def _entries(kernel: Callable[[Any, Any], Any], x: Any) -> Array:
+def _entries(kernel: Kernel, x: Any) -> Array:
     """Return k(x, x) / n."""
     return kernel(x, x) / x.shape[0] if scipy.sparse.issparse(x) else gram(kernel, x)
 
@@ -115,7 +107,7 @@ class Tiles:
     """
 
     x: Any
-    kernel: Callable[[Any, Any], Any]
+    kernel: Kernel
     scheduler: str | None = None
     _kept: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
 
@@ -258,9 +250,7 @@ class Sums:
         return product
 
 
-def _multiplied(
-    kernel: Callable[[Any, Any], Any], x: Any, X: Array, product: Callable[[], Product]
-) -> Array:
+def _multiplied(kernel: Kernel, x: Any, X: Array, product: Callable[[], Product]) -> Array:
     """Return k(x, x) X / n; its arguments but the last are what a memory knows it by."""
     del kernel, x
     return product()(X)
@@ -311,7 +301,7 @@ class KernelOperator(LinearOperator):
 
     def __init__(
         self,
-        kernel: Callable[[Any, Any], Any],
+        kernel: Kernel,
         x: Any,
         *,
         weights: ArrayLike | None = None,

@@ -64,7 +64,7 @@ def solve(
     """Run self-distillation in O(n) a round, for the two splines on [0, 1].
 
     `c_error` is an estimate, not a bound. It compares the chain with a second one,
-    which starts elsewhere and sweeps the points in the other direction.
+    which sweeps the points in the other direction.
 
     * From 1000 distinct inputs on both use floats; `c_error` is 32 times the distance
       of the two fits, in the worst direction.
@@ -150,11 +150,10 @@ class _Side:
         self.labels = curve.cut(means if precise else means.high)
         self.excess = excess if precise else float(excess)
 
-    def solve(self, slack: DoubleDouble, first: float | None) -> Root:
+    def solve(self, slack: DoubleDouble, first: float | None, tangent: Array | None = None) -> Root:
         """Return the multiplier, sought from `first` on."""
-        return spline.solve(
-            self.curve, self.labels, self.excess, slack if self.precise else float(slack), first
-        )
+        target = slack if self.precise else float(slack)
+        return spline.solve(self.curve, self.labels, self.excess, target, first, tangent=tangent)
 
     def advance(self, fit: Fit, n: int, epsilon: float) -> None:
         """Take the fit for labels."""
@@ -190,7 +189,10 @@ class _Rounds:
         means = knots.average(start.labels)
         rho2 = dd.two_prod(np.array(float(knots.n)), np.array(epsilon))
         energy = dd.square(start.labels).total()
-        rest = start.labels - knots.spread(means)
+        # what the labels of one input differ by, and labels at 0 and 1
+        rest = DoubleDouble(np.zeros((1, 1)))
+        if len(knots.x) < knots.n:
+            rest = start.labels - knots.spread(means)
         self._missed = (rest * rest).total()
         self._rho2, self._epsilon = rho2, epsilon
         self._start, self._tolerance = start, tolerance
@@ -242,22 +244,18 @@ class _Rounds:
             if float(slack) <= 0:
                 raise start.infeasible(float(self._missed))
             try:
-                root, mirrored = self._solved(slack)
+                root, mirrored = self._solved(slack, tangent if t else None)
+                error = self._error(root, mirrored, float(slack))
             except NoRootError:
                 if self._lost:
                     raise _LostError from None
-                root, mirrored = None, None
-            error = np.inf
-            if root is not None and mirrored is not None:
-                error = self._error(root, mirrored, float(slack))
+                root, mirrored, error = None, None, np.inf
             if root is None or mirrored is None or error > tolerance:
                 if t in self.near and abs(self.excess) <= tolerance * rho2:
                     return self
                 raise _inaccurate(f"c_{t}", t, r, error)
             w, shrunk = high(root.fit.residual), high(root.shrunk)
-            flat = tangent  # A tangent
-            if t > 0:
-                flat = curve.resolvent(root.c).sweep(tangent).values
+            flat = tangent if root.flat is None else root.flat  # A tangent
             through = curve.inner(w, tangent - flat)
             tangent = flat - shrunk * ((rho2 - through) * root.sensitivity / float(slack))
             self.fits.append(
@@ -270,20 +268,15 @@ class _Rounds:
             other.advance(mirrored.fit, len(start.labels), self._epsilon)
             self.r.append(float(np.sqrt(max(1 + self.excess / rho2, 0.0))))
 
-    def _solved(self, slack: DoubleDouble) -> tuple[Root, Root]:
-        """Return the roots of both chains."""
+    def _solved(self, slack: DoubleDouble, tangent: Array | None) -> tuple[Root, Root]:
+        """Return the roots of both chains; the first one with the fit of the tangent."""
         main, other = self._main, self._other
         last = self.c[-1] if self.c else None
         if other.precise:  # starts of their own, as neither is a sample of the other's error
-            return main.solve(slack, last), other.solve(slack, last)
-        if main.precise:
-            mirrored = other.solve(slack, last)
-            return main.solve(slack, mirrored.c), mirrored
-        own, theirs = (
-            side.solve(slack, spline.guess(side.curve, side.labels, float(slack), last))
-            for side in (main, other)
-        )
-        return own, theirs
+            return main.solve(slack, last, tangent), other.solve(slack, last)
+        first = last if main.precise else spline.guess(other.curve, other.labels, self.excess, last)
+        mirrored = other.solve(slack, first)
+        return main.solve(slack, mirrored.c, tangent), mirrored
 
     def _error(self, root: Root, mirrored: Root, slack: float) -> float:
         """Return the estimated relative error of the first root."""

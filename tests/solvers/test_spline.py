@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from sdtheory import distill, multiplier
 from sdtheory.datasets import load_example
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
-from sdtheory.linalg.smoother import Knots, Spline, evaluate
+from sdtheory.linalg.smoother import Fit, Knots, Spline, evaluate
 from sdtheory.solvers import AccuracyError, KernelOperator, spline
 from sdtheory.solvers.chain import Outcome
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
@@ -24,6 +24,11 @@ ORDERS = pytest.mark.parametrize("order", [1, 2])
 
 def distill_spline(kernel, x, *arguments, **options):
     return distill(KernelOperator(kernel, x), *arguments, solver="spline", **options)
+
+
+def smoothed(curve, c, y):
+    fit = curve.resolvent(c).sweep(curve.cut(y))
+    return Fit(*(curve.join(a) for a in (fit.values, fit.residual, fit.curvature)))
 
 
 def noisy(n, seed, noise=0.3):
@@ -67,7 +72,7 @@ def test_resolvent_is_the_dense_one(order, n, c):
     own = Spline.through(Knots.from_inputs(x), order)
     # the dense solve's error
     tolerance = 100 * np.finfo(float).eps * (1 + G.max() * n / c)
-    fit = own.resolvent(c).fit(y)
+    fit = smoothed(own, c, y)
     assert relative(fit.residual, c * alpha) < tolerance
     assert relative(fit.values, G @ alpha) < 10 * tolerance
     x_new = np.linspace(0, 1, 13)
@@ -75,9 +80,9 @@ def test_resolvent_is_the_dense_one(order, n, c):
     assert relative(evaluate(x, fit, x_new), expected) < 10 * tolerance
 
     wrong = Spline(own.gaps, own.counts, n + 1, order, own.length)
-    assert relative(wrong.resolvent(c).fit(y).values, G @ alpha) > 1e-5
+    assert relative(smoothed(wrong, c, y).values, G @ alpha) > 1e-5
     other = Spline.through(Knots.from_inputs(x), 3 - order)
-    assert relative(other.resolvent(c).fit(y).values, G @ alpha) > 1e-3
+    assert relative(smoothed(other, c, y).values, G @ alpha) > 1e-3
 
 
 @ORDERS
@@ -88,10 +93,10 @@ def test_length_of_the_stretches_changes_rounding_only(order, length):
     chosen = Spline.through(knots, order)
     other = Spline(chosen.gaps, knots.counts, knots.n, order, length)
     for c in (1e2, 1e-3, 1e-8, 1e-20):
-        fits = [s.resolvent(c).fit(y[:, None][np.argsort(x)]) for s in (chosen, other)]
+        fits = [smoothed(s, c, y[:, None][np.argsort(x)]) for s in (chosen, other)]
         for name in ("values", "residual"):
             assert relative(getattr(fits[0], name), getattr(fits[1], name)) < 1e-11
-        mirrored = chosen.mirrored().resolvent(c).fit(y[:, None][np.argsort(x)][::-1])
+        mirrored = smoothed(chosen.mirrored(), c, y[:, None][np.argsort(x)][::-1])
         assert relative(mirrored.residual[::-1], fits[0].residual) < 1e-11
         assert np.any(mirrored.residual[::-1] != fits[0].residual)
 
@@ -105,7 +110,7 @@ def test_many_points_on_a_grid_against_the_sine_transform(order, c):
     z = grid.transform(y)
     w = grid.transform(c / (c + grid.d) * z)
     values = grid.transform(grid.d / (c + grid.d) * z)
-    fit = Spline.through(Knots.from_inputs(grid.x), order).resolvent(c).fit(y[:, None])
+    fit = smoothed(Spline.through(Knots.from_inputs(grid.x), order), c, y[:, None])
     assert relative(fit.residual[:, 0], w) < 3e-11
     assert relative(fit.values[:, 0], values) < 3e-12
 
@@ -140,7 +145,7 @@ def test_the_textbook_way_fails_where_this_one_does_not():
         grid, c = Grid(n, 2), 1e-3
         y = np.sin(6 * grid.x) + 0.3 * np.random.default_rng(1).standard_normal(n)
         w = grid.transform(c / (c + grid.d) * grid.transform(y))
-        own = Spline.through(Knots.from_inputs(grid.x), 2).resolvent(c).fit(y[:, None])
+        own = smoothed(Spline.through(Knots.from_inputs(grid.x), 2), c, y[:, None])
         errors[n] = relative(reinsch(grid.x, y, c), w), relative(own.residual[:, 0], w)
     assert errors[50][0] < 1e-9  # it is the same spline
     assert errors[20_000][0] > 1e-4
@@ -236,7 +241,7 @@ def test_clusters_keep_their_digits_where_floats_lose_them(monkeypatch):
     with pytest.raises(AccuracyError, match="distances differ"):
         distill_spline(KERNELS[2], x, y, epsilon, 4)
     # so that the refusal was right: floats do not know the residual at the true multiplier
-    fit = Spline.through(Knots.from_inputs(np.array(x)), 2).resolvent(c[0]).fit(y)
+    fit = smoothed(Spline.through(Knots.from_inputs(np.array(x)), 2), c[0], y)
     assert abs(np.sum(fit.residual**2) / (6 * epsilon) - 1) > 1e-8
 
 
