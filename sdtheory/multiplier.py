@@ -216,7 +216,7 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
     step = -(-size // -(-z.size // _BLOCK))
     for block in (slice(start, start + step) for start in range(0, size, step)):
         unreached = np.where(reachable[block], 0.0, scaled_z[block])
-        rho2 = dd.two_prod(float(points), tolerance[block])
+        rho2 = dd.two_prod(np.array(float(points)), tolerance[block])
         energy = dd.square(scaled_z[block]).total(axis=-1)
         excess, slack = energy - rho2, rho2
         differences = [(excess, 1)]
