@@ -215,13 +215,15 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
     evaluations = 0
     step = -(-size // -(-z.size // _BLOCK))
     for block in (slice(start, start + step) for start in range(0, size, step)):
-        reaching = reachable[block]
-        rho2 = dd.two_prod(float(points), tolerance[block])
+        unreached = np.where(reachable[block], 0.0, scaled_z[block])
+        rho2 = dd.two_prod(np.array(float(points)), tolerance[block])
         energy = dd.square(scaled_z[block]).total(axis=-1)
         excess, slack = energy - rho2, rho2
-        if not reaching.all():
-            slack = rho2 - dd.square(np.where(reaching, 0.0, scaled_z[block])).total(axis=-1)
-        for difference, sign in ((excess, 1), (slack, -1)):
+        differences = [(excess, 1)]
+        if unreached.any():
+            slack = rho2 - dd.square(unreached).total(axis=-1)
+            differences.append((slack, -1))
+        for difference, sign in differences:
             for i in (np.abs(difference.high) < CANCELLING * rho2.high).nonzero()[0]:
                 row = block.start + i
                 parts = z[row] if sign > 0 else z[row][~reachable[row]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,13 +119,16 @@ def measure(statement: Statement, instance: Instance) -> Measured:
     """Evaluate a statement over a batch of floats."""
     with np.errstate(all="ignore"):
         cases = statement.cases(instance)
-    m = len(instance.d)
-    margin, applies = (
-        np.concatenate([np.asarray(part, dtype=kind).reshape(m, -1) for part in parts], axis=1)
-        if parts
-        else np.zeros((m, 0), dtype=kind)
-        for parts, kind in (([c.margin for c in cases], float), ([c.applies for c in cases], bool))
-    )
+    margin = _rows([case.margin for case in cases], len(instance.d), float)
+    applies = _rows([case.applies for case in cases], len(instance.d), bool)
     if statement.kind is Kind.IDENTITY:
         margin = 0.0 - np.abs(margin)  # no negative zero, which a table would show
     return Measured(margin, applies, threshold(instance), cases)
+
+
+def _rows(parts: list[Any], m: int, kind: type) -> Any:
+    """Return the entries of all cases side by side, shape (m, p)."""
+    rows = [np.asarray(part, dtype=kind).reshape(m, -1) for part in parts]
+    if len(rows) == 1:
+        return rows[0]
+    return np.concatenate(rows, axis=1) if rows else np.zeros((m, 0), dtype=kind)

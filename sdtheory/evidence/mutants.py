@@ -469,8 +469,25 @@ def _changes(
     for node in _expressions(definition):
         for operation, changed in _variants(node, known, identity=identity):
             name = f"{ast.unparse(node)} -> {ast.unparse(changed)}"
-            # deepcopy takes what its memo holds for a node as that node's copy
-            yield operation, name, copy.deepcopy(definition, {id(node): changed})
+            yield operation, name, _replaced(definition, node, changed)
+
+
+def _replaced(tree: Any, node: ast.AST, changed: ast.AST) -> Any:
+    """Return a tree with one node replaced; it shares with the old one what lies beside it."""
+    if tree is node:
+        return changed
+    if isinstance(tree, list):
+        parts = [_replaced(part, node, changed) for part in tree]
+        return parts if any(a is not b for a, b in zip(parts, tree, strict=True)) else tree
+    if not isinstance(tree, ast.AST):
+        return tree
+    for name, value in ast.iter_fields(tree):
+        part = _replaced(value, node, changed)
+        if part is not value:
+            again = copy.copy(tree)
+            setattr(again, name, part)
+            return again
+    return tree
 
 
 def _expressions(definition: ast.FunctionDef) -> Iterator[ast.expr]:

@@ -12,6 +12,7 @@ Ball arithmetic judges every margin that is negative beyond rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -90,32 +91,32 @@ class _Space:
     ----------
     kernel : int
         Number of zero eigenvalues.
-    gaps, energies : ndarray of bool
+    gaps, energies : tuple of bool
         Which gaps and which energies are not zero.
     """
 
     kernel: int
-    gaps: np.ndarray
-    energies: np.ndarray
+    gaps: tuple[bool, ...]
+    energies: tuple[bool, ...]
 
     @classmethod
     def full(cls, n: int) -> _Space:
         """Return the space of n positive eigenvalues and energies."""
-        return cls(0, np.ones(n - 1, dtype=bool), np.ones(n, dtype=bool))
+        return cls(0, (True,) * (n - 1), (True,) * n)
 
     @property
     def bounds(self) -> Array:
         """Ranges of the coordinates, shape (dimensions, 2)."""
-        return np.array([_GAP] * self.gaps.sum() + [_ENERGY] * self.energies.sum() + [_EXCESS])
+        return np.array([_GAP] * sum(self.gaps) + [_ENERGY] * sum(self.energies) + [_EXCESS])
 
     def decode(self, x: Array) -> tuple[Array, Array, Array]:
         """Return d and z of shape (m, n) and epsilon of shape (m,) from x of shape (m, p)."""
-        m, split = len(x), int(self.gaps.sum())
+        m, split = len(x), sum(self.gaps)
         steps = np.zeros((m, 1 + len(self.gaps)))
-        steps[:, 1:][:, self.gaps] = np.exp(x[:, :split])
+        steps[:, 1:][:, list(self.gaps)] = np.exp(x[:, :split])
         d = np.concatenate([np.zeros((m, self.kernel)), np.exp(np.cumsum(steps, axis=1))], axis=1)
         energy = np.zeros_like(d)
-        energy[:, self.energies] = np.exp(x[:, split:-1])
+        energy[:, list(self.energies)] = np.exp(x[:, split:-1])
         r2 = (1 + np.exp(x[:, -1])) ** 2
         # unreachable energy is at most 0.9 of rho^2
         reached = np.sum(energy[:, self.kernel :], axis=1)
@@ -132,9 +133,23 @@ def _coordinates(witness: Witness) -> tuple[_Space, Array]:
     energy = energy / energy.max(initial=1e-300)
     kernel = int(np.sum(d == 0))
     steps = np.diff(np.log(d[kernel:]))
-    space = _Space(kernel, steps > 0, energy > 0)
+    space = _Space(kernel, tuple((steps > 0).tolist()), tuple((energy > 0).tolist()))
     r_minus_1 = np.sqrt(np.sum(z**2) / (len(d) * epsilon)) - 1
     return space, np.log([*steps[steps > 0], *energy[energy > 0], max(r_minus_1, 1e-12)])
+
+
+def _instance(space: _Space, x: Array) -> Instance:
+    """Return the instances at rows of x, with the values that were computed from them.
+
+    All searches of one seed start from the same generation, and those against similar mutants
+    go on alike.
+    """
+    return _kept(space, x.tobytes(), x.shape)
+
+
+@lru_cache(maxsize=128)
+def _kept(space: _Space, x: bytes, shape: tuple[int, int]) -> Instance:
+    return Instance.of(*space.decode(np.frombuffer(x).reshape(shape)), ROUNDS)
 
 
 class _Objective:
@@ -161,12 +176,12 @@ class _Objective:
 
     def __call__(self, space: _Space, x: Array) -> Array:
         """Return the worst margin at each row of x."""
-        instance = Instance.of(*space.decode(x), ROUNDS)
+        instance = _instance(space, x)
         return self._margins(instance, measure(self.statement, instance))
 
     def to_corner(self, space: _Space, x: Array) -> Array:
         """Return the distance from the corners at each row of x; margins are looked at as well."""
-        instance = Instance.of(*space.decode(x), ROUNDS)
+        instance = _instance(space, x)
         measured, apart = distances(self.statement, instance)
         self._margins(instance, measured)
         if self.sites is None:

@@ -244,4 +244,6 @@ def scaled_margin(lhs: Values, rhs: Values) -> Values:
     """
     size = np.asarray(np.abs(lhs) + np.abs(rhs))
     zero = (size == 0).astype(bool)
+    if not zero.any():
+        return (rhs - lhs) / size
     return np.where(zero, 0.0, (rhs - lhs) / np.where(zero, 1.0, size))

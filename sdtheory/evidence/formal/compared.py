@@ -34,7 +34,6 @@ from sdtheory.evidence.formal.terms import (
     Joined,
     Name,
     NotEvaluableError,
-    Part,
     Term,
     World,
     holds,

@@ -139,6 +139,10 @@ def _in_data(row: Array) -> Callable[[int], float]:
     return (_orthogonal(len(row)).T @ row).tolist().__getitem__
 
 
+def _eigenvectors(n: int) -> Callable[[int], Callable[[int], float]]:
+    return [row.__getitem__ for row in _orthogonal(n).tolist()].__getitem__
+
+
 def _length(drawn: Drawn, t: int) -> float:
     known = np.all(drawn.d > 0) and t < len(drawn.z)
     return float(drawn.length[t]) if known else np.inf
@@ -193,7 +197,7 @@ _NATURALS: Given = {
 }
 _CHAINS: Given = {
     "z": lambda drawn, case, _: drawn.labels,
-    "V": lambda drawn, case, _: [row.__getitem__ for row in _orthogonal(case.n).tolist()].__getitem__,
+    "V": lambda drawn, case, _: _eigenvectors(case.n),
 }
 _GIVEN = {_REAL: _REALS, _SEQUENCE: _SEQUENCES, Name("nat"): _NATURALS, SEQUENCES: _CHAINS}
 

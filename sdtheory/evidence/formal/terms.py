@@ -205,8 +205,8 @@ def read_definition(printed: str) -> Term:
         fields.append(term.kind)
         term = term.body
     both = fields[-1]
-    for field in reversed(fields[:-1]):
-        both = Apply(Apply(Name("and"), field), both)
+    for other in reversed(fields[:-1]):
+        both = Apply(Apply(Name("and"), other), both)
     return _bound("fun", parameters, both)
 
 
