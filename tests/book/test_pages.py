@@ -596,7 +596,7 @@ GOOD = """\
 """
 
 #: One of the words is pale.
-CODE = '<pre><span class="n">a</span> = <span class="m" style="color: #999">1</span></pre>'
+CODE = '<pre><span class="n">one</span> = <span class="m" style="color: #999">two</span></pre>'
 #: For each check, changes of the good page that it must notice.
 BREAKS = {
     no_errors_in_the_console: [
