@@ -43,6 +43,7 @@ class Visit:
 
     page: object
     base: str
+    medium: str = "screen"
     errors: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -527,7 +528,10 @@ def problems(visit, check) -> list[str]:
     turn(visit, dark=check in DARK_CHECKS)
     if visit.page.viewport_size != size:
         visit.page.set_viewport_size(size)
-    visit.page.emulate_media(media="print" if paper else "screen")
+    medium = "print" if paper else "screen"
+    if visit.medium != medium:
+        visit.page.emulate_media(media=medium)
+        visit.medium = medium
     return check(visit)
 
 
@@ -592,7 +596,7 @@ GOOD = """\
 """
 
 #: One of the words is pale.
-CODE = '<pre><span class="n">a</span> = <span class="m" style="color: #999">1</span></pre>'
+CODE = '<pre><span class="n">one</span> = <span class="m" style="color: #999">two</span></pre>'
 #: For each check, changes of the good page that it must notice.
 BREAKS = {
     no_errors_in_the_console: [

@@ -38,7 +38,7 @@ def jacobian(network, x):
     """Return the Jacobian at the initial parameters, by plain differentiation."""
     with jax.enable_x64(True):
         flat, unravel = ravel_pytree(network)
-        return np.asarray(jax.jacrev(lambda theta: unravel(theta)(jnp.asarray(x)))(flat))
+        return np.asarray(jax.jit(jax.jacrev(lambda theta: unravel(theta)(jnp.asarray(x))))(flat))
 
 
 @pytest.mark.parametrize(("depth", "scale"), [(1, 1.0), (3, 0.3)])
@@ -150,7 +150,7 @@ def test_penalised_fit_is_stationary(problem, width, depth):
                 f = unravel(flat + s)(jnp.asarray(x)) - start
                 return jnp.mean((f - y) ** 2) + c * jnp.sum(s**2)
 
-            gradient = np.asarray(jax.grad(loss)(jnp.asarray(fit.shift)))
+            gradient = np.asarray(jax.jit(jax.grad(loss))(jnp.asarray(fit.shift)))
         return np.linalg.norm(gradient) / np.linalg.norm(2 * c * fit.shift)
 
     assert slope(fit.c) < 1e-3
@@ -170,9 +170,9 @@ def test_stopped_fit_descends_the_gradient(problem):
         def half_loss(s):
             return jnp.mean((unravel(flat + s)(jnp.asarray(x)) - start - y) ** 2) / 2
 
-        s, steps = jnp.zeros_like(flat), 1 / (fit.c * rate)
+        s, steps, slope = jnp.zeros_like(flat), 1 / (fit.c * rate), jax.jit(jax.grad(half_loss))
         for share in [*[1.0] * int(steps), steps % 1]:
-            s = s - share * rate * jax.grad(half_loss)(s)
+            s = s - share * rate * slope(s)
     np.testing.assert_allclose(fit.shift, s, rtol=1e-6, atol=1e-8)
 
 

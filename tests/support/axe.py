@@ -31,6 +31,11 @@ def violations(page, selector="html", *, colours=False):
             ];
             parts.forEach(([e, value]) =>
                 Object.defineProperty(e, 'childNodes', {value, configurable: true}));
+            // axe goes through the page in this way too
+            const walker = Document.prototype.createTreeWalker;
+            document.createTreeWalker = (root, what) => walker.call(document, root, what, e =>
+                Object.hasOwn(e.parentNode, 'childNodes') && !e.parentNode.childNodes.includes(e)
+                    ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
             const colour = axe.getRules(['cat.color'])
                 .filter(rule => rule.tags.some(tag => tags.includes(tag)));
             return axe.run(selector, {
@@ -39,7 +44,10 @@ def violations(page, selector="html", *, colours=False):
                 resultTypes: ['violations'], preload: false,
                 rules: colours ? {}
                     : Object.fromEntries(also.map(rule => [rule, {enabled: true}]))})
-                .finally(() => parts.forEach(([e]) => { delete e.childNodes; }))}""",
+                .finally(() => {
+                    parts.forEach(([e]) => { delete e.childNodes; });
+                    delete document.createTreeWalker;
+                })}""",
         [selector, TAGS, ALSO, colours],
     )
     return [
