@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.every_round:
         rounds = range(model.estimator.n_rounds_)
         header = [f"{target} round {t}" for t in rounds for target in model.targets]
-    batches = _predictions(model, data.values, every=arguments.every_round)
+    batches = _predictions(model, data, every=arguments.every_round)
     if arguments.output is None:
         _write(sys.stdout, header, batches)
         return 0

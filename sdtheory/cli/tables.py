@@ -11,7 +11,6 @@ import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,27 +29,9 @@ _LINES_PER_STEP = 50_000
 _INDEX = ("", "Unnamed: 0")
 
 
-@dataclass(frozen=True)
-class Table:
-    """Numbers in named columns.
-
-    Attributes
-    ----------
-    columns : tuple of str
-    values : ndarray of shape (rows, columns)
-        Finite.
-    """
-
-    columns: tuple[str, ...]
-    values: Array
-
-    def __getitem__(self, names: Sequence[str]) -> Array:
-        return self.values[:, [self.columns.index(name) for name in names]]
-
-
 def read(
     path: Path, choose: Choice, *, delimiter: str | None = None, most_rows: int | None = None
-) -> Table:
+) -> Array:
     """Read the chosen columns.
 
     Parameters
@@ -68,7 +49,8 @@ def read(
 
     Returns
     -------
-    Table
+    ndarray of shape (rows, columns)
+        Finite numbers, with the columns in the order of the choice.
 
     Raises
     ------
@@ -135,7 +117,7 @@ def _check_count(path: Path, rows: int, most_rows: int | None) -> None:
         )
 
 
-def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None) -> Table:
+def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None) -> Array:
     with path.open("rb") as raw, _progress(path) as advance:
         lines = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -164,10 +146,8 @@ def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None)
             raise InvalidInputError(
                 f"{path}, line {reader.line_num}: {error}. Check the quotes and the delimiter."
             ) from error
-    values = np.frombuffer(numbers, dtype=float).reshape(-1, len(chosen)) if numbers else None
-    _check_count(path, 0 if values is None else len(values), most_rows)
-    assert values is not None
-    return Table(chosen, values)
+    _check_count(path, len(numbers), None)
+    return np.frombuffer(numbers, dtype=float).reshape(-1, len(chosen))
 
 
 def _check_header(path: Path, header: tuple[str, ...], delimiter: str) -> None:
@@ -238,7 +218,7 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> str:
     )
 
 
-def _read_npy(path: Path, choose: Choice, most_rows: int | None) -> Table:
+def _read_npy(path: Path, choose: Choice, most_rows: int | None) -> Array:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers by old versions
@@ -257,11 +237,10 @@ def _read_npy(path: Path, choose: Choice, most_rows: int | None) -> Table:
     columns = tuple(map(str, range(values.shape[1])))
     chosen = tuple(choose(columns, ()))
     _check_count(path, len(values), most_rows)
-    picked = [_finite(path, name, values[:, columns.index(name)]) for name in chosen]
-    return Table(chosen, np.column_stack(picked))
+    return np.column_stack([_finite(path, k, values[:, columns.index(k)]) for k in chosen])
 
 
-def _read_parquet(path: Path, choose: Choice, most_rows: int | None) -> Table:
+def _read_parquet(path: Path, choose: Choice, most_rows: int | None) -> Array:
     try:
         from pyarrow import ArrowException, parquet, types  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -298,7 +277,7 @@ def _read_parquet(path: Path, choose: Choice, most_rows: int | None) -> Table:
         raise
     except (ArrowException, TypeError, ValueError) as error:
         raise InvalidInputError(f"{path} is not a Parquet file of columns ({error}).") from error
-    return Table(chosen, np.column_stack(columns))
+    return np.column_stack(columns)
 
 
 def _finite(path: Path, name: str, values: Any) -> Array:

@@ -201,7 +201,7 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
         delimiter=arguments.delimiter,
         most_rows=None if arguments.sample else most_rows,
     )
-    x, y = table[inputs], table[targets]
+    x, y = table[:, : len(inputs)], table[:, len(inputs) :].copy()
     rows_given = len(x)
     if arguments.sample is not None and arguments.sample < len(x):
         rows = np.random.default_rng(arguments.seed).choice(len(x), arguments.sample, replace=False)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,8 @@ _SHARES = (0.001, 0.7)
 #: Factors on gamma that both tune, where the reader gives none.
 _WIDTHS = (1 / 9, 1 / 3, 1.0, 3.0)
 _OUTER, _INNER = 5, 3
+#: What each side tries, ridge first: tolerances as shares, and the longest chain.
+_Grids = tuple[tuple[Array, int], tuple[Array, int]]
 #: Relative gain in squared error below which more rounds are not worth their trouble.
 _WORTHWHILE = 0.01
 
@@ -82,27 +83,6 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(action=_run)
 
 
-@dataclass(frozen=True)
-class _Grids:
-    """What both sides try.
-
-    Attributes
-    ----------
-    widths : tuple of float or None
-        Values of gamma; None is the kernel's own.
-    chain : ndarray of shape (N,)
-        Tolerances of chains, as shares.
-    ridge : ndarray of shape (M,)
-        Tolerances of ridge; every (rounds + 1)-th is one of the chain's.
-    rounds : int
-    """
-
-    widths: tuple[float | None, ...]
-    chain: Array
-    ridge: Array
-    rounds: int
-
-
 def _run(arguments: argparse.Namespace) -> int:
     training.check_outputs(arguments, plot=training.PICTURES, json=())
     for name, least in (("rounds", 2), ("tolerances", 2), ("repeats", 1)):
@@ -117,15 +97,12 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{arguments.data} has {n} rows, but a trial needs at least {2 * _OUTER * _INNER}. "
             f"Give it more rows, or use `sdtheory fit`."
         )
+    # every (rounds + 1)-th of the ridge's tolerances is one of the chain's
     settings = (arguments.tolerances - 1) * (arguments.rounds + 1) + 1
+    ridge, chain = (np.geomspace(*_SHARES, count) for count in (settings, arguments.tolerances))
     tuned = arguments.kernel in training.STATIONARY and arguments.gamma is None
-    grids = _Grids(
-        tuple(factor / p for factor in _WIDTHS) if tuned else (arguments.gamma,),
-        np.geomspace(*_SHARES, arguments.tolerances),
-        np.geomspace(*_SHARES, settings),
-        arguments.rounds,
-    )
-    numbers = _trial(arguments, data, grids)
+    gammas = tuple(factor / p for factor in _WIDTHS) if tuned else (arguments.gamma,)
+    numbers = _trial(arguments, data, gammas, ((ridge, 1), (chain, arguments.rounds)))
     stream = training.report(arguments.json, numbers, _words(numbers))
     if arguments.plot is not None:
         training.write_plot(arguments.plot, lambda: _figure(numbers))
@@ -133,7 +110,9 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _trial(arguments: argparse.Namespace, data: Any, grids: _Grids) -> dict[str, Any]:
+def _trial(
+    arguments: argparse.Namespace, data: Any, gammas: tuple[float | None, ...], grids: _Grids
+) -> dict[str, Any]:
     from tqdm import tqdm
 
     from sdtheory.estimator import SelfDistilledKernelRidge
@@ -142,7 +121,7 @@ def _trial(arguments: argparse.Namespace, data: Any, grids: _Grids) -> dict[str,
         SelfDistilledKernelRidge(
             arguments.kernel, gamma=gamma, degree=arguments.degree, coef0=arguments.coef0
         )
-        for gamma in grids.widths
+        for gamma in gammas
     ]
     unfitted[0].check_parameters()
     # for each width, once
@@ -173,9 +152,9 @@ def _trial(arguments: argparse.Namespace, data: Any, grids: _Grids) -> dict[str,
         "targets": data.targets,
         "kernel": arguments.kernel,
         "rescaled": data.rescaled,
-        "gammas": grids.widths,
-        "ridge tolerances": grids.ridge.tolist(),
-        "chain tolerances": grids.chain.tolist(),
+        "gammas": gammas,
+        "ridge tolerances": grids[0][0].tolist(),
+        "chain tolerances": grids[1][0].tolist(),
         "ridge scores": scores[0][..., 0].tolist(),
         "chain scores": scores[1].tolist(),
         "outer errors": outer,
@@ -207,20 +186,17 @@ def _scores(
     -------
     ndarray of shape (widths, M, 1), ndarray of shape (widths, N, rounds)
     """
-    both = (grids.ridge, 1), (grids.chain, grids.rounds)
     found = []
     for train, test in folds:
         found.append([])
         for kernel in kernels:
-            found[-1].append(_errors(kernel, y, rows[train], rows[test], both))
+            found[-1].append(_errors(kernel, y, rows[train], rows[test], grids))
             bar.update()
     ridge, chain = (np.mean([[e[k] for e in fold] for fold in found], axis=0) for k in (0, 1))
     return ridge, chain
 
 
-def _errors(
-    kernel: Array, y: Array, train: Any, test: Any, grids: tuple[tuple[Array, int], ...]
-) -> list[Array]:
+def _errors(kernel: Array, y: Array, train: Any, test: Any, grids: _Grids) -> list[Array]:
     """Return the squared error on the test rows by tolerance and number of rounds, for each grid.
 
     The labels' mean is subtracted; after a collapse it alone is left.

@@ -66,7 +66,8 @@ def bracketed(
         e = np.asarray(e, dtype=float)
         lo = low[active] = np.where(e > 0, at, low[active])
         hi = high[active] = np.where(e < 0, at, high[active])
-        change = step[active] = halley_step(e, *sums)
+        step[active] = halley_step(e, *sums)
+        change = step[active]  # of the shape of mu, where `evaluate` returns numbers
         left = ~((np.abs(change) <= near) | (hi - lo <= near * at))
         if evaluations == most or not left.any():
             return mu, step, evaluations

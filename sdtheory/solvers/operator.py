@@ -374,8 +374,5 @@ class KernelOperator(LinearOperator):
             found = kept(self.kernel, self.x, X, lambda: self._product)
         return found if self._root is None else self._root[:, None] * found
 
-    def _matvec(self, x: Array) -> Array:
-        return self._matmat(x.reshape(-1, 1))
-
-    def _rmatvec(self, x: Array) -> Array:
-        return self._matvec(x)
+    def _adjoint(self) -> Any:
+        return self
