@@ -101,13 +101,18 @@ class Run:
         return self.kept / "evidence"
 
 
-def run_chapter(
-    chapter: Chapter, target: Path, record: Path, evidence: Path, timeout: float
-) -> float:
+def run_chapter(chapter: Chapter, run: Run, record: Path, forked: bool) -> float:
     """Execute one chapter; return the seconds it took."""
     start = time.perf_counter()
     try:
-        execute(chapter, target, timeout=timeout, record=record, evidence=evidence)
+        execute(
+            chapter,
+            run.notebooks / f"{chapter.name}.ipynb",
+            timeout=run.timeout,
+            record=record,
+            evidence=run.evidence,
+            forked=forked,
+        )
     except ChapterFailedError as error:
         raise BuildError(f"{error}\nThe notebook up to that cell: {error.notebook}") from None
     return time.perf_counter() - start
@@ -149,10 +154,9 @@ def run_chapters(chapters: list[Chapter], run: Run, now: Surroundings) -> None:
             pool.submit(
                 run_chapter,
                 chapter,
-                run.notebooks / f"{chapter.name}.ipynb",
+                run,
                 Path(records) / f"{chapter.name}.json",
-                run.evidence,
-                run.timeout,
+                len(stale) > run.jobs,  # else each process runs one chapter
             ): (chapter, chapter.notebook())
             for chapter in queue(stale)
         }

@@ -6,12 +6,17 @@ libraries, and the language of the machine are the reader's, and stay outside.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+
+import psutil
 
 #: Makes two runs alike: no date of today in figures, one order of sets of strings, one order of
 #: sums. A single thread also keeps chapters that run side by side out of each other's way.
@@ -23,6 +28,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    # PyArrow, which pandas loads where it is installed, starts a thread
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -101,3 +108,73 @@ def clean() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in _HARMLESS or not name.startswith((*_FOREIGN, "SDTHEORY_"))
     }
+
+
+class Forked(psutil.Process):
+    """A kernel that another process started, as jupyter_client treats one that it started."""
+
+    stdin = stdout = stderr = None
+
+    def poll(self) -> int | None:
+        """Return None while the process runs."""
+        with suppress(psutil.NoSuchProcess):
+            if self.is_running() and self.status() != psutil.STATUS_ZOMBIE:
+                return None
+        return 0
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Do nothing: jupyter_client waits after the end, and the server leaves no zombie."""
+        return 0
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, if the process still runs."""
+        with suppress(psutil.NoSuchProcess):
+            super().send_signal(sig)
+
+
+def fork(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked | None:
+    """Start a kernel in this folder, from a process that loaded the large packages before.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The kernel's, without the interpreter and the script.
+    environment : mapping of str to str
+    log : Path
+        Existing file for what the kernel prints outside of its cells.
+
+    Returns
+    -------
+    Forked or None
+        None where this is not possible: start the kernel by itself.
+    """
+    # elsewhere a fork is not possible, or not safe after libraries of the system are loaded
+    if sys.platform != "linux":
+        return None
+    folder = os.getcwd()
+    server = _server(folder)
+    request = [list(arguments), dict(environment), folder, str(log)]
+    try:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(request).encode() + b"\n")
+        return Forked(int(server.stdout.readline()))
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return None  # one of the two is gone
+
+
+@cache
+def _server(folder: str) -> subprocess.Popen[bytes]:
+    """Start the process that forks kernels. It ends when this one does."""
+    server = subprocess.Popen(
+        [sys.executable, str(RECORDER), "--serve"],
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,  # style files of chapters lie there
+        start_new_session=True,
+    )
+    # else the time that kernels take would not count as time of the build
+    atexit.register(server.communicate)
+    return server

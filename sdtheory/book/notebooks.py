@@ -23,10 +23,10 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 from traitlets.config import Config
 
-from sdtheory.book.kernel import EVIDENCE, isolated
+from sdtheory.book.kernel import EVIDENCE, fork, isolated
 from sdtheory.validation import InvalidInputError
 
 Value = bool | int | float | str
@@ -67,17 +67,29 @@ class LoggedKernelManager(AsyncKernelManager):
     """Writes to a file what a kernel prints outside of its cells, for example while it ends."""
 
     log_file = Unicode(config=True)
+    forked = Bool(config=True)
 
     async def start_kernel(self, **kw: Any) -> None:
         """Start the kernel."""
         with open(self.log_file, "wb") as file:
             await self._async_start_kernel(stdout=file, stderr=file, **kw)
 
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        """Fork the kernel, if it should be and can be; else start it as Jupyter does."""
+        process = fork(kernel_cmd[2:], kw["env"], Path(self.log_file)) if self.forked else None
+        if process is None:
+            await super()._async_launch_kernel(kernel_cmd, **kw)
+            return
+        provisioner: Any = self.provisioner
+        provisioner.process = process
+        provisioner.pid = provisioner.pgid = process.pid  # it leads a group of its own
+        self._reconcile_connection_info(provisioner.connection_info)
 
-def _settings(log: Path) -> Config:
+
+def _settings(log: Path, *, forked: bool) -> Config:
     """Return what is set of the kernel that is started next."""
     ports = _ports()
-    manager = {"shutdown_wait_time": SHUTDOWN_SECONDS, "log_file": str(log)}
+    manager = {"shutdown_wait_time": SHUTDOWN_SECONDS, "log_file": str(log), "forked": forked}
     return Config(
         {
             "LoggedKernelManager": manager | {"cache_ports": not ports} | ports,
@@ -395,6 +407,7 @@ def execute(
     timeout: float | None = None,
     record: Path | None = None,
     evidence: Path | None = None,
+    forked: bool = False,
 ) -> None:
     """Run a chapter through papermill in a kernel of its own.
 
@@ -414,6 +427,9 @@ def execute(
         Where the kernel writes what the chapter depended on.
     evidence : Path, optional
         Folder of evidence that the chapter may use again.
+    forked : bool, default=False
+        Whether this process runs several chapters, and so keeps a process that has loaded
+        the large packages, from which it forks their kernels.
 
     Raises
     ------
@@ -439,7 +455,14 @@ def execute(
 
         try:
             _run(
-                chapter, source, partial, log, parameters or {}, progress=progress, timeout=timeout
+                chapter,
+                source,
+                partial,
+                log,
+                parameters or {},
+                progress=progress,
+                timeout=timeout,
+                forked=forked,
             )
         except PapermillExecutionError as error:
             raise failure(
@@ -486,6 +509,7 @@ def _run(
     *,
     progress: bool,
     timeout: float | None,
+    forked: bool,
 ) -> None:
     for attempt in (1, 2):
         try:
@@ -498,7 +522,7 @@ def _run(
                 progress_bar=progress,
                 log_output=False,
                 execution_timeout=timeout,
-                config=_settings(log),
+                config=_settings(log, forked=forked),
             )
         except RuntimeError as error:
             started = not any(message in str(error) for message in _NO_START)

@@ -1,21 +1,39 @@
 """The kernel that runs a chapter and, if asked, records what the chapter depends on.
 
 Started as a script, so that it sees the library from its first import on; it
-imports nothing of it.
+imports nothing of it. With ``--serve`` it loads packages once and forks a kernel
+for each request.
 """
 
 import atexit
+import gc
 import json
 import os
+import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import coverage
 import psutil
 from ipykernel import kernelapp
 from ipykernel.ipkernel import IPythonKernel
+
+#: What most chapters load, and what starts no thread when it is loaded.
+PRELOADED = (
+    "ipykernel.debugger",
+    "scipy.optimize",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "seaborn",
+    "sklearn.kernel_ridge",
+)
 
 
 class Kernel(IPythonKernel):
@@ -34,23 +52,17 @@ class Kernel(IPythonKernel):
         return super().do_shutdown(restart)
 
 
-def record(target: Path) -> None:
-    """Write, when this process ends, what it read and executed.
+class Recording:
+    """Notes what this process reads, from now on, and which processes it starts."""
 
-    Parameters
-    ----------
-    target : Path
-        JSON file. Without it the run is not to be relied on.
-    """
-    library = os.path.realpath(Path(__file__).parent.parent)
-    installed = tuple({sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev"})
-    measured = coverage.Coverage(data_file=None, config_file=False, include=[f"{library}/*"])
-    measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-measured"])
-    files: set[str] = set()
-    folders: set[str] = set()
-    children: list[str] = []
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.folders: set[str] = set()
+        self._children: list[str] = []
+        self._installed = tuple({sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev"})
+        sys.addaudithook(self._hear)
 
-    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("open", "os.listdir", "os.scandir"):
             path, written = arguments[0] or ".", event == "open" and arguments[2]
             if written and isinstance(written, int) and written & (os.O_WRONLY | os.O_RDWR):
@@ -61,44 +73,169 @@ def record(target: Path) -> None:
             if not isinstance(path, str | bytes | os.PathLike):
                 return
             path = os.path.realpath(os.fsdecode(path))
-            if not path.startswith(installed):
-                (files if event == "open" else folders).add(path)
+            if not path.startswith(self._installed):
+                (self.files if event == "open" else self.folders).add(path)
         elif event in ("os.fork", "os.posix_spawn") or (
             event == "subprocess.Popen" and "python" in f"{arguments[0]}{arguments[1][:1]}"
         ):
-            children.append(event)
+            self._children.append(event)
 
-    def write() -> None:
-        measured.stop()
-        data = measured.get_data()
-        loaded = {
-            name: os.path.realpath(file)
-            for name, module in list(sys.modules.items())
-            if (file := getattr(module, "__file__", None))
-        }
-        # how a process is started is imported when one is
-        parallel = any("popen_" in name.rpartition(".")[2] for name in sys.modules)
-        content = {
-            "lines": {file: sorted(data.lines(file) or []) for file in data.measured_files()},
-            "modules": sorted(f for f in loaded.values() if f.startswith(library + os.sep)),
-            "packages": sorted({name.split(".")[0] for name in loaded}),
-            "files": sorted(files),
-            "folders": sorted(folders),
-            "processes": parallel or bool(children),
-        }
-        partial = target.with_suffix(".partial")
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        partial.replace(target)
+    def start(self, target: Path) -> None:
+        """Write, when this process ends, what it read and executed.
 
-    sys.addaudithook(hear)
-    atexit.register(write)
-    measured.start()
+        Parameters
+        ----------
+        target : Path
+            JSON file. Without it the run is not to be relied on.
+        """
+        library = os.path.realpath(Path(__file__).parent.parent)
+        # every chapter depends on this file anyway
+        measured = coverage.Coverage(
+            data_file=None,
+            config_file=False,
+            include=[f"{library}/*"],
+            omit=[f"{library}/book/{Path(__file__).name}"],
+        )
+        measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-measured"])
+
+        def write() -> None:
+            measured.stop()
+            data = measured.get_data()
+            loaded = {
+                name: os.path.realpath(file)
+                for name, module in list(sys.modules.items())
+                if (file := getattr(module, "__file__", None))
+            }
+            # how a process is started is imported when one is
+            parallel = any("popen_" in name.rpartition(".")[2] for name in sys.modules)
+            content = {
+                "lines": {file: sorted(data.lines(file) or []) for file in data.measured_files()},
+                "modules": sorted(f for f in loaded.values() if f.startswith(library + os.sep)),
+                "packages": sorted({name.split(".")[0] for name in loaded}),
+                "files": sorted(self.files),
+                "folders": sorted(self.folders),
+                "processes": parallel or bool(self._children),
+            }
+            partial = target.with_suffix(".partial")
+            partial.write_text(json.dumps(content), encoding="utf-8")
+            partial.replace(target)
+
+        self._children.clear()  # those of the server
+        atexit.register(write)
+        measured.start()
+
+
+class Traces(NamedTuple):
+    """What is left of an import."""
+
+    modules: dict[str, ModuleType]
+    environment: dict[str, str]
+    files: set[str]
+    folders: set[str]
+
+
+class Preloaded(Loader):
+    """Loads packages and hides them, until the process imports one of them.
+
+    So a chapter depends on the packages that it imports, however its kernel was started.
+    With a package appear those before it in the list, which it may have loaded.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Modules to load.
+    recording : Recording
+        Told what they read when they appear.
+    """
+
+    def __init__(self, names: Sequence[str], recording: Recording) -> None:
+        self._recording = recording
+        self._hidden: list[Traces] = []
+        for name in names:
+            before, variables = set(sys.modules), set(os.environ)
+            import_module(name)
+            modules = {
+                new: sys.modules[new]
+                for new in set(sys.modules) - before
+                if new.partition(".")[0] not in sys.stdlib_module_names
+            }
+            environment = {new: os.environ[new] for new in set(os.environ) - variables}
+            self._hidden.append(Traces(modules, environment, recording.files, recording.folders))
+            recording.files, recording.folders = set(), set()
+        for hidden in self._hidden:
+            for name in hidden.modules:
+                del sys.modules[name]
+        sys.meta_path.insert(0, self)  # pyright: ignore[reportArgumentType]
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Find a hidden module."""
+        for place, hidden in enumerate(self._hidden, 1):
+            if (module := hidden.modules.get(name)) is not None:
+                state = module, getattr(module, "__spec__", None), self._hidden[:place]
+                return ModuleSpec(name, self, loader_state=state)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module, which is executed already."""
+        return spec.loader_state[0]
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Let the module appear, with all that it may have loaded."""
+        assert module.__spec__ is not None
+        _, module.__spec__, appearing = module.__spec__.loader_state
+        for hidden in appearing:
+            sys.modules.update(hidden.modules)
+            os.environ.update(hidden.environment)
+            self._recording.files |= hidden.files
+            self._recording.folders |= hidden.folders
+        self._hidden = [hidden for hidden in self._hidden if hidden not in appearing]
+
+
+def _reap(number: int, frame: object) -> None:
+    """Take note of kernels that ended, and of the time that they took."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def serve(recording: Recording) -> None:
+    """Fork a kernel for each request, and return in the kernel only.
+
+    A request is a line of JSON: the kernel's arguments, environment, folder and
+    log file. The answer is its process id. The server ends with its input.
+    """
+    Preloaded(PRELOADED, recording)
+    if len(os.listdir("/proc/self/task")) > 1:
+        sys.exit("A package started a thread, which a fork would lose.")
+    signal.signal(signal.SIGCHLD, _reap)
+    gc.freeze()  # what is loaded is not looked through again in every kernel
+    server = os.getpid()
+    while (line := sys.stdin.readline()) and os.fork():
+        pass
+    if not line:
+        sys.exit()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    arguments, environment, folder, log = json.loads(line)
+    # ipykernel read the variable when it was loaded
+    sys.argv[1:] = [*arguments, f"--IPKernelApp.parent_handle={server}"]
+    os.environ.clear()
+    os.environ.update(environment, JPY_PARENT_PID=str(server))
+    os.chdir(folder)
+    print(os.getpid(), flush=True)
+    for number, path in enumerate((os.devnull, log, log)):
+        opened = os.open(path, os.O_APPEND | (os.O_WRONLY if number else os.O_RDONLY))
+        os.dup2(opened, number)
+        os.close(opened)
 
 
 if __name__ == "__main__":
     # this folder is no place to import from; the library is the one that the driver uses
     sys.path.pop(0)
     sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
+    recording = Recording()
+    if sys.argv[1:] == ["--serve"]:
+        serve(recording)
     if "SDTHEORY_RECORD" in os.environ:
-        record(Path(os.environ["SDTHEORY_RECORD"]))
+        recording.start(Path(os.environ["SDTHEORY_RECORD"]))
     kernelapp.IPKernelApp.launch_instance(kernel_class=Kernel)
