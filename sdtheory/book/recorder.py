@@ -11,28 +11,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import coverage
 import psutil
 from ipykernel import kernelapp
 from ipykernel.ipkernel import IPythonKernel
 
-#: What most chapters load, and what starts no thread when it is loaded.
+#: What most chapters load, and what starts no thread and sets no variable when it is loaded.
 PRELOADED = (
-    "ipykernel.debugger",
     "scipy.optimize",
     "scipy.stats",
     "matplotlib.pyplot",
     "seaborn",
-    "sklearn.kernel_ridge",
 )
 
 
@@ -125,72 +119,6 @@ class Recording:
         measured.start()
 
 
-class Traces(NamedTuple):
-    """What is left of an import."""
-
-    modules: dict[str, ModuleType]
-    environment: dict[str, str]
-    files: set[str]
-    folders: set[str]
-
-
-class Preloaded(Loader):
-    """Loads packages and hides them, until the process imports one of them.
-
-    So a chapter depends on the packages that it imports, however its kernel was started.
-    With a package appear those before it in the list, which it may have loaded.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Modules to load.
-    recording : Recording
-        Told what they read when they appear.
-    """
-
-    def __init__(self, names: Sequence[str], recording: Recording) -> None:
-        self._recording = recording
-        self._hidden: list[Traces] = []
-        for name in names:
-            before, variables = set(sys.modules), set(os.environ)
-            import_module(name)
-            modules = {
-                new: sys.modules[new]
-                for new in set(sys.modules) - before
-                if new.partition(".")[0] not in sys.stdlib_module_names
-            }
-            environment = {new: os.environ[new] for new in set(os.environ) - variables}
-            self._hidden.append(Traces(modules, environment, recording.files, recording.folders))
-            recording.files, recording.folders = set(), set()
-        for hidden in self._hidden:
-            for name in hidden.modules:
-                del sys.modules[name]
-        sys.meta_path.insert(0, self)  # pyright: ignore[reportArgumentType]
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Find a hidden module."""
-        for place, hidden in enumerate(self._hidden, 1):
-            if (module := hidden.modules.get(name)) is not None:
-                state = module, getattr(module, "__spec__", None), self._hidden[:place]
-                return ModuleSpec(name, self, loader_state=state)
-        return None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Return the module, which is executed already."""
-        return spec.loader_state[0]
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Let the module appear, with all that it may have loaded."""
-        assert module.__spec__ is not None
-        _, module.__spec__, appearing = module.__spec__.loader_state
-        for hidden in appearing:
-            sys.modules.update(hidden.modules)
-            os.environ.update(hidden.environment)
-            self._recording.files |= hidden.files
-            self._recording.folders |= hidden.folders
-        self._hidden = [hidden for hidden in self._hidden if hidden not in appearing]
-
-
 def _reap(number: int, frame: object) -> None:
     """Take note of kernels that ended, and of the time that they took."""
     with suppress(ChildProcessError):
@@ -198,13 +126,15 @@ def _reap(number: int, frame: object) -> None:
             pass
 
 
-def serve(recording: Recording) -> None:
+def serve() -> None:
     """Fork a kernel for each request, and return in the kernel only.
 
     A request is a line of JSON: the kernel's arguments, environment, folder and
-    log file. The answer is its process id. The server ends with its input.
+    log file. The answer is its process id. The server ends with its input. Every
+    chapter that is forked depends on what is loaded here.
     """
-    Preloaded(PRELOADED, recording)
+    for name in PRELOADED:
+        import_module(name)
     if len(os.listdir("/proc/self/task")) > 1:
         sys.exit("A package started a thread, which a fork would lose.")
     signal.signal(signal.SIGCHLD, _reap)
@@ -235,7 +165,7 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
     recording = Recording()
     if sys.argv[1:] == ["--serve"]:
-        serve(recording)
+        serve()
     if "SDTHEORY_RECORD" in os.environ:
         recording.start(Path(os.environ["SDTHEORY_RECORD"]))
     kernelapp.IPKernelApp.launch_instance(kernel_class=Kernel)

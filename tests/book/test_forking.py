@@ -29,9 +29,6 @@ ALGEBRA = """\
 import numpy as np
 from scipy.linalg import eigh
 print(eigh(np.cov(np.random.default_rng(0).normal(size=(9, 30))))[0].tolist())"""
-LATE = """\
-from importlib import import_module
-print(import_module("sklearn.kernel_ridge").KernelRidge())"""
 PLACES = """\
 import json, os, sys
 print(json.dumps([
@@ -44,7 +41,6 @@ CELLS = {
     "plain": "print(epsilon)",
     "algebra": ALGEBRA,
     "plot": PLOT,
-    "late": LATE,
     "places": PLACES,
     "parent": "import os\nprint(os.getppid(), os.environ['IPYTHONDIR'])",
     "dies": "import os\nos.write(2, b'no memory left\\n')\nos._exit(1)",
@@ -86,27 +82,15 @@ def run(root, name, target, *, forked=True, **options):
     return [output for cell in cells for output in cell.get("outputs", [])], found
 
 
-@pytest.mark.parametrize(
-    ("name", "loaded"),
-    [
-        ("plain", set()),
-        ("algebra", {"numpy", "scipy"}),
-        ("plot", {"numpy", "scipy", "matplotlib", "pandas", "seaborn"}),
-        ("late", {"numpy", "scipy", "matplotlib", "pandas", "seaborn", "sklearn"}),
-        ("places", set()),
-    ],
-)
-def test_outputs_and_dependencies_are_the_same(root, tmp_path, name, loaded):
+@pytest.mark.parametrize("name", ["plain", "algebra", "plot", "places"])
+def test_outputs_are_the_same_and_no_dependency_is_missed(root, tmp_path, name):
     outputs, found = run(root, name, tmp_path)
     others, expected = run(root, name, tmp_path, forked=False)
     assert outputs
     assert outputs == others
-    large = {"numpy", "scipy", "matplotlib", "pandas", "seaborn", "sklearn"}
-    assert {package for package in large if f"package {package}" in found} == loaded
-    assert ("file book/matplotlibrc" in found) == ("matplotlib" in loaded)
-    if name != "late":  # it depends on what stands before it in the list, too
-        assert found == expected
-    assert found.keys() >= expected.keys()
+    assert found.items() >= expected.items()
+    more = found.keys() - expected.keys()
+    assert all(key.startswith("package ") or key == "file book/matplotlibrc" for key in more)
 
 
 def test_kernels_have_one_parent_without_threads_and_folders_of_their_own(root, tmp_path):
@@ -155,7 +139,7 @@ import threading, time
 from sdtheory.book import recorder
 threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 recorder.PRELOADED = ()
-recorder.serve(recorder.Recording())
+recorder.serve()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert done.returncode == 1
