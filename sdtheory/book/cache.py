@@ -40,6 +40,8 @@ _PIPELINE = ("kernel", "recorder", "notebooks", "cache")
 _RUNNERS = ("jupytext", "papermill", "nbclient", "nbformat", "ipykernel", "coverage")
 #: This function reads all pages, but takes only the statements' labels from them.
 _LABELS = "function book/ledger.py labels"
+#: Python's folders of compiled modules, which come and go.
+_COMPILED = "__pycache__"
 
 Dependencies = dict[str, str]
 
@@ -124,7 +126,9 @@ class Surroundings:
                 return digest(path.read_bytes()) if path.is_file() else ""
             case "folder":
                 path = self.root / rest
-                return digest(*sorted(p.name for p in path.iterdir())) if path.is_dir() else ""
+                inside = path.iterdir() if path.is_dir() else ()
+                names = sorted(p.name for p in inside if p.name != _COMPILED)
+                return digest(*names) if path.is_dir() else ""
             case "package":
                 return self._version(rest)
             case "unknown":
@@ -172,10 +176,9 @@ class Surroundings:
     def _is_data(self, path: Path) -> bool:
         if not path.is_relative_to(self.root):
             return False
-        first = path.relative_to(self.root).parts[:1]
-        return (
-            bool(first) and not first[0].startswith(".") and first[0] not in ("_build", "notebooks")
-        )
+        first, *others = [*path.relative_to(self.root).parts, ""]
+        ours = first in ("", "_build", "notebooks") or first.startswith(".")
+        return not ours and _COMPILED not in others
 
 
 def installed() -> dict[str, str]:

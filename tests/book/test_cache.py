@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from tiny_book import REPOSITORY, chapter, write_book
 
+from sdtheory.book.cache import Surroundings
 from sdtheory.evidence import fingerprint
 
 PAGES = {
@@ -122,6 +123,20 @@ def test_exactly_the_chapters_run_again_whose_dependencies_changed(place):
     assert place.notebooks(other) == place.notebooks(place.output)
     formula = nbformat.read(other / "merged" / "formula.ipynb", as_version=4)
     assert "Other words." in formula.cells[-1].source
+
+
+def test_what_python_compiled_is_no_dependency(tmp_path):
+    root = write_book(tmp_path, {"one": chapter("One")})
+    compiled = root / "book" / "__pycache__"
+    compiled.mkdir()
+    record = {"processes": False, "modules": [], "lines": {}, "files": [], "packages": []}
+    record["folders"] = [str(root), str(root / "book"), str(compiled)]
+    found = Surroundings(root).dependencies(record)
+    assert found.keys() == {"pipeline", "folder book"}
+    compiled.rmdir()
+    assert Surroundings(root).value("folder book") == found["folder book"]
+    (root / "book" / "more.txt").touch()
+    assert Surroundings(root).value("folder book") != found["folder book"]
 
 
 MODULE = '''

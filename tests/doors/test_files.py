@@ -279,7 +279,7 @@ def test_integers_that_do_not_fit_a_float_are_refused(tmp_path):
     with pytest.raises(InvalidInputError, match="line 3, column 'a': a float cannot hold all"):
         tables.read(path, everything)
     path.write_text("a\n9007199254740994\n-9007199254740992\n1e300\n", encoding="utf-8")
-    assert tables.read(path, everything).values[:, 0].tolist() == [2.0**53 + 2, -(2.0**53), 1e300]
+    assert tables.read(path, everything)[:, 0].tolist() == [2.0**53 + 2, -(2.0**53), 1e300]
     array = tmp_path / "t.npy"
     np.save(array, np.array([[1, 2], [2**60 + 1, 3]]))
     with pytest.raises(InvalidInputError, match="row 1, column '0': 1152921504606846977 does not"):
