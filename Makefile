@@ -78,7 +78,7 @@ notebooks: $(LINKED) ## write the chapters as plain notebooks, not executed
 	$(BIN)/python -m sdtheory notebooks --output notebooks
 
 lock: $(READY) ## rewrite requirements.txt from pyproject.toml
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-annotate --no-header pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --all-extras --no-annotate --no-header pyproject.toml -o requirements.txt
 
 clean: ## remove what was built; notebooks/ may hold your work and stays
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

@@ -228,7 +228,7 @@ def mutate(statement: Statement) -> Iterator[Mutant]:
     identity = statement.kind is Kind.IDENTITY
     for function in _reachable(statement.margin):
         tree = _definition(function)
-        known = {*function.__code__.co_varnames, *function.__globals__, *dir(Instance)}
+        known = {*_bound(tree), *function.__globals__, *dir(Instance)}
         for operation, change, changed in _changes(tree, known, identity=identity):
             name = f"{function.__name__}: {change}"
             key = f"{function.__name__}: {operation}"
@@ -444,6 +444,15 @@ def _definition(function: FunctionType) -> ast.FunctionDef:
         raise TypeError(f"{function.__qualname__} must be a function with a name, to be mutated")
     definition.decorator_list = []
     return definition
+
+
+def _bound(definition: ast.FunctionDef) -> Iterator[str]:
+    """Yield the names that a definition binds; which are locals of its code varies with Python."""
+    for node in ast.walk(definition):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
 
 
 def _compiled(definition: ast.FunctionDef, function: FunctionType) -> FunctionType:

@@ -265,3 +265,9 @@ def test_explained_survivors_fail_the_registry_where_they_are_many_and_no_statem
     many = [replace(killed, name=str(k)) for k in range(40)]
     assert report(rows, *many, lives).good
     assert not report(rows, killed, lives).good
+
+
+def test_names_of_a_comprehension_are_exchanged_whatever_python_makes_of_it():
+    # from Python 3.12 on they are locals of the function
+    found = {mutant.name for mutant in mutate(STATEMENTS["thm-fresh-half"])}
+    assert found >= {"_above_half: after -> before", "_above_half: before -> after"}
