@@ -33,9 +33,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """Give a file to one process, and every other page of the book to the other one.
+    """Give a file to one process, but share the book's pages between the two.
 
-    The checks of pages take longer than all other files of tests.
+    The checks of pages take longer than all other files of tests. Names of even and of odd length
+    split them about in half.
     """
     from xdist.scheduler import LoadFileScheduling
 

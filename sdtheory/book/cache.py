@@ -176,9 +176,9 @@ class Surroundings:
     def _is_data(self, path: Path) -> bool:
         if not path.is_relative_to(self.root):
             return False
-        first, *others = [*path.relative_to(self.root).parts, ""]
-        ours = first in ("", "_build", "notebooks") or first.startswith(".")
-        return not ours and _COMPILED not in others
+        parts = path.relative_to(self.root).parts
+        ours = not parts or parts[0].startswith(".") or parts[0] in ("_build", "notebooks")
+        return not ours and _COMPILED not in parts
 
 
 def installed() -> dict[str, str]:

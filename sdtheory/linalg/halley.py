@@ -60,7 +60,9 @@ def bracketed(
     mu, step = mu.copy(), np.full_like(mu, np.nan)
     low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
     active: Rows = slice(None)
-    for evaluations in range(1, most + 1):
+    evaluations = 0
+    while True:
+        evaluations += 1
         at = mu[active]
         e, *sums = evaluate(at, active)
         e = np.asarray(e, dtype=float)
@@ -77,7 +79,6 @@ def bracketed(
         outside = ~((following > lo) & (following < hi))
         following[outside] = middle(lo[outside], hi[outside])
         mu[active] = np.where(np.isfinite(following), following, at)
-    return mu, step, 0
 
 
 def halley_step(e: ArrayLike, s: ArrayLike, s1: ArrayLike, s2: ArrayLike) -> Array:

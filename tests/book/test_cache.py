@@ -130,7 +130,9 @@ def test_what_python_compiled_is_no_dependency(tmp_path):
     compiled = root / "book" / "__pycache__"
     compiled.mkdir()
     record = {"processes": False, "modules": [], "lines": {}, "files": [], "packages": []}
-    record["folders"] = [str(root), str(root / "book"), str(compiled)]
+    folders = (root, root / "__pycache__", root / "book", compiled)
+    folders[1].mkdir()
+    record["folders"] = [str(folder) for folder in folders]
     found = Surroundings(root).dependencies(record)
     assert found.keys() == {"pipeline", "folder book"}
     compiled.rmdir()
