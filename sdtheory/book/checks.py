@@ -230,7 +230,8 @@ class Checks:
         if failed:
             lines = "\n".join(
                 f"  {row.verdict.value}: {row.name}: violation {row.defect:.3g}, "
-                f"allowed {row.tolerance:.3g}, with the claim broken {row.control}"
+                f"allowed {row.tolerance:.3g}"
+                + ("" if row.control is None else f", with the claim broken {row.control:.3g}")
                 for row in failed
             )
             raise CheckFailedError(
