@@ -15,17 +15,20 @@ The paper, in its order:
 "spline" solve the same equation without eigenvectors. All return
 `solvers.chain.Chain`. `sdtheory.linalg` holds their numerics.
 
-A statement goes from formula to page. For Proposition 3:
+A statement goes from formula to page. For Proposition 3, ``prop-norm-bound``:
 
-* `sdtheory.formulas.bounds` computes the bound, for floats and for balls;
+* `sdtheory.formulas.bounds` computes the bound, for floats and for balls
+  (a bound that only its statement needs stands in the statement's margin);
 * `sdtheory.statements.rounds` declares the hypotheses, and a margin that is
-  non-negative where the statement holds; each chapter has one such file;
+  non-negative where the statement holds. Search an id there: its ``chapter``
+  names the files of the proofs and the page;
 * `sdtheory.evidence` samples and searches instances, certifies exact points in
   ball arithmetic, and mutates the formula;
 * `evidence.proofs.rounds` proves steps of the proof for all reals, and Coq
-  proves the theorem itself in ``formal/Rounds.v``;
+  proves the theorem itself in ``formal/Rounds.v``, which `evidence.formal.ties`
+  compares with the margin;
 * ``tests/formulas/test_bounds.py`` tests the formula; ``tests/statements`` and
-  ``tests/evidence`` test every statement;
+  ``tests/evidence`` test every statement of the registry, without naming it;
 * ``book/rounds.md`` shows it, and the book's ledger shows its evidence.
 
 Users call `sdtheory.estimator` (scikit-learn), `sdtheory.cli` (``sdtheory --help``),

@@ -1,6 +1,6 @@
 """Input checks: every failure names the argument, what was wrong and what to do.
 
-Nothing here computes a result. Each function returns its argument as a
+Nothing here computes a result. Each check returns its argument as a
 ``float64`` array or raises before any work is done.
 """
 
@@ -62,6 +62,11 @@ class InfeasibleToleranceError(ValueError):
     def __reduce__(self) -> tuple[type[InfeasibleToleranceError], tuple[float, float, bool]]:
         # so that it crosses process borders: the default passes the message alone
         return type(self), (self.epsilon, self.smallest_feasible, self.rank_decision)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count and its noun, such as "1 round" or "3 rounds"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def machine_epsilon(value: Any) -> float:

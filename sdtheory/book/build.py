@@ -56,7 +56,7 @@ from sdtheory.evidence.fingerprint import digest
 from sdtheory.evidence.formal.coq import EXPORT, Export
 from sdtheory.files import replacing
 from sdtheory.linalg.scheduling import end_with_parent
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 
 class BuildError(Exception):
@@ -247,7 +247,7 @@ def publishable(notebook: NotebookNode, name: str) -> list[str]:
         if len(figures) > 1 or (figures and tables):
             # MyST-NB gives the label and the caption to every output of the cell
             problems.append(
-                f"{where} shows {len(figures)} figure(s) and {tables} table(s). "
+                f"{where} shows {counted(len(figures), 'figure')} and {counted(tables, 'table')}. "
                 "Show one figure in a cell, and a table in another."
             )
         for figure in figures[:1]:

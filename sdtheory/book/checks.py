@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sdtheory.book.display import table
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import STATEMENTS, Instance, Kind, Statement
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 
 class CheckFailedError(AssertionError):
@@ -112,8 +112,8 @@ class Checks:
         if isinstance(instance, int):
             if statements:
                 raise InvalidInputError(
-                    f"chapter {chapter!r} has {len(statements)} statement(s) in the registry. Pass "
-                    f"the instance at which to evaluate them."
+                    f"chapter {chapter!r} has {counted(len(statements), 'statement')} in the "
+                    f"registry. Pass the instance at which to evaluate them."
                 )
             self.unit = 100 * instance * float(np.finfo(float).eps)
             return
@@ -134,7 +134,9 @@ class Checks:
         violation = np.abs(values) if statement.kind is Kind.IDENTITY else -values
         return ChapterCheck(
             name=statement.claim,
-            how=f"Worst of {values.size} case(s): margin {values.min():.2g}" if values.size else "",
+            how=f"Worst of {counted(values.size, 'case')}: margin {values.min():.2g}"
+            if values.size
+            else "",
             defect=float(violation.max()) if values.size else None,
             tolerance=self.unit,
             because="rounding: 100 n machine epsilon, relative",
@@ -228,7 +230,10 @@ class Checks:
         if failed:
             lines = "\n".join(
                 f"  {row.verdict.value}: {row.name}: violation {row.defect:.3g}, "
-                f"allowed {row.tolerance:.3g}, with the claim broken {row.control}"
+                f"allowed {row.tolerance:.3g}"
+                + ("" if row.control is None else f", with the claim broken {row.control:.3g}")
                 for row in failed
             )
-            raise CheckFailedError(f"{len(failed)} check(s) of this chapter failed:\n{lines}")
+            raise CheckFailedError(
+                f"{counted(len(failed), 'check')} of this chapter failed:\n{lines}"
+            )

@@ -23,6 +23,7 @@ from sdtheory.evidence.report import HEADERS, Report, Row
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.experiments.results import by_seed, chosen, course, direction, interval, read
 from sdtheory.statements import STATEMENTS, Statement
+from sdtheory.validation import counted
 
 #: Class of a row -> its sign, so that colour is never alone.
 _SIGNS = {
@@ -274,7 +275,9 @@ def _definitions(
     elif not statement.refuted:
         yield "Not machine-checked", _inline(LEFT_OUT.get(statement.id, "no theorem of Coq yet."))
     if e.proved is not None:
-        words = f"{e.proved.cores} core(s), {e.proved.controls} control(s) caught."
+        words = (
+            f"{counted(e.proved.cores, 'core')}, {counted(e.proved.controls, 'control')} caught."
+        )
         yield f"Proved by machine: {e.proved.extent.value}", words
         for words in trusted:
             yield "Left to the written proof", _inline(words)

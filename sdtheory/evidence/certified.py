@@ -23,7 +23,7 @@ from sdtheory.evidence.balls import (
 )
 from sdtheory.evidence.verdict import Verdict
 from sdtheory.statements import Instance, Kind, Statement
-from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
+from sdtheory.validation import InfeasibleToleranceError, InvalidInputError, counted
 
 #: An equality counts as consistent once its scaled margin is below 2^-CONSISTENT_BITS.
 CONSISTENT_BITS = 200
@@ -178,7 +178,10 @@ def judge(statement: Statement, instance: Instance) -> Certificate:
     worst = max(m.abs_upper() for m in margins) if identity else min(m.lower() for m in margins)
     worst_float = -float(worst) if identity else float(worst)
     if failing:
-        verdict, reason = Verdict.FAILS, f"margin {failing[0].str(10)} in {len(failing)} case(s)"
+        verdict, reason = (
+            Verdict.FAILS,
+            f"margin {failing[0].str(10)} in {counted(len(failing), 'case')}",
+        )
     elif not unsigned:
         verdict, reason = Verdict.HOLDS, f"margin certainly {'0' if identity else '>= 0'}"
     elif max(m.abs_upper() for m in unsigned) < tiny:

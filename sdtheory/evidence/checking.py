@@ -18,7 +18,7 @@ from sdtheory.evidence.verdict import Verdict
 from sdtheory.solvers import distill
 from sdtheory.spectrum import Spectrum
 from sdtheory.statements import Instance, Statement
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Check:
         i = self.instance
         title = (
             f"n = {i.n}, rank {int(np.sum(i.d[0] > 0))}, kappa = {float(i.kappa[0]):.4g}, "
-            f"r_0 = {float(i.r[0, 0]):.6g}, {int(i.alive[0].sum())} non-trivial round(s) of "
-            f"{i.c.shape[1]}"
+            f"r_0 = {float(i.r[0, 0]):.6g}, "
+            f"{counted(int(i.alive[0].sum()), 'non-trivial round')} of {i.c.shape[1]}"
         )
         head = ("statement", "verdict", "worst margin", "where", "what it says, or why it does not")
         cells = [

@@ -15,7 +15,7 @@ from time import perf_counter
 from sdtheory.evidence.proofs import Extent, ProofResult, extent
 from sdtheory.evidence.proofs.arguments import Proof, ProofFailedError
 from sdtheory.statements import CHAPTERS
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 __all__ = ["PROOFS", "Extent", "Proof", "ProofFailedError", "ProofResult", "prove"]
 
@@ -68,5 +68,6 @@ def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> P
         controls=controls,
         seconds=perf_counter() - start,
         extent=extent(statement),
-        reason=reason or f"{len(cores)} core(s) proved, {controls} controls caught ({methods})",
+        reason=reason
+        or f"{counted(len(cores), 'core')} proved, {controls} controls caught ({methods})",
     )

@@ -27,7 +27,7 @@ from sdtheory.evidence.verdict import Verdict
 from sdtheory.evidence.witness import Witness
 from sdtheory.files import replacing
 from sdtheory.statements import STATEMENTS, Statement
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 if TYPE_CHECKING:
     from sdtheory.evidence.formal import Formal
@@ -212,7 +212,7 @@ class Row:
         p = self.evidence.proved
         if p is None:
             return "-"
-        return f"{p.extent.value}, {p.cores} core(s)" if p.proved else f"FAILS: {p.reason}"
+        return f"{p.extent.value}, {counted(p.cores, 'core')}" if p.proved else f"FAILS: {p.reason}"
 
     def _formal_words(self) -> str:
         f = self.evidence.formal

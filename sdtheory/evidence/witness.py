@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdtheory.statements import Instance
-from sdtheory.validation import InvalidInputError, as_integer
+from sdtheory.validation import InvalidInputError, as_integer, counted
 
 
 @dataclass(frozen=True)
@@ -96,4 +96,4 @@ class Witness:
         )
 
     def __str__(self) -> str:
-        return f"n = {len(self.d)}, {len(self.z[0])} output(s), {self.origin}"
+        return f"n = {len(self.d)}, {counted(len(self.z[0]), 'output')}, {self.origin}"

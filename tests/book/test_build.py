@@ -211,9 +211,9 @@ OUTPUTS_THAT_FAIL = {
     ),
     "two": (
         FIGURE + "\nfig, axes = plt.subplots()\nfigure(fig, label='b', caption='B.', alt='Two.')",
-        "unfit, code cell 4 shows 2 figure(s)",
+        "unfit, code cell 4 shows 2 figures",
     ),
-    "both": (FIGURE + "\n" + TABLE, "unfit, code cell 5 shows 1 figure(s) and 1 table(s)"),
+    "both": (FIGURE + "\n" + TABLE, "unfit, code cell 5 shows 1 figure and 1 table"),
 }
 
 

@@ -36,7 +36,7 @@ def row(name, **evidence):
 
 @pytest.fixture
 def report():
-    judged = Certificate("claim-floor", Verdict.FAILS, 128, 1, 0, -0.1, "margin -0.1 in 1 case(s)")
+    judged = Certificate("claim-floor", Verdict.FAILS, 128, 1, 0, -0.1, "margin -0.1 in 1 case")
     rows = (
         row("prop-collapse"),
         row("prop-active"),

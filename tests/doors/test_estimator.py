@@ -892,7 +892,7 @@ def test_a_cluster_behind_joblib_gives_equal_results():
     own = search.fit(X, y).cv_results_["split0_test_score"]
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
         joblib.parallel_config("dask", client=client),

@@ -2,9 +2,10 @@
 
 import doctest
 import math
-import random
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,8 @@ def is_long(command):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
-    drawn = random.Random(1)
-    rows = [(k / 6, math.sin(k / 6) + 2 + drawn.gauss(0, 0.3)) for k in range(60)]
-    lines = ["x,y", *(f"{x:.4f},{y:.4f}" for x, y in rows)]
-    (folder / "DATA.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (made,) = re.findall(r"^\.venv/bin/python -c '([^']*)'", README, re.MULTILINE)
+    subprocess.run([sys.executable, "-c", made], cwd=folder, check=True)
     (folder / "NEW.csv").write_text("x\n1.5\n2.5\n", encoding="utf-8")
     return folder
 

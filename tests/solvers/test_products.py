@@ -266,7 +266,7 @@ def test_a_cluster_gives_the_same_bits(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(products, "_TILE", 16)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
         for kernel, n in ((RBF(0.7), 400), (RBF(0.7), 40), (PeriodicSobolev(), 400)):
             x, V = cloud(n)

@@ -7,7 +7,7 @@ import sys
 from sdtheory.evidence.formal import INSTALL, Export, missing_tools
 from sdtheory.evidence.formal.coq import EXPORT, FOLDER, CoqError
 from sdtheory.evidence.formal.recheck import differences, found_controls, recheck
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
         changes = ["there was no export"]
     if changes:
         checked.export.write(FOLDER / EXPORT)
-        print(f"formal/{EXPORT} is written anew: {len(changes)} change(s), commit it")
+        print(f"formal/{EXPORT} is written anew: {counted(len(changes), 'change')}, commit it")
         print(*(f"  {change}" for change in changes[:20]), sep="\n")
     else:
         print(f"formal/{EXPORT} is what Coq prints.")
