@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import multiplier
-from sdtheory.multiplier import SOLVED, Status, as_batch
+from sdtheory.multiplier import as_batch
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
@@ -289,11 +289,11 @@ def run(
         _LOGGER.debug("round %d", t)
         if options.c is None:
             flat = labels.reshape(*batch, n * q)
-            root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())
-            solved, ended = root.status == SOLVED, False
+            root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean)
+            solved, ended = np.isfinite(root.c), False
             if not solved.all():
-                if np.any(root.status == Status.INFEASIBLE):
-                    _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
+                if np.isnan(root.c).any():
+                    _raise_infeasible(d, labels, epsilon, np.isnan(root.c))
                 ended = not solved.any()
             now, lost = root.c, root.sensitivity
             r.append(root.r)
