@@ -21,7 +21,7 @@ and A. Rinaldo (2026), the optimal share; both as restated in this book.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -159,8 +159,7 @@ def trajectory(
     if epsilon is None:
         tolerance = np.full_like(tolerance, np.nan)
     options = Options.checked(rounds, c, mixing, fresh, labels.shape, outputs=outputs)
-    path = run(eigenvalues, labels, tolerance, rounds, options)
-    return path if outputs else replace(path, z=path.z[..., 0])
+    return run(eigenvalues, labels if outputs else labels[..., 0], tolerance, rounds, options)
 
 
 @dataclass(frozen=True)
@@ -273,8 +272,11 @@ def _for_all(values: Array, name: str, batch: list[int], rest: tuple[int, ...]) 
 def run(
     d: Array, labels: Array, epsilon: Array, rounds: int, options: Options | None = None
 ) -> Trajectory:
-    """Run the recursion for arguments that were checked: those of `trajectory`, with outputs."""
-    *batch, n, q = labels.shape
+    """Run the recursion for arguments of `trajectory` that were checked, d and epsilon whole."""
+    *batch, n = d.shape
+    shape = labels.shape[len(batch) :]
+    labels = labels.reshape(*d.shape, -1)
+    q = labels.shape[-1]
     options = options or Options()
     data, mixing = labels, options.mixing
     planned = mixing if isinstance(mixing, np.ndarray) else None
@@ -343,7 +345,7 @@ def run(
         c=stacked(c),
         A=stacked(a, n),
         B=stacked(b, n),
-        z=stacked(z_rows, n, q),
+        z=stacked(z_rows, *shape),
         r=stacked(r),
         r_minus_1=stacked(r_minus_1),
         sensitivity=stacked(sensitivity),

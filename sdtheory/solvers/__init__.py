@@ -393,7 +393,7 @@ class Run:
         if start.outcome is not None:
             return start.ended("krylov")
         if self._lanczos is None:
-            self._lanczos = krylov.lanczos(gram.given, start.labels, gram.precision)
+            self._lanczos = Lanczos(gram.given, start.labels, gram.precision)
         exactly = {"tolerance": self._known, "labels": _LABELS}
         wanted = exactly if name == "stored" else {"tolerance": self._reached}
         # an operator has threads of its own
