@@ -11,7 +11,7 @@ general matrix functions, SIAM J. Sci. Comput. 15 (1994), for the estimate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,16 +88,17 @@ def solve(
         If no function meets the tolerance.
     """
     z, epsilon = spectrum.to_eigenbasis(start.given), np.array(start.tolerance)
+    options = options or Options(start.limit)
     try:
-        path = run(spectrum.d, z, epsilon, start.limit, options)
+        path = run(spectrum.d, z, epsilon, options)
     except InfeasibleToleranceError as error:
         raise InfeasibleToleranceError(
             error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
         ) from None
     if not np.all(np.isfinite(path.c)):
-        path = run(spectrum.d, z, epsilon, int(np.argmax(np.isinf(path.c))), options)
-    fresh = options is not None and options.fresh is not None
-    c_error, r_error = _rounding(path, spectrum.error, fresh=fresh)
+        first = int(np.argmax(np.isinf(path.c)))
+        path = run(spectrum.d, z, epsilon, replace(options, rounds=first))
+    c_error, r_error = _rounding(path, spectrum.error, fresh=options.fresh is not None)
     cheap = len(path.c) * start.labels.shape[1] <= _PRODUCTS
     plain = path.shares is None
     if matrix is not None and cheap and plain and np.any(c_error > _CLOSER):
@@ -108,7 +109,7 @@ def solve(
     return _chain(spectrum, path, start.given, c_error, ended)
 
 
-def with_multipliers(spectrum: Spectrum, y: Array, rounds: int, options: Options) -> Chain:
+def with_multipliers(spectrum: Spectrum, y: Array, options: Options) -> Chain:
     """Return the chain of given multipliers, which has no tolerance.
 
     Its epsilon, `r` and `sensitivity` are NaN.
@@ -117,11 +118,11 @@ def with_multipliers(spectrum: Spectrum, y: Array, rounds: int, options: Options
     ----------
     spectrum : Spectrum
     y : ndarray of shape (n,) or (n, q)
-    rounds : int
     options : Options
         With the multipliers.
     """
-    path = run(spectrum.d, spectrum.to_eigenbasis(y), np.array(np.nan), rounds, options)
+    rounds = options.rounds
+    path = run(spectrum.d, spectrum.to_eigenbasis(y), np.array(np.nan), options)
     return _chain(spectrum, path, y, np.zeros(rounds), (Outcome.COMPLETED, (rounds, rounds)))
 
 
