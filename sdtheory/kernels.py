@@ -308,19 +308,30 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
             f"x_new has {rows.shape[1]} column(s), but x has {train.shape[1]}. "
             f"Pass the same features in both."
         )
+    check_callable(kernel)
+    return evaluated(kernel, rows, train) / len(train)
+
+
+def check_callable(kernel: Any) -> None:
+    """Refuse what is not a kernel."""
     if not callable(kernel) or isinstance(kernel, type):
         raise InvalidInputError(
             f"kernel must be callable as kernel(X, Y), but is {kernel!r}. Pass an instance of a "
             f"Green's function of sdtheory.kernels or of a scikit-learn kernel."
         )
-    expected = (len(rows), len(train))
-    found = kernel(rows, train)
+
+
+def evaluated(kernel: Kernel, rows: Any, columns: Any) -> Array:
+    """Return the kernel's values between checked inputs, or refuse them."""
+    expected = (rows.shape[0], columns.shape[0])
+    found = kernel(rows, columns)
     values = as_real_array(
         found,
         "kernel(X, Y)",
         ndim=(2,),
         remedy=f"The kernel must return a matrix of shape {expected} of finite numbers here; "
         f"check it, its parameters and the inputs' scale.",
+        copy=False,
     )
     if values.shape != expected:
         raise InvalidInputError(
@@ -329,4 +340,4 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
         )
     # single precision stays visible, as solvers count its machine epsilon
     single = machine_epsilon(found) > np.finfo(float).eps
-    return (values / len(train)).astype(np.asarray(found).dtype if single else float, copy=False)
+    return values.astype(found.dtype) if single else values

@@ -42,7 +42,6 @@ import decimal
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import IntEnum
 from fractions import Fraction
 
 import numpy as np
@@ -73,21 +72,6 @@ SMALLEST = 2.0**-400
 LARGEST_TOLERANCE = 2.0**400
 
 
-class Status(IntEnum):
-    """What the secular equation has at the given data."""
-
-    SOLVED = 0
-    #: rho^2 >= ||y||^2: the zero function is admissible, lambda = 0, c = infinity
-    TRIVIAL = 1
-    #: rho^2 <= ||P_0 y||^2: no c > 0 exists (at equality a function is admissible, but no
-    #: multiplier makes it the minimum: the constraint has no interior point)
-    INFEASIBLE = 2
-
-
-#: The values as plain integers: to look up a member of the class takes longer than to add arrays.
-SOLVED, TRIVIAL, INFEASIBLE = map(int, Status)
-
-
 @dataclass(frozen=True)
 class Multiplier:
     """Roots of a batch of secular equations.
@@ -95,9 +79,9 @@ class Multiplier:
     Attributes
     ----------
     c : ndarray of shape (...)
-        The root; infinite where trivial, NaN where infeasible.
-    status : ndarray of int of shape (...)
-        Values of `Status`.
+        The root. Infinite where rho^2 >= ||y||^2: the zero function is admissible.
+        NaN where rho^2 <= ||P_0 y||^2: there is no root. At equality a function is
+        admissible, but no multiplier makes it the minimum.
     r : ndarray of shape (...)
         ``||y|| / rho``.
     r_minus_1 : ndarray of shape (...)
@@ -105,16 +89,12 @@ class Multiplier:
     sensitivity : ndarray of shape (...)
         Relative change of c per relative change of rho: by this factor the root
         amplifies errors of the data.
-    evaluations : int
-        Evaluations of the secular function that the slowest root took.
     """
 
     c: Array
-    status: NDArray[np.int_]
     r: Array
     r_minus_1: Array
     sensitivity: Array
-    evaluations: int
 
 
 def residual_energy(c: ArrayLike, d: ArrayLike, z: ArrayLike) -> Array:
@@ -132,13 +112,12 @@ def solve(
     epsilon: ArrayLike,
     *,
     n: int | None = None,
-    mean: ArrayLike = math.nan,
 ) -> Multiplier:
     """Solve the secular equation to full double precision.
 
-    The root is within an ulp of the exact root *of the given floats*, and the
-    status is exact. ``sensitivity`` tells how far rounding of the data moves the
-    root.
+    The root is within an ulp of the exact root *of the given floats*, and whether
+    there is one is exact. ``sensitivity`` tells how far rounding of the data moves
+    the root.
 
     Parameters
     ----------
@@ -151,10 +130,6 @@ def solve(
         Tolerance on the mean squared residual, positive.
     n : int, optional
         Number of points in rho^2 = n epsilon; the last axis of z by default.
-    mean : array_like of shape (...), optional
-        Guesses for c (r - 1), a mean of the eigenvalues, such as the value of the
-        previous round. If a guess is not positive and finite, the mean with the
-        weights z^2 replaces it. A guess moves the root within its error only.
 
     Returns
     -------
@@ -167,20 +142,13 @@ def solve(
         epsilon and the root span more magnitudes than floating point holds.
     """
     d, labels, epsilon = as_batch(d, z, epsilon)
-    d, z = d.copy(), labels[..., 0]
-    try:
-        guess = np.broadcast_to(np.asarray(mean, dtype=float), z.shape[:-1]).reshape(-1)
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            f"mean must hold a number for each equation, shape {z.shape[:-1]}, but has shape "
-            f"{np.shape(mean)}. Leave it out if c (r - 1) is not known from a similar equation."
-        ) from None
+    z = labels[..., 0]
     remedy = "It is the number of points that epsilon averages over, by default the length of z."
     points = as_integer(z.shape[-1] if n is None else n, "n", remedy=remedy)
-    return roots(d, z, epsilon, points, guess)
+    return roots(d.copy(), z, epsilon, points, np.full(epsilon.shape, np.nan))
 
 
-def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Multiplier:
+def roots(d: Array, z: Array, epsilon: Array, points: int, mean: Array) -> Multiplier:
     """Solve for the arguments of `solve`, checked and broadcast to one shape.
 
     Parameters
@@ -189,7 +157,10 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
         `d` is overwritten.
     epsilon : ndarray of shape (...)
     points : int
-    guess : ndarray of shape (equations,)
+    mean : ndarray of shape (...)
+        Guesses for c (r - 1), a mean of the eigenvalues, such as the value of the
+        previous round. If a guess is not positive and finite, the mean with the
+        weights z^2 replaces it. A guess moves the root within its error only.
 
     Raises
     ------
@@ -198,7 +169,7 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
         more than floating point holds.
     """
     batch = z.shape[:-1]
-    d, z, epsilon = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon))
+    d, z, epsilon, mean = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon, mean))
 
     d[z == 0] = 0.0  # such an eigenvalue does not enter
     reachable = d > 0
@@ -211,8 +182,7 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
 
     size = len(z)
     c, r, r_minus_1, condition = (np.full(size, np.nan) for _ in range(4))
-    status = np.full(size, SOLVED)
-    evaluations = 0
+    solvable = np.full(size, True)
     step = -(-size // -(-z.size // _BLOCK))
     for block in (slice(start, start + step) for start in range(0, size, step)):
         unreached = np.where(reachable[block], 0.0, scaled_z[block])
@@ -231,25 +201,23 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
                 difference[i] = _rounded(exact * Fraction(2) ** (-2 * int(z_exponent[row])))
 
         trivial = excess.high <= 0
-        unsolvable = trivial | (slack.high <= 0)
+        solvable[block] = here = ~trivial & (slack.high > 0)
         ratio = np.sqrt(energy.high / points) / np.sqrt(epsilon[block])
         r[block] = ratio = np.ldexp(ratio, z_exponent[block])
         r_minus_1[block] = excess.high / rho2.high / (1 + ratio)
 
         rows: Rows = block
-        if unsolvable.any():
-            status[block] = np.where(trivial, TRIVIAL, np.where(unsolvable, INFEASIBLE, SOLVED))
+        if not here.all():
             c[block][trivial] = np.inf
-            solvable = (~unsolvable).nonzero()[0]
-            if not len(solvable):
+            if not here.any():
                 continue
-            rows = block.start + solvable
-            excess, slack, rho2 = excess[solvable], slack[solvable], rho2[solvable]
+            rows = block.start + here.nonzero()[0]
+            excess, slack, rho2 = excess[here], slack[here], rho2[here]
         spectrum = scaled_d[rows]
         reached = np.where(reachable[rows], scaled_z[rows], 0.0)
         with np.errstate(all="ignore"):
-            start = np.ldexp(guess[rows], -d_exponent[rows])
-            root, used = _near_roots(spectrum, reached, excess.high, slack.high, start)
+            guess = np.ldexp(mean[rows], -d_exponent[rows])
+            root = _near_roots(spectrum, reached, excess.high, slack.high, guess)
             root, steepness, resolved = _corrected(
                 root, spectrum, reached, excess, slack, rho2=rho2.high
             )
@@ -260,19 +228,16 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, guess: Array) -> Mult
                 m = scaled_d[row] / np.ldexp(c[row], -d_exponent[row])
                 steepness[i] = np.sum((reached[i] / (1 + m)) ** 2 * (m / (1 + m)))
             condition[rows] = rho2.high / steepness
-        evaluations = max(evaluations, used)
-    for i in ((status == SOLVED) & ~((c > 0) & (c < np.inf))).nonzero()[0][:1]:
+    for i in (solvable & ~((c > 0) & (c < np.inf))).nonzero()[0][:1]:
         raise InvalidInputError(
             f"the multiplier leaves the range of floats: eigenvalues up to {d[i].max():.6g} at "
             f"r - 1 = {r_minus_1[i]:.6g}. Multiply G by a constant, which also multiplies c."
         )
     return Multiplier(
         c=c.reshape(batch),
-        status=status.reshape(batch),
         r=r.reshape(batch),
         r_minus_1=r_minus_1.reshape(batch),
         sensitivity=condition.reshape(batch),
-        evaluations=evaluations,
     )
 
 
@@ -382,12 +347,8 @@ def _evaluated(
     return np.where(excess < slack, excess - lost, s - slack) / slack, s, s1, s2
 
 
-def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> tuple[Array, int]:
-    """Return the roots c and how often S was evaluated.
-
-    Their errors are about the cube of `HALLEY_STOP`. The secular equation brackets
-    the root; a step that leaves the bracket is replaced by bisection of the logarithm.
-    """
+def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) -> Array:
+    """Return the roots c. Their errors are about the cube of `HALLEY_STOP`."""
     with np.errstate(all="ignore"):
         known = (mean > 0) & (mean < np.inf)
         if not known.all():
@@ -399,9 +360,9 @@ def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) ->
         def evaluate(at: Array, rows: Rows) -> tuple[Array, ...]:
             return _evaluated(at, d[rows], z[rows], excess[rows], slack[rows])
 
-        mu, step, evaluations = bracketed(evaluate, mu, near=HALLEY_STOP, most=MAX_EVALUATIONS)
+        mu, step, _ = bracketed(evaluate, mu, near=HALLEY_STOP, most=MAX_EVALUATIONS)
         last = mu + mu * step
-        return 1 / np.where((last > 0) & (last < np.inf), last, mu), evaluations
+        return 1 / np.where((last > 0) & (last < np.inf), last, mu)
 
 
 def _moments(c: Array, d: Array, z: Array) -> tuple[Array, Array]:

@@ -21,14 +21,14 @@ and A. Rinaldo (2026), the optimal share; both as restated in this book.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sdtheory import multiplier
-from sdtheory.multiplier import SOLVED, Status, as_batch
+from sdtheory.multiplier import as_batch
 from sdtheory.validation import (
     Array,
     InfeasibleToleranceError,
@@ -147,7 +147,6 @@ def trajectory(
     >>> path.B[-1].round(4).tolist()  # one ridge fit with the multiplier c / 0.25
     [0.0244, 0.2]
     """
-    rounds = as_integer(rounds, "rounds")
     if (epsilon is None) == (c is None):
         raise InvalidInputError(
             f"epsilon is {epsilon!r} and c is {c!r}. Pass exactly one of them, and None for the "
@@ -158,17 +157,19 @@ def trajectory(
     )
     if epsilon is None:
         tolerance = np.full_like(tolerance, np.nan)
+    as_integer(rounds, "rounds")
     options = Options.checked(rounds, c, mixing, fresh, labels.shape, outputs=outputs)
-    path = run(eigenvalues, labels, tolerance, rounds, options)
-    return path if outputs else replace(path, z=path.z[..., 0])
+    return run(eigenvalues, labels if outputs else labels[..., 0], tolerance, options)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a chain differs from the paper's, checked.
+    """How many rounds to run, and how the chain differs from the paper's; checked.
 
     Attributes
     ----------
+    rounds : int
+        Most rounds to run.
     c : ndarray of shape (..., T) or None
         Given multipliers.
     mixing : ndarray of shape (..., T), "optimal" or None
@@ -178,6 +179,7 @@ class Options:
         Entry t is mixed into y_{t+1}, in the place of the data.
     """
 
+    rounds: int
     c: Array | None = None
     mixing: Array | str | None = None
     fresh: Array | None = None
@@ -185,7 +187,7 @@ class Options:
     @classmethod
     def checked(
         cls,
-        rounds: int,
+        rounds: int | None,
         c: ArrayLike | None,
         mixing: ArrayLike | str,
         fresh: ArrayLike | None,
@@ -193,26 +195,34 @@ class Options:
         *,
         outputs: bool,
     ) -> Options:
-        """Check the options of `trajectory`, for labels of shape (..., n, q)."""
+        """Check the options of `trajectory`, for labels of shape (..., n, q).
+
+        `rounds` may be left out where `c` or `mixing` has a number for each.
+        """
         *batch, n, q = shape
-        several = tuple(range(8))
+        ndim = tuple(range(len(batch) + 2))
         if c is not None:
-            c = as_real_array(c, "c", ndim=several)
+            c = as_real_array(c, "c", ndim=ndim)
+        if not isinstance(mixing, str):
+            remedy = "Pass one share, or one for each round after the first."
+            mixing = as_real_array(mixing, "mixing", ndim=ndim, remedy=remedy)
+        rounds = as_integer(_rounds_given(rounds, c, mixing), "rounds")
+        if c is not None:
             if not np.all(c > 0):
                 raise InvalidInputError(f"c must hold positive numbers, but is {c}.")
             _check_count(c, "c", rounds)
             c = _for_all(c, "c", batch, (rounds,))
-        shares = as_mixing(mixing, rounds, fixed=c is not None)
+        shares = _shares(mixing, rounds, fixed=c is not None)
         if isinstance(shares, np.ndarray):
             shares = _for_all(shares, "mixing", batch, (rounds,))
         if fresh is None:
-            return cls(c, shares)
+            return cls(rounds, c, shares)
         if shares is None or isinstance(shares, str):
             raise InvalidInputError(
-                f"fresh is given, but mixing is {mixing!r}. Pass the share of the fresh labels in "
-                f"each round as mixing."
+                f"fresh is given, but mixing is {np.asarray(mixing).tolist()!r}. Pass the share of "
+                f"the fresh labels in each round as mixing."
             )
-        new = as_real_array(fresh, "fresh", ndim=several[2:])
+        new = as_real_array(fresh, "fresh", ndim=tuple(range(2, 8)))
         new = new if outputs else new[..., None]
         if new.shape[-3:] != (rounds - 1, n, q):
             raise InvalidInputError(
@@ -221,15 +231,28 @@ class Options:
                 f"labels for each of them."
             )
         new = np.concatenate([new, new[..., -1:, :, :]], axis=-3)
-        return cls(c, shares, _for_all(new, "fresh", batch, (rounds, n, q)))
+        return cls(rounds, c, shares, _for_all(new, "fresh", batch, (rounds, n, q)))
 
 
-def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
+def _rounds_given(rounds: Any, c: Any, mixing: Any) -> Any:
+    """Return the number of rounds: as given, or as there are multipliers or shares."""
+    if rounds is not None:
+        return rounds
+    if np.ndim(c) == 1:
+        return np.size(c)
+    if np.ndim(mixing) == 1:
+        return np.size(mixing) + 1
+    raise InvalidInputError(
+        "rounds is missing: with one multiplier, or one share of the labels, the chain need not "
+        "collapse. Pass the number of rounds, or one number for each round."
+    )
+
+
+def _shares(mixing: Array | str, rounds: int, *, fixed: bool) -> Array | str | None:
     """Return the share of the labels in y_1, ..., y_T, "optimal", or None for no labels.
 
     `fixed` says whether the multipliers are given, as "optimal" needs.
     """
-    remedy = "Pass one share, or one for each round after the first."
     if isinstance(mixing, str):
         if mixing != "optimal":
             raise InvalidInputError(f'mixing must be numbers or "optimal", but is {mixing!r}.')
@@ -239,16 +262,15 @@ def as_mixing(mixing: Any, rounds: int, *, fixed: bool) -> Array | str | None:
                 "gives each round its own. Pass c instead of epsilon."
             )
         return mixing
-    shares = as_real_array(mixing, "mixing", ndim=tuple(range(8)), remedy=remedy)
-    if not fixed and not np.all((shares >= 0) & (shares <= 1)):
+    if not fixed and not np.all((mixing >= 0) & (mixing <= 1)):
         raise InvalidInputError(
-            f"mixing must hold shares from 0 to 1, but is {mixing!r}. With given multipliers c it "
-            f"may be any number."
+            f"mixing must hold shares from 0 to 1, but is {mixing.tolist()}. With given "
+            f"multipliers c it may be any number."
         )
-    if shares.ndim == 0:
-        return np.broadcast_to(shares, (rounds,)) if shares else None
-    _check_count(shares, "mixing", rounds - 1)
-    return np.concatenate([shares, shares[..., -1:]], axis=-1) if np.any(shares) else None
+    if mixing.ndim == 0:
+        return np.broadcast_to(mixing, (rounds,)) if mixing else None
+    _check_count(mixing, "mixing", rounds - 1)
+    return np.concatenate([mixing, mixing[..., -1:]], axis=-1) if np.any(mixing) else None
 
 
 def _check_count(values: Array, name: str, count: int) -> None:
@@ -270,13 +292,13 @@ def _for_all(values: Array, name: str, batch: list[int], rest: tuple[int, ...]) 
         ) from error
 
 
-def run(
-    d: Array, labels: Array, epsilon: Array, rounds: int, options: Options | None = None
-) -> Trajectory:
-    """Run the recursion for arguments that were checked: those of `trajectory`, with outputs."""
-    *batch, n, q = labels.shape
-    options = options or Options()
-    data, mixing = labels, options.mixing
+def run(d: Array, labels: Array, epsilon: Array, options: Options) -> Trajectory:
+    """Run the recursion for arguments of `trajectory` that were checked, d and epsilon whole."""
+    *batch, n = d.shape
+    shape = labels.shape[len(batch) :]
+    labels = labels.reshape(*d.shape, -1)
+    q = labels.shape[-1]
+    data, mixing, rounds = labels, options.mixing, options.rounds
     planned = mixing if isinstance(mixing, np.ndarray) else None
     repeated = np.broadcast_to(d[..., None], labels.shape).reshape(*batch, n * q)
 
@@ -289,11 +311,11 @@ def run(
         _LOGGER.debug("round %d", t)
         if options.c is None:
             flat = labels.reshape(*batch, n * q)
-            root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean.ravel())
-            solved, ended = root.status == SOLVED, False
+            root = multiplier.roots(repeated.copy(), flat, epsilon, n, mean)
+            solved, ended = np.isfinite(root.c), False
             if not solved.all():
-                if np.any(root.status == Status.INFEASIBLE):
-                    _raise_infeasible(d, labels, epsilon, root.status == Status.INFEASIBLE)
+                if np.isnan(root.c).any():
+                    _raise_infeasible(d, labels, epsilon, np.isnan(root.c))
                 ended = not solved.any()
             now, lost = root.c, root.sensitivity
             r.append(root.r)
@@ -343,7 +365,7 @@ def run(
         c=stacked(c),
         A=stacked(a, n),
         B=stacked(b, n),
-        z=stacked(z_rows, n, q),
+        z=stacked(z_rows, *shape),
         r=stacked(r),
         r_minus_1=stacked(r_minus_1),
         sensitivity=stacked(sensitivity),

@@ -165,8 +165,15 @@ REFUSED = [
     (lambda: trajectory([1], [1], None, 1), "epsilon is None and c is None"),
     (lambda: trajectory([1], [1], None, 1, c=0), "c must hold positive numbers, but is 0"),
     (lambda: trajectory([1], [1], None, 3, c=[1, 2]), r"c has 2 number\(s\), but 3 round"),
-    (lambda: trajectory([1], [1], None, 2, c=np.ones((3, 2))), r"c is given for .* \(3,\), but"),
-    (lambda: trajectory([1], [1], 0.1, 2, mixing=[[0.5]] * 3), r"mixing is given for .* \(3,\)"),
+    (lambda: trajectory([1], [1], None, 2, c=np.ones((3, 2))), "c must have 0 or 1 dimension"),
+    (
+        lambda: trajectory([[1]] * 2, [1], None, 2, c=np.ones((3, 2))),
+        r"c is given for .* \(3,\), but .* \(2,\)",
+    ),
+    (
+        lambda: trajectory([[1]] * 2, [1], 0.1, 2, mixing=[[0.5]] * 3),
+        r"mixing is given for .* \(3,\)",
+    ),
     (
         lambda: trajectory([[1]] * 2, [[1]] * 2, None, 2, c=1, mixing=0.5, fresh=[[[1]]] * 3),
         r"fresh is given for instances of shape \(3,\), but there are instances of shape \(2,\)",

@@ -31,7 +31,7 @@ enclosure of later rounds is this book's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -40,8 +40,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
+from scipy.sparse.linalg import aslinearoperator
 
-from sdtheory.linalg.blas import times
+from sdtheory.linalg.blas import symmetric_times, times
 from sdtheory.validation import Array, InvalidInputError
 
 (_syevd,) = (cast(Any, f) for f in get_lapack_funcs(("syevd",), dtype=np.dtype(float)))
@@ -61,8 +62,8 @@ class Lanczos:
 
     Parameters
     ----------
-    product : callable
-        Maps (n, p) to G times it.
+    gram : ndarray of shape (n, n), sparse matrix or LinearOperator
+        A matrix as `sdtheory.validation.as_gram` returns it.
     y : ndarray of shape (n, q)
         Labels, not all zero.
     ulp : float, optional
@@ -82,13 +83,11 @@ class Lanczos:
         Norm of the largest part of a product that was taken for rounding.
     """
 
-    def __init__(
-        self,
-        product: Callable[[Array], Array],
-        y: Array,
-        ulp: float = float(np.finfo(float).eps),
-    ) -> None:
-        self._product = product
+    def __init__(self, gram: Any, y: Array, ulp: float = float(np.finfo(float).eps)) -> None:
+        stored = isinstance(gram, np.ndarray)
+        self._product = (
+            functools.partial(symmetric_times, gram) if stored else aslinearoperator(gram).matmat
+        )
         self._ulp = ulp
         self._columns = [_Column(labels) for labels in y.T]
         self.norm = 0.0

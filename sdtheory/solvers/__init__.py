@@ -48,7 +48,6 @@ from sdtheory.validation import (
     as_labels,
     as_number,
     as_real_array,
-    as_rounds,
     machine_epsilon,
 )
 
@@ -349,35 +348,29 @@ class Run:
             refuse_lost_digits(found, self._known)
         return replace(found, fallbacks=tuple(fallbacks))
 
-    def options(self, rounds: Any, c: Any, mixing: Any, fresh: Any = None) -> tuple[int, Options]:
+    def options(self, rounds: Any, c: Any, mixing: Any, fresh: Any = None) -> Options:
         """Check in what a chain differs from that of one tolerance, as `distill` takes it."""
-        if c is not None:
-            c = as_real_array(c, "c", ndim=(0, 1))
-        if not isinstance(mixing, str):
-            mixing = as_real_array(mixing, "mixing", ndim=(0, 1))
-        rounds = as_rounds(_rounds_given(rounds, c, mixing))
         labels = as_labels(self._y, self._gram.n)
         shape, outputs = (len(labels), labels[0].size), labels.ndim == 2
-        return rounds, Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
+        return Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
 
-    def varied(self, epsilon: Any, planned: tuple[int, Options]) -> Chain:
+    def varied(self, epsilon: Any, options: Options) -> Chain:
         """Return a chain of given multipliers, or one that mixes labels in, by "eigh".
 
         Parameters
         ----------
         epsilon : float or None
             Not needed with multipliers.
-        planned : tuple
-            As `options` returns it.
+        options : Options
         """
-        gram, (rounds, options) = self._gram, planned
+        gram = self._gram
         if options.fresh is not None:
             rows = [gram.spectrum.to_eigenbasis(row) for row in options.fresh]
             options = replace(options, fresh=np.array(rows))
         if options.c is not None:
             labels = as_labels(self._y, gram.n)
-            return eigh.with_multipliers(gram.spectrum, labels, rounds, options)
-        start = Start.checked(self._y, gram.n, epsilon, rounds)
+            return eigh.with_multipliers(gram.spectrum, labels, options)
+        start = Start.checked(self._y, gram.n, epsilon, options.rounds)
         chain = eigh.solve(gram.spectrum, start, gram.matrix, gram.ulp, options)
         refuse_lost_digits(chain, self._known)
         return chain
@@ -393,26 +386,12 @@ class Run:
         if start.outcome is not None:
             return start.ended("krylov")
         if self._lanczos is None:
-            self._lanczos = krylov.lanczos(gram.given, start.labels, gram.precision)
+            self._lanczos = Lanczos(gram.given, start.labels, gram.precision)
         exactly = {"tolerance": self._known, "labels": _LABELS}
         wanted = exactly if name == "stored" else {"tolerance": self._reached}
         # an operator has threads of its own
         with one_thread() if isinstance(gram.given, KernelOperator) else nullcontext():
             return krylov.solve(self._lanczos, start, max_products=max_products, **wanted)
-
-
-def _rounds_given(rounds: Any, c: Any, mixing: Any) -> Any:
-    """Return the number of rounds: as given, or as there are multipliers or shares."""
-    if rounds is not None:
-        return rounds
-    if np.ndim(c) == 1:
-        return np.size(c)
-    if np.ndim(mixing) == 1:
-        return np.size(mixing) + 1
-    raise InvalidInputError(
-        "rounds is missing: with one multiplier, or one share of the labels, the chain need not "
-        "collapse. Pass the number of rounds, or one number for each round."
-    )
 
 
 def _as_tolerance(tolerance: Any, solver: str) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,8 +35,6 @@ from sdtheory.validation import (
 
 #: Longer chains need an explicit `rounds`.
 MAX_ROUNDS = 100_000
-#: Random perturbations by which the sensitivity of a chain is estimated.
-PROBES = 16
 #: Machine epsilon.
 ULP = float(np.finfo(float).eps)
 #: Numbers that are squared at a time: temporaries stay in the cache.
@@ -60,16 +58,16 @@ class AccuracyError(ArithmeticError):
     """A solver cannot give a multiplier to the accuracy asked for; the message says what to do."""
 
 
-class Fits(Protocol):
-    """How a solver keeps the fits of a chain of T rounds."""
+class Fits:
+    """How a solver keeps the fits of a chain of T rounds; here none."""
 
     def labels(self) -> Array:
         """Return y_1, ..., y_T, shape (T, n, q)."""
-        ...
+        return np.empty(0)
 
     def dual(self, t: int) -> Array:
         """Return alpha_t, shape (n, q), for t < T."""
-        ...
+        raise IndexError(t)
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,17 +276,6 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class _NoFits:
-    """The fits of a chain without rounds."""
-
-    def labels(self) -> Array:
-        return np.empty(0)
-
-    def dual(self, t: int) -> Array:
-        raise IndexError(t)
-
-
-@dataclass(frozen=True)
 class Start:
     """Labels, tolerance and rounds, checked; scaled by an exact power of two.
 
@@ -391,7 +378,7 @@ class Start:
             outcome=self.outcome,
             n_rounds_range=(0, int(self.near)),
             _labels=self.given,
-            _fits=_NoFits(),
+            _fits=Fits(),
             products=0 if solver == "krylov" else None,
             y_error=np.zeros(1) if solver == "krylov" else None,
         )
@@ -438,11 +425,6 @@ def most_rounds(r_0: float) -> int:
         )
     # ||y_{t+1}||^2 <= ||y_t||^2 - rho^2 ends every chain by then
     return int(r_0**2) + 2
-
-
-def root_mean_square(a: Array) -> float:
-    """Return the root of the mean square of all entries."""
-    return float(np.sqrt(np.mean(a * a)))
 
 
 def excess_of(y: Array, n: int, epsilon: float, weights: Array | None = None) -> float:

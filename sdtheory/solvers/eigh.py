@@ -19,10 +19,12 @@ from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import DoubleDouble
 from sdtheory.multiplier import SMALLEST
 from sdtheory.recursion import Options, Trajectory, run
-from sdtheory.solvers.chain import PROBES, ULP, Chain, Outcome, Start, ending, root_mean_square
+from sdtheory.solvers.chain import ULP, Chain, Fits, Outcome, Start, ending
 from sdtheory.spectrum import Spectrum, backward_error
 from sdtheory.validation import Array, InfeasibleToleranceError
 
+#: Random perturbations by which the sensitivity of a chain is estimated.
+_PROBES = 16
 #: Above this, an error to first order says nothing.
 _LOST = 0.1
 #: Above this, the eigensolver's part of an error is measured, in so many products at most.
@@ -34,7 +36,7 @@ _ENTRIES = 4
 
 
 @dataclass(frozen=True)
-class _Fits:
+class _Fits(Fits):
     """Fits in the eigenbasis."""
 
     spectrum: Spectrum
@@ -85,20 +87,19 @@ def solve(
     InfeasibleToleranceError
         If no function meets the tolerance.
     """
-    z = spectrum.to_eigenbasis(start.given)
-    columns = z if z.ndim == 2 else z[:, None]
+    z, epsilon = spectrum.to_eigenbasis(start.given), np.array(start.tolerance)
+    options = options or Options(start.limit)
     try:
-        path = run(spectrum.d, columns, np.array(start.tolerance), start.limit, options)
+        path = run(spectrum.d, z, epsilon, options)
     except InfeasibleToleranceError as error:
         raise InfeasibleToleranceError(
             error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
         ) from None
-    path = path if z.ndim == 2 else replace(path, z=path.z[..., 0])
     if not np.all(np.isfinite(path.c)):
-        path = _until(path, int(np.argmax(np.isinf(path.c))))
-    fresh = options is not None and options.fresh is not None
-    c_error, r_error = _rounding(path, spectrum.error, fresh=fresh)
-    cheap = len(path.c) * columns.shape[1] <= _PRODUCTS
+        first = int(np.argmax(np.isinf(path.c)))
+        path = run(spectrum.d, z, epsilon, replace(options, rounds=first))
+    c_error, r_error = _rounding(path, spectrum.error, fresh=options.fresh is not None)
+    cheap = len(path.c) * start.labels.shape[1] <= _PRODUCTS
     plain = path.shares is None
     if matrix is not None and cheap and plain and np.any(c_error > _CLOSER):
         rows = np.stack([start.given, *_Fits(spectrum, path).labels()])
@@ -108,7 +109,7 @@ def solve(
     return _chain(spectrum, path, start.given, c_error, ended)
 
 
-def with_multipliers(spectrum: Spectrum, y: Array, rounds: int, options: Options) -> Chain:
+def with_multipliers(spectrum: Spectrum, y: Array, options: Options) -> Chain:
     """Return the chain of given multipliers, which has no tolerance.
 
     Its epsilon, `r` and `sensitivity` are NaN.
@@ -117,30 +118,12 @@ def with_multipliers(spectrum: Spectrum, y: Array, rounds: int, options: Options
     ----------
     spectrum : Spectrum
     y : ndarray of shape (n,) or (n, q)
-    rounds : int
     options : Options
         With the multipliers.
     """
-    z = spectrum.to_eigenbasis(y)
-    columns = z if z.ndim == 2 else z[:, None]
-    path = run(spectrum.d, columns, np.array(np.nan), rounds, options)
-    path = path if z.ndim == 2 else replace(path, z=path.z[..., 0])
+    rounds = options.rounds
+    path = run(spectrum.d, spectrum.to_eigenbasis(y), np.array(np.nan), options)
     return _chain(spectrum, path, y, np.zeros(rounds), (Outcome.COMPLETED, (rounds, rounds)))
-
-
-def _until(path: Trajectory, rounds: int) -> Trajectory:
-    """Return the first rounds of a chain."""
-    return replace(
-        path,
-        c=path.c[:rounds],
-        A=path.A[:rounds],
-        B=path.B[:rounds],
-        z=path.z[: rounds + 1],
-        r=path.r[: rounds + 1],
-        r_minus_1=path.r_minus_1[: rounds + 1],
-        sensitivity=path.sensitivity[:rounds],
-        shares=None if path.shares is None else path.shares[:rounds],
-    )
 
 
 def _chain(
@@ -189,8 +172,8 @@ def _measured(
     sizes = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))[:, None]
     unit = _ENTRIES * ulp
     rng = np.random.default_rng(0)
-    g, h = (spectrum.V @ (sizes * a) for a in rng.standard_normal((2, n, PROBES)))
-    moved, drawn = np.zeros(y[0].shape), np.zeros((PROBES, *y[0].shape))
+    g, h = (spectrum.V @ (sizes * a) for a in rng.standard_normal((2, n, _PROBES)))
+    moved, drawn = np.zeros(y[0].shape), np.zeros((_PROBES, *y[0].shape))
     errors = np.full(len(c), np.inf)
     with np.errstate(all="ignore"):
         for t, at in enumerate(c):
@@ -214,7 +197,7 @@ def _measured(
             direct = unit / at * g.T[:, :, None] * (h.T @ w)[:, None]
             before = np.sum(gradient * drawn, axis=(1, 2), keepdims=True)
             drift = before - np.sum(gradient * direct, axis=(1, 2), keepdims=True)
-            errors[t] = 2 * abs(here) + 2 * root_mean_square(before) + ULP
+            errors[t] = 2 * abs(here) + 2 * _root_mean_square(before) + ULP
             errors[t] += unit / at * float(np.prod(ways))
             # to second order w moves in all directions
             second = unit / least * np.sqrt(n) * float(np.max(sizes)) ** 2
@@ -256,18 +239,18 @@ def _rounding(path: Trajectory, error: float, *, fresh: bool = False) -> tuple[A
     columns = path.z.reshape(*path.z.shape[:2], -1) / np.sqrt(n) / np.sqrt(path.epsilon)
     d = path.d[:, None]
     rng = np.random.default_rng(0)
-    g, h = rng.standard_normal((2, PROBES, n, 1))
+    g, h = rng.standard_normal((2, _PROBES, n, 1))
     # what the rank decision may have taken from an eigenvalue
     rank = np.where(d == 0, n * ulp * float(d.max()) if error > 0 else 0.0, 0.0)
-    rank = rank * rng.choice([-1.0, 1.0], (PROBES, 1, 1))
-    noise = rng.standard_normal((PROBES, *columns.shape[1:]))
+    rank = rank * rng.choice([-1.0, 1.0], (_PROBES, 1, 1))
+    noise = rng.standard_normal((_PROBES, *columns.shape[1:]))
     given = unit * float(np.linalg.norm(columns[0])) * noise
     moved = given
     c_error, r_error = [], []
     with np.errstate(all="ignore"):
         for t, r in enumerate(path.r):
             radial = np.sum(columns[t] * moved, axis=(1, 2)) / max(r, SMALLEST)
-            r_error.append(root_mean_square(radial) + ulp * r)
+            r_error.append(_root_mean_square(radial) + ulp * r)
             if t == len(path.c):
                 break
             c = path.c[t]
@@ -284,7 +267,7 @@ def _rounding(path: Trajectory, error: float, *, fresh: bool = False) -> tuple[A
             second = error / (c + max(float(path.d[0]) - error, 0.0))
             largest += 2 * np.sum(w * w) / steepness * second**2
             # a mean over so few probes may fall to half of the norm
-            c_error.append(2 * root_mean_square(before) + largest + ulp)
+            c_error.append(2 * _root_mean_square(before) + largest + ulp)
             moved = kept * moved + lost * direct - w * kept * (here - before)
             if path.shares is not None:
                 a = path.shares[t]
@@ -294,3 +277,7 @@ def _rounding(path: Trajectory, error: float, *, fresh: bool = False) -> tuple[A
             moved += 2 * ulp * columns[t + 1] * rng.standard_normal(moved.shape)
     errors = np.array(c_error)
     return np.where(errors < _LOST, errors, np.inf), np.nan_to_num(r_error, nan=np.inf)
+
+
+def _root_mean_square(a: Array) -> float:
+    return float(np.sqrt(np.mean(a * a)))

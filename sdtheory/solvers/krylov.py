@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse.linalg import aslinearoperator
 
-from sdtheory.linalg.blas import symmetric_times, times
+from sdtheory.linalg.blas import times
 from sdtheory.linalg.lanczos import Lanczos, Quadrature
-from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Outcome, Start
+from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Fits, Outcome, Start
 from sdtheory.validation import Array
 
 MAX_PRODUCTS = 500
@@ -22,7 +19,7 @@ _LOST = 0.1
 
 
 @dataclass(frozen=True)
-class _Fits:
+class _Fits(Fits):
     """Fits in the bases of the Ritz vectors, ``bases[j] @ vectors[j]`` for output j."""
 
     bases: tuple[Array, ...]  # (n, k_j), shared by all chains of one run
@@ -43,26 +40,6 @@ class _Fits:
         outputs = zip(self.bases, self.vectors, rows, strict=True)
         found = [times(Q, times(U, own[:, [j]])) for j, (Q, U, own) in enumerate(outputs)]
         return np.concatenate(found, axis=1)
-
-
-def lanczos(gram: Any, labels: Array, ulp: float) -> Lanczos:
-    """Return a run that has taken no product yet.
-
-    Parameters
-    ----------
-    gram : ndarray of shape (n, n), sparse matrix or LinearOperator
-        A matrix as `sdtheory.validation.as_gram` returns it.
-    labels : ndarray of shape (n, q)
-        Not all zero.
-    ulp : float
-        Machine epsilon of the entries of G.
-    """
-    product = (
-        functools.partial(symmetric_times, gram)
-        if isinstance(gram, np.ndarray)
-        else aslinearoperator(gram).matmat
-    )
-    return Lanczos(product, labels, ulp)
 
 
 def solve(

@@ -31,7 +31,13 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
-from sdtheory.kernels import BrownianBridge, Kernel, SimplySupportedBeam, gram
+from sdtheory.kernels import (
+    BrownianBridge,
+    Kernel,
+    SimplySupportedBeam,
+    check_callable,
+    evaluated,
+)
 from sdtheory.linalg import scheduling
 from sdtheory.linalg.blas import symmetric_times
 from sdtheory.validation import (
@@ -81,13 +87,9 @@ def of(kernel: Kernel, x: Any, scheduler: str | None = None) -> Product:
         if size >= _LEAST[sums.order]:
             return sums
     if scheduler is None and x.shape[0] < _THREADED:
-        return functools.partial(symmetric_times, as_gram(_entries(kernel, x), copy=False))
+        matrix = as_gram(evaluated(kernel, x, x) / x.shape[0], copy=False)
+        return functools.partial(symmetric_times, matrix)
     return Tiles(x, kernel, scheduler)
-
-
-def _entries(kernel: Kernel, x: Any) -> Array:
-    """Return k(x, x) / n."""
-    return kernel(x, x) / x.shape[0] if scipy.sparse.issparse(x) else gram(kernel, x)
 
 
 @dataclass(frozen=True)
@@ -147,27 +149,14 @@ class Tiles:
         place = j * (j + 1) // 2 + i
         if place in self._kept:
             return self._kept[place]
-        tile = self._evaluated(rows, columns)
+        tile = evaluated(self.kernel, self.x[rows], self.x[columns])
+        tile = tile.astype(float, order="C", copy=False)
         if place < len(self._room):
             # in the layout of the tile, on which the bits depend
             kept = self._room[place].ravel()[: tile.size].reshape(tile.shape)
             kept[:] = tile
             self._kept[place] = tile = kept
         return tile
-
-    def _evaluated(self, rows: slice, columns: slice) -> Array:
-        expected = (rows.stop - rows.start, columns.stop - columns.start)
-        tile = np.asarray(self.kernel(self.x[rows], self.x[columns]))
-        if tile.dtype.kind not in "fiub":
-            raise InvalidInputError(
-                f"kernel returned values of dtype {tile.dtype}. It must return real numbers."
-            )
-        if tile.shape != expected:
-            raise InvalidInputError(
-                f"kernel returned shape {tile.shape} instead of {expected}. "
-                f"It must evaluate all pairs of its two arguments' rows."
-            )
-        return tile.astype(float, order="C", copy=False)
 
 
 def _multiply(tile: Array, rows: slice, columns: slice, V: Array, product: Array) -> None:
@@ -313,11 +302,7 @@ class KernelOperator(LinearOperator):
         self.scheduler = scheduler
         self.x = x.tocsr() if scipy.sparse.issparse(x) else as_inputs(x)
         n = self.x.shape[0]
-        if not callable(kernel) or isinstance(kernel, type):
-            raise InvalidInputError(
-                f"kernel must be callable as kernel(X, Y), but is {kernel!r}. Pass an instance "
-                f"of a Green's function of sdtheory.kernels or of a scikit-learn kernel."
-            )
+        check_callable(kernel)
         self._root = None
         if weights is not None:
             values = as_real_array(weights, "weights", ndim=(1,))
@@ -337,7 +322,7 @@ class KernelOperator(LinearOperator):
 
     def matrix(self) -> Array:
         """Return all entries of G."""
-        entries = _entries(self.kernel, self.x)
+        entries = evaluated(self.kernel, self.x, self.x) / self.x.shape[0]
         if self._root is not None:
             weighted = self._root[:, None] * entries * self._root
             entries = weighted.astype(entries.dtype, copy=False)  # single precision stays visible

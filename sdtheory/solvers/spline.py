@@ -14,7 +14,7 @@ from sdtheory.linalg import smoother as spline
 from sdtheory.linalg.double_double import DoubleDouble, high
 from sdtheory.linalg.halley import NoRootError
 from sdtheory.linalg.smoother import Fit, Knots, Root, Spline
-from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Start, ending, excess_of
+from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Fits, Start, ending, excess_of
 from sdtheory.validation import Array
 
 #: Knots from which floats, tried first, take a tenth of the time; and knots up to which there are
@@ -28,7 +28,7 @@ _APART, _FIELDS = 128.0, 32.0
 
 
 @dataclass(frozen=True)
-class _Fits:
+class _Fits(Fits):
     """Fits at the knots, cut, of labels over 2^exponent."""
 
     kernel: BrownianBridge | SimplySupportedBeam

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sdtheory.linalg.lanczos import Quadrature
-from sdtheory.solvers.krylov import lanczos
+from sdtheory.linalg.lanczos import Lanczos, Quadrature
 from sdtheory.validation import Array
 
 #: Probes, and numbers that one block of them may hold: with more points there are fewer probes,
@@ -50,7 +49,7 @@ def lost_shares(gram: Any, ulp: float, c: Array) -> tuple[Array, Array]:
     n = gram.shape[0]
     probes = max(2, min(_PROBES, _BLOCK // n))
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (n, probes))
-    run = lanczos(gram, signs, ulp)
+    run = Lanczos(gram, signs, ulp)
     while True:
         run.extend()
         shares, errors, gap = _estimates(run.quadrature(), c, n * probes)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.formulas.path_length import path_length
 from sdtheory.multiplier import as_batch
-from sdtheory.recursion import Trajectory, run
+from sdtheory.recursion import Options, Trajectory, run
 from sdtheory.validation import InvalidInputError, as_integer, as_rounds
 
 
@@ -73,7 +73,7 @@ class Instance:
         order = np.argsort(d, axis=-1, kind="stable")
         d = np.take_along_axis(d, order, axis=-1)
         labels = np.take_along_axis(labels, order[..., None], axis=-2)
-        return cls(run(d, labels, epsilon, as_integer(rounds, "rounds")))
+        return cls(run(d, labels, epsilon, Options(as_integer(rounds, "rounds"))))
 
     @classmethod
     def of_chain(cls, chain: Any, rounds: int | None = None) -> Instance:

@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 
 from sdtheory import multiplier
 from sdtheory.linalg import halley as secular
-from sdtheory.multiplier import Status, residual_energy, solve
+from sdtheory.multiplier import residual_energy, solve
 from sdtheory.validation import InvalidInputError
 
 REFERENCES = json.loads(PATH.read_text())
@@ -38,6 +38,18 @@ def solved(case):
     return solve(case["d"], case["z"], case["epsilon"], n=case["n"])
 
 
+def guessed(d, z, epsilon, n, mean):
+    """Return roots from guesses of c (r - 1)."""
+    d, labels, epsilon = multiplier.as_batch(d, z, epsilon)
+    mean = np.broadcast_to(mean, epsilon.shape)
+    return multiplier.roots(d.copy(), labels[..., 0], epsilon, n, mean)
+
+
+def status(c):
+    """Return what a multiplier says of its equation."""
+    return "SOLVED" if np.isfinite(c) else "INFEASIBLE" if np.isnan(c) else "TRIVIAL"
+
+
 def ulps(value, digits):
     """Return the distance of a float from a decimal number, in ulps of the latter."""
     if not math.isfinite(value):
@@ -54,7 +66,7 @@ def test_references_cover_the_stated_ranges():
     assert min(case["epsilon"] / np.mean(np.square(case["z"])) for case in SOLVED) < 1.01e-30
     positive = [[a for a in case["d"] if a] for case in SOLVED]
     assert max(max(d) / min(d) for d in positive) > 1e16
-    assert {case["status"] for case in REFERENCES} == {s.name for s in Status}
+    assert {case["status"] for case in REFERENCES} == {"SOLVED", "INFEASIBLE", "TRIVIAL"}
 
 
 @pytest.mark.parametrize("case", REFERENCES[::41], ids=lambda case: case["group"])
@@ -112,12 +124,8 @@ def test_plain_floats_would_not_pass(group):
 def test_status_is_exact():
     for case in REFERENCES:
         result = solved(case)
-        assert Status(int(result.status)).name == case["status"], case
-        if result.status == Status.TRIVIAL:
-            assert result.c == np.inf
-            assert result.r_minus_1 <= 0
-        if result.status == Status.INFEASIBLE:
-            assert np.isnan(result.c)
+        assert status(result.c) == case["status"], case
+        assert (result.r_minus_1 > 0) == (case["status"] != "TRIVIAL")
 
 
 def test_status_by_comparing_floats_would_not_be_exact():
@@ -132,12 +140,12 @@ def test_status_by_comparing_floats_would_not_be_exact():
 
 
 def test_boundaries_belong_to_the_trivial_and_the_infeasible():
-    assert solve([1.0, 0.5], [3.0, 4.0], 12.5).status == Status.TRIVIAL
-    assert solve([1.0, 0.5], [3.0, 4.0], np.nextafter(12.5, 0)).status == Status.SOLVED
-    assert solve([1.0, 0.0], [3.0, 4.0], 8.0).status == Status.INFEASIBLE
-    assert solve([1.0, 0.0], [3.0, 4.0], np.nextafter(8.0, 9)).status == Status.SOLVED
-    assert solve([0.0, 0.0], [3.0, 4.0], 12.5).status == Status.TRIVIAL
-    assert solve([0.0, 0.0], [3.0, 4.0], np.nextafter(12.5, 0)).status == Status.INFEASIBLE
+    assert status(solve([1.0, 0.5], [3.0, 4.0], 12.5).c) == "TRIVIAL"
+    assert status(solve([1.0, 0.5], [3.0, 4.0], np.nextafter(12.5, 0)).c) == "SOLVED"
+    assert status(solve([1.0, 0.0], [3.0, 4.0], 8.0).c) == "INFEASIBLE"
+    assert status(solve([1.0, 0.0], [3.0, 4.0], np.nextafter(8.0, 9)).c) == "SOLVED"
+    assert status(solve([0.0, 0.0], [3.0, 4.0], 12.5).c) == "TRIVIAL"
+    assert status(solve([0.0, 0.0], [3.0, 4.0], np.nextafter(12.5, 0)).c) == "INFEASIBLE"
 
 
 @pytest.mark.parametrize(
@@ -159,25 +167,26 @@ def test_guesses_move_the_root_within_its_error():
         alone = float(solved(case).c)
         right = alone * float(case["excess"])
         for mean in (math.nan, -1.0, 0.0, math.inf, right, 1e6 * right, 1e-6 * right):
-            root = solve(case["d"], case["z"], case["epsilon"], n=case["n"], mean=mean)
+            root = guessed(case["d"], case["z"], case["epsilon"], case["n"], mean)
             assert ulps(root.c, case["c"]) < ROOT, case
             if not 0 < mean < math.inf:
                 assert root.c == alone
 
 
-@pytest.mark.parametrize("mean", [[1.0, 2.0, 3.0], [[1.0], [2.0]], "0.1 or so"])
-def test_guesses_that_do_not_fit_are_refused(mean):
-    with pytest.raises(InvalidInputError, match=r"^mean must hold a number for each .* \(2,\)"):
-        solve([1.0, 0.5], [[1.0, 2.0], [2.0, 1.0]], 0.1, mean=mean)
+def test_good_guesses_save_evaluations(monkeypatch):
+    calls, evaluated = [], multiplier._evaluated
+    monkeypatch.setattr(multiplier, "_evaluated", lambda *a: (calls.append(1), evaluated(*a))[1])
 
+    def evaluations(mean):
+        calls.clear()
+        guessed(d, z, 0.1, 20, mean)
+        return len(calls)
 
-def test_good_guesses_save_evaluations():
     rng = np.random.default_rng(0)
     d, z = 10.0 ** -rng.uniform(0, 6, (200, 20)), rng.standard_normal((200, 20))
     root = solve(d, z, 0.1)
     mean = root.c * root.r_minus_1
-    assert solve(d, z, 0.1, mean=mean).evaluations == 1 < root.evaluations
-    assert solve(d, z, 0.1, mean=1.1 * mean).evaluations < root.evaluations
+    assert evaluations(mean) == 1 < evaluations(1.1 * mean) < evaluations(math.nan)
 
 
 def test_steps_are_of_third_order():
@@ -230,7 +239,7 @@ def plateaus(rng, m, n):
 def test_lost_digits_are_noticed(monkeypatch):
     d, z, epsilon = plateaus(np.random.default_rng(0), 40, 20)
     result = solve(d, z, epsilon)
-    rows = np.flatnonzero((result.status == Status.SOLVED) & (result.sensitivity < 1e19))
+    rows = np.flatnonzero(np.isfinite(result.c) & (result.sensitivity < 1e19))
     assert len(rows) > 10
     roots = [multiplier._bisected(d[i], z[i], 20, float(epsilon[i])) for i in rows]
     assert np.all(np.abs(result.c[rows] - roots) <= np.spacing(roots))
@@ -248,7 +257,7 @@ def random_batch(rng, m, n):
 
 
 def assert_same(a, b):
-    for field in ("c", "status", "r", "r_minus_1", "sensitivity"):
+    for field in ("c", "r", "r_minus_1", "sensitivity"):
         np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
@@ -256,11 +265,11 @@ def assert_same(a, b):
 def test_batch_and_single_instances_agree(monkeypatch, n):
     d, z, epsilon = random_batch(np.random.default_rng(n), 400, n)
     batch = solve(d, z, epsilon)
-    assert len(np.unique(batch.status)) == 3
+    assert {status(c) for c in batch.c} == {"SOLVED", "INFEASIBLE", "TRIVIAL"}
     for i in range(0, 400, 5):
         single = solve(d[i], z[i], epsilon[i])
         assert single.c.shape == ()
-        for field in ("c", "status", "r", "r_minus_1", "sensitivity"):
+        for field in ("c", "r", "r_minus_1", "sensitivity"):
             np.testing.assert_array_equal(getattr(single, field), getattr(batch, field)[i])
     monkeypatch.setattr(multiplier, "_BLOCK", 7 * n)
     assert_same(solve(d, z, epsilon), batch)
@@ -357,41 +366,41 @@ def test_range_messages_show_the_offending_row():
 
 
 @pytest.mark.parametrize(
-    ("d", "z", "epsilon", "status"),
+    ("d", "z", "epsilon", "expected"),
     [
-        ([1.0, 0.5], [0.0, 0.0], 5e-324, Status.TRIVIAL),
-        ([1.0, 0.5], [0.0, 0.0], 1e308, Status.TRIVIAL),
-        ([0.0, 0.0], [0.0, 0.0], 1.0, Status.TRIVIAL),
-        ([0.0, 0.0], [1.0, 2.0], 2.0, Status.INFEASIBLE),
-        ([1.0, 0.5], [5e-324, 0.0], 5e-324, Status.TRIVIAL),
-        ([1.0, 0.5], [1e-300, 1e-310], 1e308, Status.TRIVIAL),
-        ([1.0, 0.5], [1e150, 2e150], 1e300, Status.SOLVED),
-        ([1.0, 0.5], [1e150, 2e150], 3e300, Status.TRIVIAL),
+        ([1.0, 0.5], [0.0, 0.0], 5e-324, "TRIVIAL"),
+        ([1.0, 0.5], [0.0, 0.0], 1e308, "TRIVIAL"),
+        ([0.0, 0.0], [0.0, 0.0], 1.0, "TRIVIAL"),
+        ([0.0, 0.0], [1.0, 2.0], 2.0, "INFEASIBLE"),
+        ([1.0, 0.5], [5e-324, 0.0], 5e-324, "TRIVIAL"),
+        ([1.0, 0.5], [1e-300, 1e-310], 1e308, "TRIVIAL"),
+        ([1.0, 0.5], [1e150, 2e150], 1e300, "SOLVED"),
+        ([1.0, 0.5], [1e150, 2e150], 3e300, "TRIVIAL"),
         ([1.0, 0.5], [1e200, 1e308], 1e308, None),
-        ([1.0, 0.5], [1e-150, 1e-150], 1e-310, Status.SOLVED),
-        ([5e-324, 5e-324], [1.0, 1.0], 0.5, Status.SOLVED),
-        ([1.7e308, 1e300], [1.0, 1.0], 0.5, Status.SOLVED),
+        ([1.0, 0.5], [1e-150, 1e-150], 1e-310, "SOLVED"),
+        ([5e-324, 5e-324], [1.0, 1.0], 0.5, "SOLVED"),
+        ([1.7e308, 1e300], [1.0, 1.0], 0.5, "SOLVED"),
     ],
 )
-def test_ends_of_the_float_range(d, z, epsilon, status):
-    if status is None:
+def test_ends_of_the_float_range(d, z, epsilon, expected):
+    if expected is None:
         with pytest.raises(InvalidInputError, match="too small"):
             solve(d, z, epsilon)
         return
     result = solve(d, z, epsilon)
-    assert result.status == status
+    assert status(result.c) == expected
     assert np.isfinite(result.r)
     assert np.isfinite(result.r_minus_1)
-    if status == Status.SOLVED:
-        expected = reference({"d": d, "z": z, "n": 2, "epsilon": epsilon})
-        assert ulps(result.c, expected["c"]) < ROOT
+    if expected == "SOLVED":
+        truth = reference({"d": d, "z": z, "n": 2, "epsilon": epsilon})
+        assert ulps(result.c, truth["c"]) < ROOT
 
 
 def test_excess_below_the_float_range():
     # the energy exceeds n epsilon by 1e-400: only exact arithmetic sees it
     case = {"d": [1e-300, 5e-301], "z": [1.0, 1e-200], "epsilon": 0.5, "n": 2}
     result = solved(case)
-    assert result.status == Status.SOLVED
+    assert np.isfinite(result.c)
     assert ulps(result.c, reference(case)["c"]) < ROOT
     assert result.sensitivity == np.inf
 
@@ -411,7 +420,7 @@ def instances(draw):
         found = solve(d, z, epsilon)
     except InvalidInputError:  # labels so close to the tolerance that c is beyond all floats
         reject()
-    assume(found.status == Status.SOLVED and found.r_minus_1 > 1e-150)
+    assume(np.isfinite(found.c) and found.r_minus_1 > 1e-150)
     return d.tolist(), z.tolist(), float(epsilon)
 
 
