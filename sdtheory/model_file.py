@@ -1,18 +1,16 @@
 """Fitted models as files that hold data only.
 
-A model file is a NumPy archive (npz) of numeric arrays and one JSON text. It
-is read without pickle, so opening one runs no code. `load` accepts only what
-`save` writes: exactly these members, types and shapes, each member as long as its
-header says. It checks this before it reads an array, so it never needs more
-memory than the file's size. The checksum guards against damage, not against
-forgery.
+A model file is a NumPy archive (npz) of numeric arrays and one JSON text: the
+parameters of the estimator, and what `fit` sets. It is read without pickle, so opening
+one runs no code, and the size of the file bounds the memory that this takes. `load`
+refuses a file that is damaged, as the archive's checksums show, or whose model cannot
+predict. It does not detect a forged file.
 """
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
-import math
 import os
 import zipfile
 from collections.abc import Callable
@@ -25,39 +23,15 @@ from numpy.typing import ArrayLike
 
 from sdtheory.estimator import SelfDistilledKernelRidge
 from sdtheory.files import replacing
-from sdtheory.kernels import GREENS_FUNCTIONS, GreensFunction
+from sdtheory.kernels import GREENS_FUNCTIONS
 from sdtheory.validation import Array, InvalidInputError, as_real_array
 
 FORMAT = "sdtheory model"
-VERSION = 3
+VERSION = 4
 
-_MANIFEST, _DIGEST = "manifest", "sha256"
-#: What a fitted estimator consists of, beside its parameters, and the axes of each array: points,
-#: inputs, outputs (which labels in one column lack), rounds and rounds tried.
-_ARRAYS = {
-    "X_fit_": ("n", "p"),
-    "_duals": ("T", "n", "q"),
-    "criterion_": ("judged",),
-    "criterion_error_": ("judged",),
-    "dual_coef_": ("n", "q"),
-    "eigenvalues_": ("rank",),
-    "c_error_": ("T",),
-    "intercept_": ("q",),
-    "mixing_": ("mixed",),
-    "multipliers_": ("T",),
-    "roughness_": ("judged",),
-    "shrinkage_": ("T", "rank"),
-    "training_loss_": ("T",),
-    "tried_loss_": ("tried",),
-    "tried_multipliers_": ("tried",),
-}
-_NUMBERS = {"collapsed_": bool, "epsilon_": float, "fallbacks_": list, "n_features_in_": int,
-            "n_rounds_": int, "roughness_bound_": float, "solver_": str}  # fmt: skip
-#: Parameters that are of the machine, not of the model.
-_LOCAL = ("memory",)
-_OWN = {"shift": ("p",), "scale": ("p",)}
-_AXES = _ARRAYS | _OWN
-_WORDS = ("format", "version", "parameters", "fitted", "inputs", "targets")
+_MANIFEST = "manifest"
+#: What is not kept: a parameter of the machine, and names that scaled arrays do not have.
+_LEFT_OUT = ("memory", "feature_names_in_")
 
 
 @dataclass(frozen=True)
@@ -135,7 +109,7 @@ def save(model: Model, path: Path) -> None:
     Raises
     ------
     InvalidInputError
-        If the estimator has another class or an unknown kernel, or the file
+        If the estimator has another class, or holds what is not data, or the file
         cannot be written.
     """
     estimator = model.estimator
@@ -145,24 +119,20 @@ def save(model: Model, path: Path) -> None:
             f"{estimator!r}. Fit it. Write another kind with joblib, as a pickle; load it only if "
             f"you trust its origin."
         )
-    if not isinstance(estimator.X_fit_, np.ndarray):
-        raise InvalidInputError(
-            "a model file cannot hold sparse inputs. Fit on a dense matrix, or write the estimator "
-            "with joblib."
-        )
+    given = estimator.get_params(deep=False)
+    state = {k: v for k, v in vars(estimator).items() if k.endswith("_") and k not in _LEFT_OUT}
+    arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
     manifest = {
         "format": FORMAT,
         "version": VERSION,
-        "parameters": {k: _plain(k, v) for k, v in _parameters(estimator).items()},
-        "fitted": {name: _plain(name, getattr(estimator, name)) for name in _NUMBERS},
-        "inputs": list(model.inputs),
-        "targets": list(model.targets),
+        "parameters": {k: v for k, v in given.items() if k not in _LEFT_OUT},
+        "fitted": {k: v for k, v in state.items() if k not in arrays},
+        "inputs": model.inputs,
+        "targets": model.targets,
     }
-    arrays = {name: np.asarray(getattr(estimator, name), "<f8") for name in _ARRAYS}
-    arrays |= {name: np.asarray(getattr(model, name), "<f8") for name in _OWN}
-    digest = _digest(arrays, manifest)
-    arrays[_MANIFEST] = np.frombuffer(json.dumps(manifest, allow_nan=False).encode(), np.uint8)
-    arrays[_DIGEST] = digest
+    arrays |= {"shift": model.shift, "scale": model.scale}
+    arrays = {name: np.asarray(value, "<f8") for name, value in arrays.items()}
+    arrays[_MANIFEST] = np.frombuffer(json.dumps(manifest, default=_plain).encode(), np.uint8)
     with replacing(path) as partial, partial.open("wb") as target:
         np.savez(target, **arrays)  # pyright: ignore[reportArgumentType]
 
@@ -214,115 +184,50 @@ def _read(archive: zipfile.ZipFile, size: int) -> Model:
             f"it is of format {found[0]!r}, version {found[1]!r}, but this library reads "
             f"{FORMAT!r}, version {VERSION}"
         )
-    names = sorted(member.filename for member in members)
-    expected = sorted(f"{name}.npy" for name in (*_AXES, _MANIFEST, _DIGEST))
-    if names != expected:
-        raise InvalidInputError(f"its members are {names}, not {expected}")
-    arrays = {name: _array(archive, name, np.dtype("<f8")) for name in _AXES}
-    digest = _array(archive, _DIGEST, np.dtype("u1"))
-    if not np.array_equal(digest, _digest(arrays, manifest)):
-        raise InvalidInputError("its checksum does not match its content")
-    return _model(arrays, manifest)
+    names = {member.filename.removesuffix(".npy") for member in members} - {_MANIFEST}
+    fitted = manifest["fitted"] | {k: _array(archive, k, np.dtype("<f8")) for k in names}
+    shift, scale = (as_real_array(fitted.pop(k), k, ndim=(1,)) for k in ("shift", "scale"))
+    parameters = manifest["parameters"]
+    if isinstance(parameters["kernel"], dict):
+        green = dict(parameters["kernel"])
+        kind: Callable[..., Any] = GREENS_FUNCTIONS[green.pop("green")]
+        parameters["kernel"] = kind(**green)
+    estimator = SelfDistilledKernelRidge(**parameters)
+    estimator.check_parameters()
+    for name, value in fitted.items():
+        if name.startswith("_") or not name.endswith("_"):
+            raise InvalidInputError(f"a fitted estimator has no {name!r}")
+        setattr(estimator, name, tuple(value) if isinstance(value, list) else value)
+    model = Model(estimator, tuple(manifest["inputs"]), tuple(manifest["targets"]), shift, scale)
+    # that it predicts shows that its parts fit together
+    row = estimator.X_fit_[:1]
+    sizes = [fit.size for fit in (estimator.predict(row), *estimator.staged_predict(row))]
+    columns = {len(model.inputs), len(shift), len(scale)}
+    if sizes != [len(model.targets)] * (estimator.n_rounds_ + 1) or columns != {row.shape[1]}:
+        raise InvalidInputError("its numbers, names and arrays do not fit together")
+    return model
 
 
 def _array(archive: zipfile.ZipFile, name: str, kind: np.dtype) -> Any:
-    """Read an array of known type, if its member is as long as its header says."""
-    member = archive.getinfo(f"{name}.npy")
-    with archive.open(member) as content:
-        if np.lib.format.read_magic(content) != (1, 0):
-            raise InvalidInputError(f"{name} is of another version of NPY")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(content)
-        length = content.tell() + math.prod(shape) * kind.itemsize
-        if dtype != kind or length != member.file_size:
-            raise InvalidInputError(
-                f"{name} should hold {kind} in {member.file_size} bytes, but holds {dtype} of "
-                f"shape {shape}"
-            )
-        content.seek(0)
-        return np.lib.format.read_array(content)
+    """Return an array of known type, whose member has the right checksum and length."""
+    content = io.BytesIO(archive.read(f"{name}.npy"))
+    np.lib.format.read_magic(content)
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(content)
+    if dtype != kind:
+        raise InvalidInputError(f"{name} should hold {kind}, but holds {dtype}")
+    values = np.frombuffer(content.read(), kind).reshape(shape, order="F" if by_columns else "C")
+    return values.copy("K")
 
 
-def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
-    """Put the parts together, if they fit together."""
-    words, numbers = manifest["parameters"], manifest["fitted"]
-    estimator = SelfDistilledKernelRidge()
-    if set(manifest) != set(_WORDS) or set(words) != set(_parameters(estimator)):
-        raise InvalidInputError("its manifest has other keys than a model's")
-    estimator.set_params(**{name: _parameter(name, value) for name, value in words.items()})
-    estimator.check_parameters()
-    sizes = {"p": len(manifest["inputs"])}
-    if set(numbers) != set(_NUMBERS):
-        raise InvalidInputError("its numbers are not those of a model")
-    for name, kind in _NUMBERS.items():
-        value = numbers[name]
-        if type(value) is not kind and not (kind is float and value is None):
-            raise InvalidInputError(f"{name} is {value!r}")
-        value = tuple(map(str, value)) if isinstance(value, list) else value
-        setattr(estimator, name, float("nan") if value is None else value)
-    for name in ("inputs", "targets"):
-        if not all(isinstance(word, str) for word in manifest[name]):
-            raise InvalidInputError(f"{name} are {manifest[name]!r}")
-    for name, axes in _AXES.items():
-        shape = arrays[name].shape
-        # labels in one column have no axis of outputs
-        named = axes[: len(shape)] if axes[-1] == "q" else axes
-        if len(named) != len(shape) or not np.all(np.isfinite(arrays[name])):
-            raise InvalidInputError(f"{name} has shape {shape}, or is not finite")
-        pairs = zip(named, shape, strict=True)
-        if not all(sizes.setdefault(axis, length) == length for axis, length in pairs):
-            raise InvalidInputError(f"{name} has shape {shape}, which does not fit the others")
-    if (sizes["T"], sizes["p"]) != (numbers["n_rounds_"], numbers["n_features_in_"]) or (
-        sizes.get("q", 1) != len(manifest["targets"])
-    ):
-        raise InvalidInputError("its numbers and its arrays do not fit together")
-    for name in _ARRAYS:
-        setattr(estimator, name, arrays[name])
-    own = (arrays[name] for name in _OWN)
-    return Model(estimator, tuple(manifest["inputs"]), tuple(manifest["targets"]), *own)
-
-
-def _digest(arrays: dict[str, Any], manifest: dict[str, Any]) -> Any:
-    """Return the SHA-256 of the manifest, and of names, types, shapes and contents."""
-    state = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        state.update(f"{name}\n{array.dtype.str}\n{array.shape}\n".encode())
-        state.update(np.ascontiguousarray(array).tobytes())
-    return np.frombuffer(state.digest(), np.uint8)
-
-
-def _parameters(estimator: SelfDistilledKernelRidge) -> dict[str, Any]:
-    given = estimator.get_params(deep=False)
-    return {name: value for name, value in given.items() if name not in _LOCAL}
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Return a parameter in terms of JSON."""
-    if isinstance(value, GreensFunction):
-        for known, kind in GREENS_FUNCTIONS.items():
-            if type(value) is kind:
-                return {"green": known, **{k: _plain(k, v) for k, v in asdict(value).items()}}
+def _plain(value: Any) -> Any:
+    """Return in terms of JSON what `json` does not know."""
+    for name, kind in GREENS_FUNCTIONS.items():
+        if type(value) is kind:
+            return {"green": name, **asdict(value)}
     if isinstance(value, (np.generic, np.ndarray)):
-        value = value.tolist()
-    if isinstance(value, tuple):
-        value = list(value)
-    if isinstance(value, dict):
-        value = {k: _plain(f"{name}[{k!r}]", v) for k, v in value.items()}
-    if isinstance(value, float) and np.isnan(value):
-        return None
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"{name} = {value!r} cannot stand in a model file, which holds data only. Use a "
-            f"kernel by name or one of this library's. Or write the estimator with joblib, as a "
-            f"pickle; load it only if you trust its origin."
-        ) from error
-    return value
-
-
-def _parameter(name: str, value: Any) -> Any:
-    if name == "kernel" and isinstance(value, dict):
-        kind: Callable[..., Any] = GREENS_FUNCTIONS[value["green"]]
-        return kind(**{k: v for k, v in value.items() if k != "green"})
-    return value
+        return value.tolist()
+    raise InvalidInputError(
+        f"{value!r} cannot stand in a model file, which holds data only. Use dense inputs, and a "
+        f"kernel by name or one of this library's. Or write the estimator with joblib, as a "
+        f"pickle; load it only if you trust its origin."
+    )

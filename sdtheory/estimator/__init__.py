@@ -219,7 +219,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
     fallbacks_ : tuple of str
         Solvers that "auto" tried before `solver_`, and why each failed.
     dual_coef_ : ndarray of shape (n,) or (n, q)
-        ``predict(X) = K(X, X_fit_) @ dual_coef_``.
+        ``predict(X) = K(X, X_fit_) @ dual_coef_ + intercept_``.
+    duals_ : ndarray of shape (T, n) or (T, n, q)
+        The same of every round, for `staged_predict`.
     X_fit_ : ndarray of shape (n, p)
         Training inputs; with a precomputed kernel the training matrix.
     epsilon_ : float
@@ -333,13 +335,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
         self._keep(chain, chosen)
-        self._duals = np.zeros((chosen, *labels.shape))
+        self.duals_ = np.zeros((chosen, *labels.shape))
         for t in range(chosen):
-            self._duals[t][used] = (chain.dual(t).T * root).T / len(root)
+            self.duals_[t][used] = (chain.dual(t).T * root).T / len(root)
         self.X_fit_ = inputs.copy()
 
         asked = int(self.rounds) if isinstance(self.rounds, Integral) else max(chosen, 1)
-        self.dual_coef_ = np.zeros_like(labels) if chosen < asked else self._duals[-1]
+        self.dual_coef_ = np.zeros_like(labels) if chosen < asked else self.duals_[-1]
         low, high = chain.n_rounds_range
         if low < high and (low < asked or not isinstance(self.rounds, Integral)):
             self._warn(
@@ -582,7 +584,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         ndarray of shape (m,) or (m, q)
         """
         check_is_fitted(self)
-        yield from self._evaluated(X, self._duals)
+        yield from self._evaluated(X, self.duals_)
 
     def spectrum(self) -> Spectrum:
         """Return the eigendecomposition of G at the training inputs, without weights.

@@ -647,7 +647,7 @@ def test_predictions_are_made_in_batches(monkeypatch):
         Regressor, "kernel_matrix", lambda self, a, b: sizes.append(len(a)) or inner(self, a, b)
     )
     # sums in another order differ by rounding of their terms, which cancel
-    rounding = len(X) * np.finfo(float).eps * np.max(np.abs(model._duals))
+    rounding = len(X) * np.finfo(float).eps * np.max(np.abs(model.duals_))
     np.testing.assert_allclose(model.predict(X), whole[0], rtol=0, atol=rounding)
     np.testing.assert_allclose(list(model.staged_predict(X)), whole[1], rtol=0, atol=rounding)
     assert max(sizes) == 3

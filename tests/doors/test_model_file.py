@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF
 
-from sdtheory import InvalidInputError, PeriodicSobolev, SimplySupportedBeam, model_file
+from sdtheory import InvalidInputError, PeriodicSobolev, SimplySupportedBeam
 from sdtheory.estimator import SelfDistilledKernelRidge, SelfDistilledKernelRidgeClassifier
 from sdtheory.files import replacing
 from sdtheory.model_file import VERSION, Model, load, save
@@ -38,10 +38,7 @@ def same(a, b):
         return False
     names = ("inputs", "targets", "shift", "scale")
     pairs = [(getattr(a, name), getattr(b, name)) for name in names]
-    state, other = (
-        {k: v for k, v in vars(m.estimator).items() if k.endswith("_") or k == "_duals"}
-        for m in (a, b)
-    )
+    state, other = ({k: v for k, v in vars(m.estimator).items() if k.endswith("_")} for m in (a, b))
     if state.keys() != other.keys():
         return False
     pairs += [(state[name], other[name]) for name in state]
@@ -103,7 +100,7 @@ def test_the_affine_maps_are_applied():
 
 def test_what_is_not_data_is_refused(tmp_path):
     path = tmp_path / "model.npz"
-    with pytest.raises(InvalidInputError, match=r"kernel = RBF.* data only.* joblib"):
+    with pytest.raises(InvalidInputError, match=r"RBF.* data only.* joblib"):
         save(fitted(RBF(1.0)), path)
     with pytest.raises(InvalidInputError, match="cannot stand in a model file"):
         save(fitted(kernel_params={"gamma": 0.5, "note": object()}), path)
@@ -166,16 +163,9 @@ def manifest_with(**entries):
     return change
 
 
-def ulp(arrays):
-    arrays["dual_coef_"][0] = np.nextafter(arrays["dual_coef_"][0], np.inf)
-
-
 CHANGES = {
-    "one ulp": (ulp, "its checksum does not match"),
-    "a parameter": (manifest_with(targets=["z"]), "its checksum does not match"),
-    "no checksum": (lambda arrays: arrays.pop("sha256"), "its members are"),
-    "an array more": (lambda arrays: arrays.update(extra=np.ones(1)), "extra.npy"),
-    "an array less": (lambda arrays: arrays.pop("shift"), "its members are"),
+    "an array more": (lambda arrays: arrays.update(extra=np.ones(1)), "has no 'extra'"),
+    "an array less": (lambda arrays: arrays.pop("shift"), "'shift'"),
     "another type": (
         lambda arrays: arrays.update(dual_coef_=arrays["dual_coef_"].astype(np.float32)),
         "dual_coef_ should hold float64",
@@ -184,6 +174,7 @@ CHANGES = {
         lambda arrays: arrays.update(dual_coef_=arrays["dual_coef_"] * 1j),
         "dual_coef_ should hold float64",
     ),
+    "an earlier version": (manifest_with(version=VERSION - 1), f"version {VERSION - 1}, but this"),
     "a later version": (manifest_with(version=VERSION + 1), f"version {VERSION + 1}, but this"),
     "another format": (manifest_with(format="other"), "of format 'other'"),
     "no manifest": (lambda arrays: arrays.pop("manifest"), "was altered or damaged"),
@@ -207,49 +198,40 @@ def test_an_altered_file_is_refused(tmp_path, content, case):
     load(path)
 
 
-def forged(change):
-    """Return a change of the manifest or the arrays, with a checksum that matches."""
-
-    def forge(arrays):
-        manifest = json.loads(arrays["manifest"].tobytes())
-        change(manifest, arrays)
-        rest = {k: v for k, v in arrays.items() if k not in ("manifest", "sha256")}
-        arrays["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
-        arrays["sha256"] = model_file._digest(rest, manifest)
-
-    return forge
-
-
-FORGERIES = {
-    "key more": lambda m, _: m.update(extra=1),
-    "key less": lambda m, _: m["fitted"].pop("epsilon_"),
+#: Archives that are sound, with the checksums of a zip file, but whose parts make no model.
+MISFITS = {
+    "key less": lambda m, _: m["fitted"].pop("n_rounds_"),
+    "method": lambda m, _: m["fitted"].update(predict=1),
+    "class": lambda m, _: m["fitted"].update(__class__=1),
     "parameter more": lambda m, _: m["parameters"].update(alpha=1),
-    "parameter less": lambda m, _: m["parameters"].pop("c"),
     "kernel": lambda m, _: m["parameters"].update(kernel="spline"),
     "kernel of another kind": lambda m, _: m["parameters"].update(kernel={"green": "open"}),
     "kernel's argument": lambda m, _: m["parameters"].update(kernel={"green": "beam", "a": 1}),
     "rounds": lambda m, _: m["parameters"].update(rounds="many"),
     "number": lambda m, _: m["fitted"].update(n_rounds_="2"),
-    "truth": lambda m, _: m["fitted"].update(collapsed_=1),
     "count": lambda m, _: m["fitted"].update(n_rounds_=3),
-    "names": lambda m, _: m.update(inputs=[1]),
     "more names": lambda m, _: m.update(targets=["a", "b"]),
     "words": lambda m, _: m.update(inputs="hour"),
     "shape": lambda _, a: a.update(dual_coef_=np.ones(7)),
+    "rounds of another shape": lambda _, a: a.update(duals_=np.ones((2, 7))),
     "dimension": lambda _, a: a.update(X_fit_=np.ones(8)),
-    "axis": lambda _, a: a.update(shrinkage_=np.ones((2, 9))),
+    "scale of another shape": lambda _, a: a.update(scale=np.ones(2)),
     "NaN": lambda _, a: a["dual_coef_"].__setitem__(0, np.nan),
+    "NaN in the scale": lambda _, a: a["scale"].__setitem__(0, np.nan),
 }
 
 
-@pytest.mark.parametrize("case", FORGERIES)
-def test_a_forged_file_with_its_checksum_right_is_refused(tmp_path, content, case):
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_file_whose_parts_make_no_model_is_refused(tmp_path, content, case):
+    def change(arrays):
+        manifest = json.loads(arrays["manifest"].tobytes())
+        MISFITS[case](manifest, arrays)
+        arrays["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
+
     path = tmp_path / "model.npz"
-    path.write_bytes(rewritten(content, forged(FORGERIES[case])))
+    path.write_bytes(rewritten(content, change))
     with pytest.raises(InvalidInputError, match="is not a model file, or was altered"):
         load(path)
-    path.write_bytes(rewritten(content, forged(lambda *_: None)))
-    load(path)
 
 
 def test_deep_nesting_is_refused(tmp_path, content):

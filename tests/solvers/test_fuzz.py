@@ -702,9 +702,9 @@ def compare(case, model, last, stages):
     for t in range(min(len(stages), COMPARED)):
         near("multiplier", t, model.multipliers_[t], [r.c[t] for r in refs])
         rounding = 0.0
-        if t < len(model._duals):
+        if t < len(model.duals_):
             rows = np.abs(np.array(model.kernel_matrix(case.new, model.X_fit_)))
-            rounding = 20 * len(model.X_fit_) * EPS * rows @ np.abs(model._duals[t])
+            rounding = 20 * len(model.X_fit_) * EPS * rows @ np.abs(model.duals_[t])
         near("prediction", t, stages[t], [r.predictions[t] for r in refs], rounding)
         near("criterion", t, model.criterion_[t], [r.criterion[t] for r in refs])
     zero = isinstance(asked, int) and tried < asked
