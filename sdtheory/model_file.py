@@ -266,7 +266,9 @@ def _model(arrays: dict[str, Any], manifest: dict[str, Any]) -> Model:
         shape = arrays[name].shape
         # labels in one column have no axis of outputs
         named = axes[: len(shape)] if axes[-1] == "q" else axes
-        if len(named) != len(shape) or not np.all(np.isfinite(arrays[name])):
+        # an error that is not known is infinite
+        unknown = (arrays[name] == np.inf) & (name == "c_error_")
+        if len(named) != len(shape) or not np.all(np.isfinite(arrays[name]) | unknown):
             raise InvalidInputError(f"{name} has shape {shape}, or is not finite")
         pairs = zip(named, shape, strict=True)
         if not all(sizes.setdefault(axis, length) == length for axis, length in pairs):
