@@ -6,7 +6,7 @@ Nothing here computes a result. Each check returns its argument as a
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -171,7 +171,8 @@ def inexact(given: Any, floats: Array) -> Any:
         return np.array(False)
     large = np.asarray(np.abs(floats) >= EXACT)
     pairs = zip(values[large].tolist(), floats[large].tolist(), strict=True)
-    large[large] = [isinstance(a, int) and a != b for a, b in pairs]
+    # as an int: an integer of NumPy is rounded before it is compared with a float
+    large[large] = [isinstance(a, Integral) and int(a) != b for a, b in pairs]
     return large
 
 

@@ -65,6 +65,10 @@ REFUSED = [
     (lambda: distill(I2, [1j, 2], 1), "y must hold real numbers.*dtype complex128"),
     (lambda: distill(I2, [None, 2], 1), "y holds 1 NaN"),
     (lambda: distill(I2, [2**53 + 1, 2], 1), r"y holds integers that do not.*first at index \(0\)"),
+    (
+        lambda: distill(I2, np.array([np.int64(2**53 + 1), 2], dtype=object), 1),
+        "y holds integers that do not fit a float",
+    ),
     (lambda: distill(I2, np.array(["1", "2"], dtype=object), 1), "y must hold real numbers"),
     (lambda: distill(I2, np.array([1, 2], dtype="M8[s]"), 1), "y must hold real.*datetime64"),
     (lambda: distill(I2, [10**400, 2], 1), "y must hold real numbers that fit a float"),

@@ -112,7 +112,9 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
         for t, (c, loss, value, error) in enumerate(tried)
     ]
     for row, B, error in zip(rounds, model.shrinkage_, model.c_error_, strict=False):
-        row |= {"trace": float(np.sum(B)) if B.size else None, "error of multiplier": float(error)}
+        row |= {"trace": float(np.sum(B)) if B.size else None}
+        # an error that is not known is infinite, which JSON cannot say
+        row |= {"error of multiplier": float(error) if np.isfinite(error) else None}
     for row, value in zip(rounds, model.roughness_, strict=False):
         row |= {"roughness": float(value)}
     for row, share in zip(rounds[1:], model.mixing_, strict=False):
@@ -211,7 +213,10 @@ def _words(numbers: Any) -> str:
     shares = [row["share of labels"] for row in numbers["rounds"] if "share of labels" in row]
     if any(shares):
         lines.append(f"Share of the labels by round: {', '.join(f'{a:.4g}' for a in shares)}.")
-    error = max((row.get("error of multiplier", 0.0) for row in numbers["rounds"]), default=0.0)
+    errors = [row.get("error of multiplier", 0.0) for row in numbers["rounds"]]
+    error = max((error for error in errors if error is not None), default=0.0)
+    if None in errors:
+        lines.append(f"Rounding hides the multiplier of round {errors.index(None)}.")
     if error > 1e-6:
         lines.append(f"Rounding leaves multipliers a relative error of up to {error:.1g}.")
     if numbers["collapsed"] and not numbers["zero"]:

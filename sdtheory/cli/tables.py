@@ -11,6 +11,7 @@ import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -190,7 +191,9 @@ def _number(cell: str) -> float | None:
 
 def _rounded(cell: str, value: float) -> bool:
     """Return whether a float cannot hold this integer."""
-    return abs(value) >= EXACT and cell.strip().lstrip("+-").isdecimal() and int(cell) != value
+    digits = cell.strip().lstrip("+-")
+    # a Decimal may have any number of digits, an int of a text not
+    return abs(value) >= EXACT and digits.isdecimal() and Decimal(digits) != abs(value)
 
 
 def _unusable(cell: str) -> str:

@@ -314,7 +314,9 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             ulp = machine_epsilon(X) if self._precomputed() else ULP
             gram = self._gram(inputs, used, root, ulp)
             chain = self._chain(gram, scaled, variance)
-            self._judge(chain, gram, scaled)
+            with np.errstate(all="ignore"):  # what is not finite is refused
+                self._judge(chain, gram, scaled)
+            self._check_judged()
         if 0 < variance < (1 - 1e-9) * self.epsilon_ and chain.n_rounds and not self.fit_intercept:
             self._warn(
                 f"the tolerance {self.epsilon_:.6g} is above the variance of the labels, "
@@ -557,6 +559,21 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         self.criterion_error_ = np.zeros(known)
         self.tried_multipliers_ = chain.c[:known]
         self.roughness_ = roughness(chain)[:known]
+
+    def _check_judged(self) -> None:
+        """Refuse a chain some fit of which is too large to be judged."""
+        judged = {
+            "loss": self.tried_loss_,
+            self.criterion: self.criterion_,
+            "squared norm": self.roughness_,
+        }
+        for name, values in judged.items():
+            for t in np.flatnonzero(~np.isfinite(values))[:1]:
+                raise InvalidInputError(
+                    f"mixing, kernel, y: the {name} of round {t} is {values[t]}: it leaves the "
+                    f"range of floats. Shares outside of [0, 1] make the labels grow: pass smaller "
+                    f"ones or fewer rounds. Otherwise multiply y or the kernel by a constant."
+                )
 
     def predict(self, X: ArrayLike) -> Array:
         """Evaluate the last fit.

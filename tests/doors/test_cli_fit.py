@@ -95,6 +95,20 @@ def test_fit_says_in_words_what_the_numbers_say(sdtheory, example, tmp_path):
     assert "The next round, 4, would be the zero function." in out
 
 
+def test_a_multiplier_that_rounding_hides_is_written_and_read_back(sdtheory, tmp_path):
+    data, model = tmp_path / "data.csv", tmp_path / "model.npz"
+    data.write_text("x,y\n0.08,-1\n0.23,1\n0.13,-1\n0.25,1\n", encoding="utf-8")
+    near = "--kernel", "bridge", "--no-intercept", "--epsilon", repr(1 - 33 * 2.0**-53)
+    code, out, err = sdtheory("fit", data, "--target", "y", *near, "--rounds", "4", "--json", "-")
+    assert code == 0, err
+    row = json.loads(out)["rounds"][0]
+    assert (row["error of multiplier"], row["multiplier"] > 1e12) == (None, True)
+    code, out, err = sdtheory("fit", data, "--target", "y", *near, "--rounds", "1", "--save", model)
+    assert (code, "Rounding hides the multiplier of round 0." in out) == (0, True), err
+    code, out, err = sdtheory("predict", model, data)
+    assert (code, err, len(out.splitlines())) == (0, "", 5)
+
+
 def test_a_fit_that_is_zero_is_said(sdtheory, example):
     code, out, err = sdtheory("fit", example, *BEAM, "--rounds", "50")
     assert code == 0

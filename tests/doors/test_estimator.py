@@ -515,6 +515,16 @@ def test_labels_that_do_not_tell_the_noise_are_refused(K, y, message):
         Regressor("precomputed", epsilon_unit="noise").fit(K, y)
 
 
+@pytest.mark.parametrize("criterion", ["gcv", "loo"])
+def test_labels_that_grow_until_no_fit_can_be_judged_are_refused(criterion):
+    X, y = sample(n=20)
+    model = Regressor(c=1e-3, mixing=1e3, rounds=80, criterion=criterion)
+    with pytest.raises(InvalidInputError, match=r"the loss of round \d+ is inf.*fewer"):
+        model.fit(X, y)
+    model.set_params(rounds=20).fit(X, y)
+    assert np.all(np.isfinite(model.criterion_))
+
+
 def test_a_prediction_that_overflows_is_refused():
     model = Regressor("poly", degree=9).fit([[1.0], [2.0], [-1.0]], [1.0, 2.0, 0.5])
     with pytest.raises(InvalidInputError, match="kernel values"):

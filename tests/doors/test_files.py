@@ -278,6 +278,10 @@ def test_integers_that_do_not_fit_a_float_are_refused(tmp_path):
     path.write_text("a,b\n1,2\n9007199254740993,3\n", encoding="utf-8")
     with pytest.raises(InvalidInputError, match="line 3, column 'a': a float cannot hold all"):
         tables.read(path, everything)
+    # more digits than Python makes an int of
+    path.write_text(f"a\n{'0' * 5000}9007199254740993\n", encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="line 2, column 'a': a float cannot hold all"):
+        tables.read(path, everything)
     path.write_text("a\n9007199254740994\n-9007199254740992\n1e300\n", encoding="utf-8")
     assert tables.read(path, everything)[:, 0].tolist() == [2.0**53 + 2, -(2.0**53), 1e300]
     array = tmp_path / "t.npy"

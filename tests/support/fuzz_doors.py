@@ -11,6 +11,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import re
 import sys
 import warnings
@@ -252,7 +253,11 @@ def by_command(problem):
             np.loadtxt(fitted, delimiter=",", skiprows=1, ndmin=2) if kept else np.empty((0, 0))
         )
         stages = stages.reshape(len(y), len(kept), -1).swapaxes(0, 1) if kept else ()
-        c, errors = ([row[key] for row in kept] for key in ("multiplier", "error of multiplier"))
+        c = [row["multiplier"] for row in kept]
+        errors = [
+            math.inf if row["error of multiplier"] is None else row["error of multiplier"]
+            for row in kept
+        ]
         return answer(problem, c, errors, found["notes"], stages)
 
 
