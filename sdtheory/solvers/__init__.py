@@ -383,8 +383,8 @@ class Run:
         if name == "eigh":
             # in this order: a spectrum may show that the matrix has lost digits
             return eigh.solve(gram.spectrum, start, gram.matrix, gram.ulp)
-        if start.outcome is not None:
-            return start.ended("krylov")
+        if start.near or start.excess <= 0:
+            return krylov.ended(start)
         if self._lanczos is None:
             self._lanczos = Lanczos(gram.given, start.labels, gram.precision)
         exactly = {"tolerance": self._known, "labels": _LABELS}

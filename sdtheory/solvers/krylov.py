@@ -69,21 +69,15 @@ def solve(
     run : Lanczos
         From ``start.labels``.
     start : Start
-    tolerance : float
-        Largest relative error of a multiplier.
-    max_products : int, default=500
-        Most products of G with a block of labels; each stores n by q numbers.
+    tolerance, max_products
+        As in `sdtheory.distill`.
     labels : float, default=inf
         Largest ||y_t - its exact value|| / ||y||, rounding aside.
 
     Raises
     ------
-    InvalidInputError
-        If products show that G is not symmetric or not positive semidefinite.
-    InfeasibleToleranceError
-        If no function meets epsilon.
-    AccuracyError
-        If the enclosure of some multiplier does not close.
+    InvalidInputError, InfeasibleToleranceError, AccuracyError
+        As `sdtheory.distill`.
     """
     due = 3  # fewer hardly ever settle a chain
     before, missing = 0, math.inf
@@ -108,6 +102,25 @@ def solve(
             ahead = error.missing / gained / 2 if 0 < gained < math.inf else 0.0
             before, missing = run.blocks, error.missing
             due = run.blocks + max(1 + run.blocks // 8, int(min(ahead, run.blocks)))
+
+
+def ended(start: Start) -> Chain:
+    """Return the chain without rounds, of labels within the tolerance or within rounding of it."""
+    none = np.empty(0)
+    return Chain(
+        solver="krylov",
+        epsilon=start.tolerance,
+        c=none,
+        c_error=none,
+        sensitivity=none,
+        r=np.array([start.r]),
+        outcome=Outcome.NEAR_COLLAPSE if start.near else Outcome.TRIVIAL,
+        n_rounds_range=(0, int(start.near)),
+        _labels=start.given,
+        _fits=Fits(),
+        products=0,
+        y_error=np.zeros(1),
+    )
 
 
 def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
@@ -175,7 +188,7 @@ def _enclosed(
     r, z, y_error = [start.r], [rule.roots], [0.0]
     excess, cut = start.excess, 0.0  # of ||y_t||^2 over rho^2
 
-    def ended(outcome: Outcome) -> Chain:
+    def found(outcome: Outcome) -> Chain:
         rows, scale = np.array(z), 2.0**start.exponent
         kept = c[:, None] / (c[:, None] + rule.nodes)
         energies = np.sum(rows[:-1] ** 2, axis=2) * kept**2
@@ -205,7 +218,7 @@ def _enclosed(
                 rule, (root, condition), (low, high), given, tolerance - rounding
             )
         if ends is None and t > 0 and r[-1] - 1 <= tolerance:
-            return ended(Outcome.NEAR_COLLAPSE)
+            return found(Outcome.NEAR_COLLAPSE)
         if rounding > min(tolerance, _LOST):
             # the first c only falls from here on: Gauss's rule bounds it from above
             raise _OpenError(
@@ -233,11 +246,11 @@ def _enclosed(
         r.append(float(np.linalg.norm(z[-1])) / float(np.sqrt(rho2)))
         excess = (r[-1] - 1) * (r[-1] + 1) * rho2
     if excess > 0:
-        return ended(Outcome.COMPLETED)
+        return found(Outcome.COMPLETED)
     energy = float(rule.enclose(np.inf, low, high)[1])
     if energy > rho2 * (1 + tolerance):
         raise _OpenError(f"it is not settled whether the labels collapse at round {len(low)}")
-    return ended(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
+    return found(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
 
 
 def _newton(d: Array, energies: Array, rho2: float, excess: float) -> tuple[float, float]:
