@@ -197,8 +197,10 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, mean: Array) -> Multi
             for i in (np.abs(difference.high) < CANCELLING * rho2.high).nonzero()[0]:
                 row = block.start + i
                 parts = z[row] if sign > 0 else z[row][~reachable[row]]
-                exact = sign * _exact_excess(parts, points, float(epsilon[row]))
-                difference[i] = _rounded(exact * Fraction(2) ** (-2 * int(z_exponent[row])))
+                exact = sum(
+                    (Fraction(x) ** 2 for x in parts.tolist()), -points * Fraction(epsilon[row])
+                )
+                difference[i] = _rounded(sign * exact * Fraction(2) ** (-2 * int(z_exponent[row])))
 
         trivial = excess.high <= 0
         solvable[block] = here = ~trivial & (slack.high > 0)
@@ -313,10 +315,6 @@ def _scaled(a: Array) -> tuple[Array, NDArray[np.int_]]:
     """Scale rows into [-1, 1] by exact powers of two."""
     exponent = np.frexp(np.maximum.reduce(np.abs(a), axis=-1))[1]
     return np.ldexp(a, -exponent[:, None]), exponent
-
-
-def _exact_excess(z: Array, points: int, epsilon: float) -> Fraction:
-    return sum((Fraction(x) ** 2 for x in z.tolist()), -points * Fraction(epsilon))
 
 
 def _rounded(a: Fraction) -> DoubleDouble:

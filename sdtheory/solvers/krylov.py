@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sdtheory.linalg.blas import times
 from sdtheory.linalg.lanczos import Lanczos, Quadrature
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Fits, Outcome, Start
-from sdtheory.validation import Array
+from sdtheory.validation import Array, InfeasibleToleranceError
 
 MAX_PRODUCTS = 500
 #: Above this, an effect of rounding to second order says nothing.
@@ -38,8 +38,8 @@ class _Fits(Fits):
     def _back(self, z: Array) -> Array:
         rows = np.split(z, np.cumsum([len(U) for U in self.vectors])[:-1])
         outputs = zip(self.bases, self.vectors, rows, strict=True)
-        found = [times(Q, times(U, own[:, [j]])) for j, (Q, U, own) in enumerate(outputs)]
-        return np.concatenate(found, axis=1)
+        found = [times(Q, times(U, own[:, j])) for j, (Q, U, own) in enumerate(outputs)]
+        return np.stack(found, axis=1)
 
 
 def solve(
@@ -93,7 +93,7 @@ def solve(
             if last or error.final:
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. "
-                    f"{_answered(rule, start, tolerance)}Pass a larger tolerance, fewer "
+                    f"{_answered(run, rule, start, tolerance)}Pass a larger tolerance, fewer "
                     f"rounds, a larger epsilon or more max_products. Or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
@@ -123,35 +123,26 @@ def ended(start: Start) -> Chain:
     )
 
 
-def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
+def _answered(run: Lanczos, rule: Quadrature, start: Start, tolerance: float) -> str:
     """Return in words the smallest epsilon whose first multiplier the basis at hand settles."""
-    d, weights = rule.nodes, np.sum(rule.roots**2, axis=1)
-    none = np.empty(0), np.empty(0)
+    energy = start.rho2 + start.excess
 
-    def energy(c: float) -> float | None:
-        """Return the residual energy at c, if it is settled."""
-        s = c / (c + d)
-        parts = weights * s * s
-        found, condition = float(np.sum(parts)), float(np.sum(parts) / (parts @ (1 - s)))
-        left = tolerance - condition * _response(
-            d[:, None], rule.roots, np.array([c]), rule.rounding
-        )
-        settled = left > 0 and _around(rule, (c, condition), none, (math.inf, found), left)[0]
-        return found if settled else None
+    def settled(rho2: float) -> bool:
+        excess, r = energy - rho2, math.sqrt(energy / rho2)
+        try:
+            _enclosed(run, rule, replace(start, limit=1, rho2=rho2, excess=excess, r=r), tolerance)
+        except (_OpenError, InfeasibleToleranceError):
+            return False
+        return True
 
-    if not d[-1] > 0:
+    low, high = start.rho2, energy / 2
+    if low >= high or settled(low) or not settled(high):
         return ""
-    low, high = np.log(d[-1] * 1e-16), np.log(d[-1])
-    if energy(np.exp(high)) is None:
-        return ""
-    while high - low > 1e-3:
-        middle = (low + high) / 2
-        low, high = (middle, high) if energy(np.exp(middle)) is None else (low, middle)
+    while high > 1.001 * low:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if settled(middle) else (middle, high)
     # half a percent more, so that three digits of it are answered
-    mean = 1.005 * (energy(np.exp(high)) or 0.0) / len(start.labels)
-    smallest = float(np.ldexp(mean, 2 * start.exponent))
-    if smallest <= start.tolerance:
-        return ""
+    smallest = float(np.ldexp(1.005 * high / len(start.labels), 2 * start.exponent))
     return (
         f"At epsilon = {start.tolerance:.3g} the fit nearly interpolates the labels. These "
         f"products settle it from about epsilon = {smallest:.3g} on. "
@@ -172,7 +163,7 @@ class _OpenError(Exception):
 
 
 def _enclosed(
-    run: Lanczos, rule: Quadrature, start: Start, tolerance: float, labels: float
+    run: Lanczos, rule: Quadrature, start: Start, tolerance: float, labels: float = math.inf
 ) -> Chain:
     """Enclose every multiplier, or raise for the first round that does not close.
 
