@@ -161,12 +161,6 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, mean: Array) -> Multi
         Guesses for c (r - 1), a mean of the eigenvalues, such as the value of the
         previous round. If a guess is not positive and finite, the mean with the
         weights z^2 replaces it. A guess moves the root within its error only.
-
-    Raises
-    ------
-    InvalidInputError
-        If the magnitudes (within d, of epsilon against z, or of the root) span
-        more than floating point holds.
     """
     batch = z.shape[:-1]
     d, z, epsilon, mean = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon, mean))
@@ -248,16 +242,7 @@ def as_batch(
 ) -> tuple[Array, Array, Array]:
     """Return eigenvalues, labels and tolerances of shapes (..., n), (..., n, q) and (...), checked.
 
-    Parameters
-    ----------
-    d, z, epsilon : array_like
-        As for `solve`; with `outputs` z has shape (..., n, q), else q = 1.
-    outputs : bool, default=False
-
-    Raises
-    ------
-    InvalidInputError
-        If one is not finite, or has a wrong sign or shape.
+    They are those of `solve`; with `outputs` z has shape (..., n, q), else q is 1.
     """
     ndim = tuple(range(1, 8))
     d = as_real_array(d, "d", ndim=ndim)

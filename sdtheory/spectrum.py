@@ -93,16 +93,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, matrix: Array, ulp: float, tolerance: float | None = None) -> Spectrum:
-        """Diagonalise what `sdtheory.validation.as_gram` returned, and leave it unchanged.
-
-        Parameters
-        ----------
-        matrix : ndarray of shape (n, n)
-        ulp : float
-            Machine epsilon of its entries.
-        tolerance : float, optional
-            As in `from_gram`.
-        """
+        """Do what `from_gram` does with a checked matrix, whose entries have this precision."""
         n = len(matrix)
         rounding = n * ulp
         tolerance = rounding if tolerance is None else tolerance

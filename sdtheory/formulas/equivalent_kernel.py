@@ -111,17 +111,7 @@ class EquivalentKernel:
         return equivalent_eigenvalues(self.spectrum.d, self._multipliers())[-1]
 
     def __call__(self, x: Any, x_new: Any, /) -> Array:
-        """Evaluate all pairs.
-
-        Parameters
-        ----------
-        x : array_like of shape (m, p)
-        x_new : array_like of shape (k, p)
-
-        Returns
-        -------
-        ndarray of shape (m, k)
-        """
+        """Evaluate all pairs of inputs of shapes (m, p) and (k, p): shape (m, k)."""
         rows, columns = (gram(self.kernel, self.x, at) @ self.spectrum.V.T for at in (x, x_new))
         d = self.spectrum.d
         reachable = d > 0
