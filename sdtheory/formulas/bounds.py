@@ -8,12 +8,9 @@ its digits.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
+from sdtheory.validation import Values
 
 
 def multiplier_bounds(d_min: Values, d_max: Values, r_minus_1: Values) -> tuple[Values, Values]:

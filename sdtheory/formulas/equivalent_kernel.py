@@ -17,10 +17,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.kernels import Kernel, gram
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, as_inputs, as_real_array
-
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
+from sdtheory.validation import Array, InvalidInputError, Values, as_inputs, as_real_array
 
 
 def equivalent_eigenvalues(d: Values, c: Values) -> Values:
