@@ -161,12 +161,6 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, mean: Array) -> Multi
         Guesses for c (r - 1), a mean of the eigenvalues, such as the value of the
         previous round. If a guess is not positive and finite, the mean with the
         weights z^2 replaces it. A guess moves the root within its error only.
-
-    Raises
-    ------
-    InvalidInputError
-        If the magnitudes (within d, of epsilon against z, or of the root) span
-        more than floating point holds.
     """
     batch = z.shape[:-1]
     d, z, epsilon, mean = (a.reshape(-1, *a.shape[len(batch) :]) for a in (d, z, epsilon, mean))
@@ -197,8 +191,10 @@ def roots(d: Array, z: Array, epsilon: Array, points: int, mean: Array) -> Multi
             for i in (np.abs(difference.high) < CANCELLING * rho2.high).nonzero()[0]:
                 row = block.start + i
                 parts = z[row] if sign > 0 else z[row][~reachable[row]]
-                exact = sign * _exact_excess(parts, points, float(epsilon[row]))
-                difference[i] = _rounded(exact * Fraction(2) ** (-2 * int(z_exponent[row])))
+                exact = sum(
+                    (Fraction(x) ** 2 for x in parts.tolist()), -points * Fraction(epsilon[row])
+                )
+                difference[i] = _rounded(sign * exact * Fraction(2) ** (-2 * int(z_exponent[row])))
 
         trivial = excess.high <= 0
         solvable[block] = here = ~trivial & (slack.high > 0)
@@ -246,16 +242,7 @@ def as_batch(
 ) -> tuple[Array, Array, Array]:
     """Return eigenvalues, labels and tolerances of shapes (..., n), (..., n, q) and (...), checked.
 
-    Parameters
-    ----------
-    d, z, epsilon : array_like
-        As for `solve`; with `outputs` z has shape (..., n, q), else q = 1.
-    outputs : bool, default=False
-
-    Raises
-    ------
-    InvalidInputError
-        If one is not finite, or has a wrong sign or shape.
+    They are those of `solve`; with `outputs` z has shape (..., n, q), else q is 1.
     """
     ndim = tuple(range(1, 8))
     d = as_real_array(d, "d", ndim=ndim)
@@ -313,10 +300,6 @@ def _scaled(a: Array) -> tuple[Array, NDArray[np.int_]]:
     """Scale rows into [-1, 1] by exact powers of two."""
     exponent = np.frexp(np.maximum.reduce(np.abs(a), axis=-1))[1]
     return np.ldexp(a, -exponent[:, None]), exponent
-
-
-def _exact_excess(z: Array, points: int, epsilon: float) -> Fraction:
-    return sum((Fraction(x) ** 2 for x in z.tolist()), -points * Fraction(epsilon))
 
 
 def _rounded(a: Fraction) -> DoubleDouble:

@@ -93,16 +93,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, matrix: Array, ulp: float, tolerance: float | None = None) -> Spectrum:
-        """Diagonalise what `sdtheory.validation.as_gram` returned, and leave it unchanged.
-
-        Parameters
-        ----------
-        matrix : ndarray of shape (n, n)
-        ulp : float
-            Machine epsilon of its entries.
-        tolerance : float, optional
-            As in `from_gram`.
-        """
+        """Do what `from_gram` does with a checked matrix, whose entries have this precision."""
         n = len(matrix)
         rounding = n * ulp
         tolerance = rounding if tolerance is None else tolerance
@@ -172,7 +163,7 @@ class Spectrum:
 
     def to_eigenbasis(self, y: ArrayLike) -> Array:
         """Return z = V y for labels of shape (n,) or (n, q)."""
-        return _multiplied(self.V, as_labels(y, self.n))
+        return times(self.V, as_labels(y, self.n))
 
     def from_eigenbasis(self, z: ArrayLike) -> Array:
         """Return y = V^T z for z of shape (n,) or (n, q)."""
@@ -181,14 +172,9 @@ class Spectrum:
             raise InvalidInputError(
                 f"z has {len(rows)} row(s), but there are {self.n} eigenvalues. Pass one for each."
             )
-        return _multiplied(self.V.T, rows)
+        return times(self.V.T, rows)
 
     def unreachable(self, y: ArrayLike) -> float:
         """Return ||P_0 y||^2 / n, the mean squared residual that no fit can beat."""
         z0 = self.to_eigenbasis(y)[self.d == 0]
         return float(np.sum(z0 * z0) / self.n)
-
-
-def _multiplied(a: Array, y: Array) -> Array:
-    """Return a @ y for y of shape (n,) or (n, q)."""
-    return times(a, y) if y.ndim == 2 else times(a, y[:, None])[:, 0]

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+#: Floats, arrays of floats, or arrays of what has their operations: balls and symbols.
+Values = Any
 
 #: From here on, a float does not hold every integer.
 EXACT = 2.0**53

@@ -8,12 +8,9 @@ its digits.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
+from sdtheory.validation import Values
 
 
 def multiplier_bounds(d_min: Values, d_max: Values, r_minus_1: Values) -> tuple[Values, Values]:
@@ -165,9 +162,11 @@ def log_sparsification_bound(
 
 
 def log_near_interpolation_limits(d: Values) -> Values:
-    r"""Return the exponents whose smallest is that of `near_interpolation_limit`.
+    r"""Return the logarithms, as epsilon falls to 0, of the bounds on ratios of neighbours in B.
 
     .. math:: \frac{d_{\min}}{\kappa} \Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr)
+
+    The smallest is that of the bound on the sparsity index.
 
     Parameters
     ----------
@@ -177,32 +176,13 @@ def log_near_interpolation_limits(d: Values) -> Values:
     Returns
     -------
     ndarray of shape (..., n-1)
-    """
-    low, high = d[..., :-1], d[..., 1:]
-    return (d[..., :1] / d[..., -1:]) * (d[..., :1] / low) * ((high - low) / high)
-
-
-def near_interpolation_limit(d: Values) -> Values:
-    r"""Return the limit, as epsilon falls to 0, of the bound on the sparsity index.
-
-    .. math:: \exp\Bigl(\frac{d_{\min}}{\kappa}
-              \min_k\Bigl(\frac1{d_k} - \frac1{d_{k+1}}\Bigr)\Bigr)
-
-    Parameters
-    ----------
-    d : array_like of shape (..., n)
-        Positive eigenvalues, ascending, n at least 2.
-
-    Returns
-    -------
-    ndarray of shape (...)
 
     References
     ----------
     Mobahi et al. (2020), Thm 6; as restated here.
     """
-    gaps = np.min(1 / d[..., :-1] - 1 / d[..., 1:], axis=-1)
-    return np.exp(d[..., 0] ** 2 / d[..., -1] * gaps)
+    low, high = d[..., :-1], d[..., 1:]
+    return (d[..., :1] / d[..., -1:]) * (d[..., :1] / low) * ((high - low) / high)
 
 
 def path_length_factor(kappa: Values) -> Values:

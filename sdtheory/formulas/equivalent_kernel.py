@@ -17,10 +17,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.kernels import Kernel, gram
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, as_inputs, as_real_array
-
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
+from sdtheory.validation import Array, InvalidInputError, Values, as_inputs, as_real_array
 
 
 def equivalent_eigenvalues(d: Values, c: Values) -> Values:
@@ -111,17 +108,7 @@ class EquivalentKernel:
         return equivalent_eigenvalues(self.spectrum.d, self._multipliers())[-1]
 
     def __call__(self, x: Any, x_new: Any, /) -> Array:
-        """Evaluate all pairs.
-
-        Parameters
-        ----------
-        x : array_like of shape (m, p)
-        x_new : array_like of shape (k, p)
-
-        Returns
-        -------
-        ndarray of shape (m, k)
-        """
+        """Evaluate all pairs of inputs of shapes (m, p) and (k, p): shape (m, k)."""
         rows, columns = (gram(self.kernel, self.x, at) @ self.spectrum.V.T for at in (x, x_new))
         d = self.spectrum.d
         reachable = d > 0

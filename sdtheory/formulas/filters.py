@@ -20,10 +20,8 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from sdtheory.validation import Array, InvalidInputError, as_number, as_real_array
+from sdtheory.validation import Array, InvalidInputError, Values, as_number, as_real_array
 
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
 #: Maps eigenvalues and a strength to filter values.
 Family = Callable[[Any, Any], Any]
 

@@ -12,12 +12,9 @@ by generalised cross-validation is `sdtheory.recursion.gcv_mixing`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
+from sdtheory.validation import Values
 
 
 def roughness(d: Values, z: Values) -> Values:

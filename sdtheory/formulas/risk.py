@@ -18,12 +18,10 @@ G. Wahba, "Spline Models for Observational Data" (1990), chapter 4.
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
-#: Floats, arrays of floats or arrays of balls.
-Values = Any
+from sdtheory.validation import Values
 
 
 def fixed_design_risk(phi: Values, theta2: Values, sigma2: Values) -> Values:

@@ -20,15 +20,15 @@ _dgemm, _dgemv, _dsymm, _dsymv = (
 
 
 def times(a: Array, b: Array) -> Array:
-    """Return a @ b, shape (m, p), for a of shape (m, k) and b of shape (k, p).
+    """Return a @ b for a of shape (m, k) and b of shape (k,) or (k, p).
 
     Only columns of b, and an `a` that is contiguous in neither order, are copied.
     """
     if 0 in a.shape or 0 in b.shape:
-        return np.zeros((len(a), b.shape[1]))
+        return np.zeros((len(a), *b.shape[1:]))
     left, transposed = (a, 0) if a.flags.f_contiguous else (a.T, 1)
-    if b.shape[1] == 1:
-        return _dgemv(1.0, left, b[:, 0], trans=transposed)[:, None]
+    if b[0].size == 1:
+        return _dgemv(1.0, left, b.ravel(), trans=transposed).reshape(-1, *b.shape[1:])
     return _dgemm(1.0, left, b, trans_a=transposed)
 
 

@@ -217,12 +217,12 @@ class _Column:
             grown[:, :k] = self._storage
             self._storage = grown
         self._storage[:, k] = self.following
-        basis, column = self._storage[:, : k + 1], rest[:, None]
-        inner = times(basis.T, column)
-        column -= times(basis, inner)
-        again = times(basis.T, column)
-        column -= times(basis, again)
-        inner = (inner + again)[:, 0]
+        basis = self._storage[:, : k + 1]
+        inner = times(basis.T, rest)
+        rest -= times(basis, inner)
+        again = times(basis.T, rest)
+        rest -= times(basis, again)
+        inner += again
         expected = np.zeros(k)
         expected[-1:] = self.coupling
         T = np.zeros((k + 1, k + 1))
@@ -239,11 +239,11 @@ class _Column:
         """
         length = float(_nrm2(rest))
         if length > tolerance:
-            following = rest[:, None] / length
+            following = rest / length
             following -= times(self.basis, times(self.basis.T, following))
-            kept = float(_nrm2(following[:, 0]))
+            kept = float(_nrm2(following))
             if kept > 1 / 2:
-                self.following = following[:, 0] / kept
+                self.following = following / kept
                 self.coupling = float(self.following @ rest)
                 return float(_nrm2(rest - self.coupling * self.following))
         self.coupling = 0.0

@@ -296,12 +296,7 @@ def _diagonalise(matrix: Array, ulp: float) -> Spectrum:
 class Run:
     """Chains from one gram and one set of labels, which share what solvers make of them.
 
-    Parameters
-    ----------
-    gram : Gram
-    y : array_like of shape (n,) or (n, q)
-    solver, tolerance, max_products
-        As in `distill`.
+    Arguments are those of `distill`.
     """
 
     def __init__(
@@ -324,12 +319,7 @@ class Run:
     def chain(self, epsilon: Any, rounds: int | None, *, refusing: bool = True) -> Chain:
         """Return the chain by the first solver that knows it.
 
-        Parameters
-        ----------
-        epsilon, rounds
-            As in `distill`.
-        refusing : bool
-            Whether to refuse multipliers whose digits rounding hides from "eigh".
+        Without `refusing`, "eigh" may return multipliers whose digits rounding hides.
         """
         start = Start.checked(self._y, self._gram.n, epsilon, rounds)
         fallbacks = []
@@ -355,14 +345,7 @@ class Run:
         return Options.checked(rounds, c, mixing, fresh, shape, outputs=outputs)
 
     def varied(self, epsilon: Any, options: Options) -> Chain:
-        """Return a chain of given multipliers, or one that mixes labels in, by "eigh".
-
-        Parameters
-        ----------
-        epsilon : float or None
-            Not needed with multipliers.
-        options : Options
-        """
+        """Return a chain of given multipliers, or one that mixes labels in, by "eigh"."""
         gram = self._gram
         if options.fresh is not None:
             rows = [gram.spectrum.to_eigenbasis(row) for row in options.fresh]
@@ -383,8 +366,8 @@ class Run:
         if name == "eigh":
             # in this order: a spectrum may show that the matrix has lost digits
             return eigh.solve(gram.spectrum, start, gram.matrix, gram.ulp)
-        if start.outcome is not None:
-            return start.ended("krylov")
+        if start.near or start.excess <= 0:
+            return krylov.ended(start)
         if self._lanczos is None:
             self._lanczos = Lanczos(gram.given, start.labels, gram.precision)
         exactly = {"tolerance": self._known, "labels": _LABELS}
@@ -458,19 +441,7 @@ def _possible(gram: Any) -> tuple[list[str], list[str], str]:
 
 
 def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None) -> None:
-    """Refuse a chain with eigenvectors whose multipliers are not known to the tolerance.
-
-    Parameters
-    ----------
-    chain : Chain
-    tolerance : float
-    rounds : int, optional
-        Rounds that are needed of it; all by default.
-
-    Raises
-    ------
-    AccuracyError
-    """
+    """Refuse a chain by "eigh" if a multiplier of the first `rounds` is not known so well."""
     # a round whose labels are within rounding of the tolerance has no multiplier, and says so
     sure = min(chain.n_rounds_range[0], chain.n_rounds if rounds is None else rounds)
     lost = np.flatnonzero(chain.c_error[:sure] > tolerance)

@@ -309,21 +309,7 @@ class Start:
 
     @classmethod
     def checked(cls, y: ArrayLike, n: int, epsilon: Any, rounds: Any) -> Start:
-        """Check and scale.
-
-        Parameters
-        ----------
-        y : array_like of shape (n,) or (n, q)
-        n : int
-        epsilon : float
-        rounds : int or None
-
-        Raises
-        ------
-        InvalidInputError
-            If an argument is unusable, rounds is missing and required, or
-            epsilon is too small against the labels.
-        """
+        """Check and scale what `distill` takes, for n points."""
         tolerance = as_epsilon(epsilon)
         labels = as_labels(y, n)
         limit = None if rounds is None else as_rounds(rounds)
@@ -356,33 +342,6 @@ class Start:
         rounding = 2 * len(self.labels) * ULP * self.r * (1 + self.r)
         return abs(self.excess) <= rounding * self.rho2
 
-    @property
-    def outcome(self) -> Outcome | None:
-        """How the chain ends before round 0, by the labels' size alone; None if it goes on."""
-        if self.near:
-            return Outcome.NEAR_COLLAPSE
-        return Outcome.TRIVIAL if self.excess <= 0 else None
-
-    def ended(self, solver: str) -> Chain:
-        """Return the chain that ends before round 0."""
-        if self.outcome is None:
-            raise ValueError("this chain goes on")
-        none = np.empty(0)
-        return Chain(
-            solver=solver,
-            epsilon=self.tolerance,
-            c=none,
-            c_error=none,
-            sensitivity=none,
-            r=np.array([self.r]),
-            outcome=self.outcome,
-            n_rounds_range=(0, int(self.near)),
-            _labels=self.given,
-            _fits=Fits(),
-            products=0 if solver == "krylov" else None,
-            y_error=np.zeros(1) if solver == "krylov" else None,
-        )
-
     def infeasible(self, energy: float, *, rank_decision: bool = False) -> InfeasibleToleranceError:
         """Return the error for labels with this energy out of reach."""
         smallest = float(np.ldexp(energy / len(self.labels), 2 * self.exponent))
@@ -392,14 +351,8 @@ class Start:
 def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tuple[int, int]]:
     """Return how a chain of `count` fits ended, and the range of its number of rounds.
 
-    Parameters
-    ----------
-    count : int
-        Non-trivial fits that were computed.
-    near : sequence of int
-        Rounds whose labels are within rounding of the tolerance.
-    excess : float
-        Positive if the last labels are beyond the tolerance.
+    In the rounds `near` the labels are within rounding of the tolerance; in the end they exceed it
+    by `excess`.
     """
     if near:
         outcome = Outcome.NEAR_COLLAPSE
@@ -411,13 +364,7 @@ def ending(count: int, near: Sequence[int], excess: float) -> tuple[Outcome, tup
 
 
 def most_rounds(r_0: float) -> int:
-    """Return a number of rounds after which the labels have collapsed.
-
-    Raises
-    ------
-    InvalidInputError
-        If that may exceed MAX_ROUNDS.
-    """
+    """Return a number of rounds after which the labels have collapsed, or refuse a large one."""
     if r_0 > MAX_ROUNDS:
         raise InvalidInputError(
             f"rounds must be given: at this epsilon the chain has at least {r_0 - 1:.3g} rounds "

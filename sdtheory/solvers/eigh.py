@@ -82,10 +82,8 @@ def solve(
 
     Raises
     ------
-    InvalidInputError
-        If eigenvalues, epsilon or a multiplier span more than floats hold.
-    InfeasibleToleranceError
-        If no function meets the tolerance.
+    InvalidInputError, InfeasibleToleranceError
+        As `sdtheory.distill`.
     """
     z, epsilon = spectrum.to_eigenbasis(start.given), np.array(start.tolerance)
     options = options or Options(start.limit)
@@ -110,17 +108,7 @@ def solve(
 
 
 def with_multipliers(spectrum: Spectrum, y: Array, options: Options) -> Chain:
-    """Return the chain of given multipliers, which has no tolerance.
-
-    Its epsilon, `r` and `sensitivity` are NaN.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    y : ndarray of shape (n,) or (n, q)
-    options : Options
-        With the multipliers.
-    """
+    """Return the chain of the multipliers in `options`; epsilon, `r` and `sensitivity` are NaN."""
     rounds = options.rounds
     path = run(spectrum.d, spectrum.to_eigenbasis(y), np.array(np.nan), options)
     return _chain(spectrum, path, y, np.zeros(rounds), (Outcome.COMPLETED, (rounds, rounds)))

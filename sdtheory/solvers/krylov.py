@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sdtheory.linalg.blas import times
 from sdtheory.linalg.lanczos import Lanczos, Quadrature
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Fits, Outcome, Start
-from sdtheory.validation import Array
+from sdtheory.validation import Array, InfeasibleToleranceError
 
 MAX_PRODUCTS = 500
 #: Above this, an effect of rounding to second order says nothing.
@@ -38,8 +38,8 @@ class _Fits(Fits):
     def _back(self, z: Array) -> Array:
         rows = np.split(z, np.cumsum([len(U) for U in self.vectors])[:-1])
         outputs = zip(self.bases, self.vectors, rows, strict=True)
-        found = [times(Q, times(U, own[:, [j]])) for j, (Q, U, own) in enumerate(outputs)]
-        return np.concatenate(found, axis=1)
+        found = [times(Q, times(U, own[:, j])) for j, (Q, U, own) in enumerate(outputs)]
+        return np.stack(found, axis=1)
 
 
 def solve(
@@ -69,21 +69,15 @@ def solve(
     run : Lanczos
         From ``start.labels``.
     start : Start
-    tolerance : float
-        Largest relative error of a multiplier.
-    max_products : int, default=500
-        Most products of G with a block of labels; each stores n by q numbers.
+    tolerance, max_products
+        As in `sdtheory.distill`.
     labels : float, default=inf
         Largest ||y_t - its exact value|| / ||y||, rounding aside.
 
     Raises
     ------
-    InvalidInputError
-        If products show that G is not symmetric or not positive semidefinite.
-    InfeasibleToleranceError
-        If no function meets epsilon.
-    AccuracyError
-        If the enclosure of some multiplier does not close.
+    InvalidInputError, InfeasibleToleranceError, AccuracyError
+        As `sdtheory.distill`.
     """
     due = 3  # fewer hardly ever settle a chain
     before, missing = 0, math.inf
@@ -99,7 +93,7 @@ def solve(
             if last or error.final:
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. "
-                    f"{_answered(rule, start, tolerance)}Pass a larger tolerance, fewer "
+                    f"{_answered(run, rule, start, tolerance)}Pass a larger tolerance, fewer "
                     f"rounds, a larger epsilon or more max_products. Or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
@@ -110,35 +104,45 @@ def solve(
             due = run.blocks + max(1 + run.blocks // 8, int(min(ahead, run.blocks)))
 
 
-def _answered(rule: Quadrature, start: Start, tolerance: float) -> str:
+def ended(start: Start) -> Chain:
+    """Return the chain without rounds, of labels within the tolerance or within rounding of it."""
+    none = np.empty(0)
+    return Chain(
+        solver="krylov",
+        epsilon=start.tolerance,
+        c=none,
+        c_error=none,
+        sensitivity=none,
+        r=np.array([start.r]),
+        outcome=Outcome.NEAR_COLLAPSE if start.near else Outcome.TRIVIAL,
+        n_rounds_range=(0, int(start.near)),
+        _labels=start.given,
+        _fits=Fits(),
+        products=0,
+        y_error=np.zeros(1),
+    )
+
+
+def _answered(run: Lanczos, rule: Quadrature, start: Start, tolerance: float) -> str:
     """Return in words the smallest epsilon whose first multiplier the basis at hand settles."""
-    d, weights = rule.nodes, np.sum(rule.roots**2, axis=1)
-    none = np.empty(0), np.empty(0)
+    energy = start.rho2 + start.excess
 
-    def energy(c: float) -> float | None:
-        """Return the residual energy at c, if it is settled."""
-        s = c / (c + d)
-        parts = weights * s * s
-        found, condition = float(np.sum(parts)), float(np.sum(parts) / (parts @ (1 - s)))
-        left = tolerance - condition * _response(
-            d[:, None], rule.roots, np.array([c]), rule.rounding
-        )
-        settled = left > 0 and _around(rule, (c, condition), none, (math.inf, found), left)[0]
-        return found if settled else None
+    def settled(rho2: float) -> bool:
+        excess, r = energy - rho2, math.sqrt(energy / rho2)
+        try:
+            _enclosed(run, rule, replace(start, limit=1, rho2=rho2, excess=excess, r=r), tolerance)
+        except (_OpenError, InfeasibleToleranceError):
+            return False
+        return True
 
-    if not d[-1] > 0:
+    low, high = start.rho2, energy / 2
+    if low >= high or settled(low) or not settled(high):
         return ""
-    low, high = np.log(d[-1] * 1e-16), np.log(d[-1])
-    if energy(np.exp(high)) is None:
-        return ""
-    while high - low > 1e-3:
-        middle = (low + high) / 2
-        low, high = (middle, high) if energy(np.exp(middle)) is None else (low, middle)
+    while high > 1.001 * low:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if settled(middle) else (middle, high)
     # half a percent more, so that three digits of it are answered
-    mean = 1.005 * (energy(np.exp(high)) or 0.0) / len(start.labels)
-    smallest = float(np.ldexp(mean, 2 * start.exponent))
-    if smallest <= start.tolerance:
-        return ""
+    smallest = float(np.ldexp(1.005 * high / len(start.labels), 2 * start.exponent))
     return (
         f"At epsilon = {start.tolerance:.3g} the fit nearly interpolates the labels. These "
         f"products settle it from about epsilon = {smallest:.3g} on. "
@@ -159,7 +163,7 @@ class _OpenError(Exception):
 
 
 def _enclosed(
-    run: Lanczos, rule: Quadrature, start: Start, tolerance: float, labels: float
+    run: Lanczos, rule: Quadrature, start: Start, tolerance: float, labels: float = math.inf
 ) -> Chain:
     """Enclose every multiplier, or raise for the first round that does not close.
 
@@ -175,7 +179,7 @@ def _enclosed(
     r, z, y_error = [start.r], [rule.roots], [0.0]
     excess, cut = start.excess, 0.0  # of ||y_t||^2 over rho^2
 
-    def ended(outcome: Outcome) -> Chain:
+    def found(outcome: Outcome) -> Chain:
         rows, scale = np.array(z), 2.0**start.exponent
         kept = c[:, None] / (c[:, None] + rule.nodes)
         energies = np.sum(rows[:-1] ** 2, axis=2) * kept**2
@@ -205,7 +209,7 @@ def _enclosed(
                 rule, (root, condition), (low, high), given, tolerance - rounding
             )
         if ends is None and t > 0 and r[-1] - 1 <= tolerance:
-            return ended(Outcome.NEAR_COLLAPSE)
+            return found(Outcome.NEAR_COLLAPSE)
         if rounding > min(tolerance, _LOST):
             # the first c only falls from here on: Gauss's rule bounds it from above
             raise _OpenError(
@@ -233,11 +237,11 @@ def _enclosed(
         r.append(float(np.linalg.norm(z[-1])) / float(np.sqrt(rho2)))
         excess = (r[-1] - 1) * (r[-1] + 1) * rho2
     if excess > 0:
-        return ended(Outcome.COMPLETED)
+        return found(Outcome.COMPLETED)
     energy = float(rule.enclose(np.inf, low, high)[1])
     if energy > rho2 * (1 + tolerance):
         raise _OpenError(f"it is not settled whether the labels collapse at round {len(low)}")
-    return ended(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
+    return found(Outcome.NEAR_COLLAPSE if energy > rho2 else Outcome.COLLAPSED)
 
 
 def _newton(d: Array, energies: Array, rho2: float, excess: float) -> tuple[float, float]:

@@ -70,17 +70,7 @@ Product = Callable[[Array], Array]
 
 
 def of(kernel: Kernel, x: Any, scheduler: str | None = None) -> Product:
-    """Return the product with k(x, x) / n.
-
-    Parameters
-    ----------
-    kernel : callable
-        Symmetric; maps (m, p) and (n, p) inputs to the (m, n) matrix of
-        kernel values.
-    x : ndarray or sparse matrix of shape (n, p)
-    scheduler : str, optional
-        Address of a Dask scheduler whose workers share the tiles.
-    """
+    """Return the product with k(x, x) / n, for checked arguments of `KernelOperator`."""
     if isinstance(kernel, _LINES):
         sums = Sums.through(kernel._points(x, "x"), 1 if isinstance(kernel, BrownianBridge) else 2)
         size = float(np.mean(sums(np.ones((len(x), 1)))))
@@ -98,14 +88,7 @@ class Tiles:
 
     The first ones, `_KEPT` values, are kept for the next product; the others are evaluated
     again. Tiles are grouped into parts, which are added in order. So the bits do not depend
-    on the worker that computes a part.
-
-    Attributes
-    ----------
-    x : ndarray or sparse matrix of shape (n, p)
-    kernel : callable
-    scheduler : str, optional
-        Its workers keep no tiles.
+    on the worker that computes a part. Workers of a scheduler keep no tiles.
     """
 
     x: Any

@@ -33,9 +33,8 @@ def lost_shares(gram: Any, ulp: float, c: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    gram : ndarray of shape (n, n), sparse matrix or LinearOperator
-    ulp : float
-        Machine epsilon of the entries of G.
+    gram, ulp
+        As for `Lanczos`.
     c : ndarray of shape (T,)
         Multipliers.
 

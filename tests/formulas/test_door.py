@@ -78,7 +78,7 @@ def test_eigenvalues_in_the_wrong_order_are_refused():
         formulas.multiplier_bounds(2.0, [3.0, 1.0], 1.0)
     for wrong in (D[::-1], D[:1]):
         with pytest.raises(InvalidInputError, match="ascending"):
-            formulas.near_interpolation_limit(wrong)
+            formulas.log_near_interpolation_limits(wrong)
 
 
 def test_shapes_that_do_not_fit_are_named():
@@ -119,4 +119,4 @@ def test_what_is_missing_or_ragged_is_refused_in_words(name, bad):
 
 def test_one_number_is_no_spectrum():
     with pytest.raises(InvalidInputError, match="at least two and ascending"):
-        formulas.near_interpolation_limit(1.0)
+        formulas.log_near_interpolation_limits(1.0)

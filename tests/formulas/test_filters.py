@@ -14,7 +14,6 @@ from sdtheory.evidence.balls import Ball
 from sdtheory.formulas.bounds import (
     log_near_interpolation_limits,
     log_sparsification_bound,
-    near_interpolation_limit,
     sparsification_bound,
 )
 from sdtheory.formulas.filters import (
@@ -116,7 +115,8 @@ def test_the_logarithmic_bounds_are_those_of_the_paper():
         found = log_sparsification_bound(excess, d[0], d[:-1], d[1:], t)
         np.testing.assert_allclose(np.exp(found), paper, rtol=20 * t * EPS)
     limit = np.exp(np.min(log_near_interpolation_limits(d)))
-    assert limit == pytest.approx(near_interpolation_limit(d), rel=10 * EPS)
+    paper = np.exp(d[0] ** 2 / d[-1] * np.min(1 / d[:-1] - 1 / d[1:]))
+    assert limit == pytest.approx(paper, rel=10 * EPS)
 
 
 def test_the_logarithmic_bound_keeps_its_digits_where_the_quotient_has_none():
