@@ -327,7 +327,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             chosen = int(np.argmin(self.criterion_)) + 1
             if chosen == chain.n_rounds and not chain.collapsed:
                 self._warn(
-                    f"{self.criterion} is smallest after the last of the {chosen} round(s) that "
+                    f"{self.criterion} is smallest after round {chosen - 1}, the last that "
                     f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.'
                 )
         if self.rounds == "rougher" and chosen:
@@ -345,13 +345,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         low, high = chain.n_rounds_range
         if low < high and (low < asked or not isinstance(self.rounds, Integral)):
             self._warn(
-                f"the labels are within rounding of collapse after {low} round(s): whether round "
-                f"{low} is zero depends on the last digits. Move epsilon away from this value."
+                f"the labels are within rounding of collapse: whether round {low} is zero "
+                f"depends on the last digits. Move epsilon away from this value."
             )
         elif chosen < asked:
             self._warn(
-                f"the labels collapsed to zero after {chosen} round(s): the fit is "
-                f"the zero function. Choose a smaller epsilon or fewer rounds."
+                f"the labels collapsed to zero before round {chosen}: the fit is the zero "
+                f"function. Choose a smaller epsilon or fewer rounds."
             )
         return chain
 
@@ -466,8 +466,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 raise InvalidInputError(
                     f"rounds is {rounds}, but round {chain.n_rounds} is the zero function at this "
                     f"tolerance. The labels in its mixture may bring later fits back. Choose a "
-                    f"smaller epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} "
-                    f"round(s)."
+                    f"smaller epsilon, a larger mixing, or rounds={max(chain.n_rounds, 1)}."
                 )
             return chain
         if self.rounds == "rougher":
