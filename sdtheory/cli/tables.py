@@ -30,31 +30,11 @@ _INDEX = ("", "Unnamed: 0")
 def read(
     path: Path, choose: Choice, *, delimiter: str | None = None, most_rows: int | None = None
 ) -> Array:
-    """Read the chosen columns.
+    """Return finite numbers of shape (rows, columns), with the columns in the order of the choice.
 
-    Parameters
-    ----------
-    path : Path
-        CSV with a header line in UTF-8 (.csv, .tsv, .txt), a two-dimensional
-        array (.npy, whose columns are called 0, 1, ...), or Parquet.
-    choose : callable
-        Given all columns' names, and those of an index by pandas, returns those
-        wanted.
-    delimiter : str, optional
-        Between the cells of a CSV file; by default a comma, in .tsv a tab.
-    most_rows : int, optional
-        More rows than this are an error, found as soon as they are met.
-
-    Returns
-    -------
-    ndarray of shape (rows, columns)
-        Finite numbers, with the columns in the order of the choice.
-
-    Raises
-    ------
-    InvalidInputError
-        If the file cannot be read as such; the message says where and what to
-        do.
+    The file is CSV with a header line in UTF-8 (.csv, .tsv, .txt), a two-dimensional array (.npy,
+    whose columns are called 0, 1, ...), or Parquet. More than `most_rows` are refused as soon as
+    they are met; each refusal tells where in the file, and what to do.
     """
     suffix = path.suffix.lower()
     if delimiter is not None and len(delimiter) != 1:
@@ -78,13 +58,7 @@ def read(
 
 
 def match(names: Sequence[str], columns: Sequence[str], option: str) -> None:
-    """Refuse names that are not among the columns, or ambiguous there.
-
-    Raises
-    ------
-    InvalidInputError
-        The message lists the columns, and near matches.
-    """
+    """Refuse names that are not among the columns, or ambiguous there, with near matches."""
     for name in names:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, n=3)

@@ -128,20 +128,9 @@ def add_outputs(parser: argparse.ArgumentParser, **purposes: str) -> None:
 
 @dataclass(frozen=True)
 class Training:
-    """Data as the estimator sees them.
+    """Data as the estimator sees them: rescaled inputs (n, p), and labels (n,) or (n, q).
 
-    Attributes
-    ----------
-    inputs, targets : tuple of str
-        Names of the columns.
-    x : ndarray of shape (n, p)
-        Rescaled.
-    y : ndarray of shape (n,) or (n, q)
-    shift, scale : ndarray of shape (p,)
-    rows : int
-        Rows in the file, of which n may be a sample.
-    described : dict
-        What reports tell of the data, and of the kernel.
+    Of the `rows` in the file, n may be a sample. `described` is what reports tell of the data.
     """
 
     inputs: tuple[str, ...]
@@ -256,10 +245,7 @@ def headed(described: dict[str, Any], more: str) -> list[str]:
 def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     """Fit the estimator; return the chain that it ran, and its warnings.
 
-    Raises
-    ------
-    InvalidInputError
-        If the mean of the labels, which takes no fit, meets the tolerance.
+    It refuses a tolerance that the mean of the labels meets, which takes no fit.
     """
     with warnings.catch_warnings(record=True) as caught, _progress(len(training.x)):
         warnings.simplefilter("always")
@@ -298,11 +284,7 @@ def _progress(n: int) -> Iterator[None]:
 def check_outputs(arguments: argparse.Namespace, **more: Sequence[str]) -> None:
     """Refuse, before any work, files that cannot be written or that would replace another one.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-    **more : sequence of str
-        Suffixes of options that `add_outputs` does not know.
+    `more` are suffixes of options that `add_outputs` does not know.
     """
     formats = {name: known for name, known in _FORMATS.items() if name in arguments} | more
     for name, known in formats.items():
@@ -322,10 +304,7 @@ def check_outputs(arguments: argparse.Namespace, **more: Sequence[str]) -> None:
 def report(path: Path | None, numbers: Any, words: str) -> Any:
     """Print words and notes, and write numbers as a JSON file; print them alone if it is called -.
 
-    Returns
-    -------
-    file
-        Where to print what else is written.
+    Return the stream for what else there is to say.
     """
     text = json.dumps(numbers, indent=1, allow_nan=False)
     if str(path) == "-":
