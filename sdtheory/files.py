@@ -21,17 +21,8 @@ _KEPT = 40
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the path of a partial file, which replaces ``path`` when the block succeeds.
 
-    Parameters
-    ----------
-    path : Path
-        An existing file keeps its mode, and keeps its content if the block raises
-        or is interrupted. Links are followed. A named pipe or a device is written
-        into.
-
-    Yields
-    ------
-    Path
-        An empty file.
+    An existing file keeps its mode, and keeps its content if the block raises or is interrupted.
+    Links are followed. A named pipe or a device is written into.
 
     Raises
     ------
@@ -51,15 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
     """Refuse, before any work, an output that cannot be written, is an input, or is named twice.
 
-    Parameters
-    ----------
-    outputs, inputs : mapping of str to Path or None
-        Files by the name of their option. None and ``-`` do not count as files.
-
-    Raises
-    ------
-    InvalidInputError
-        The message names the options.
+    Both map options, which the message names, to files. None and ``-`` do not count as files.
     """
     seen = {name: path for name, path in inputs.items() if path is not None}
     for name, path in outputs.items():

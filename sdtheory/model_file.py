@@ -90,7 +90,7 @@ class Model:
         values = as_real_array(x, "x", ndim=(2,))
         if values.shape[1] != len(self.shift):
             raise InvalidInputError(
-                f"x has {values.shape[1]} column(s), but the model has {len(self.shift)}: "
+                f"x has shape {values.shape}. Pass one column for each input of the model: "
                 f"{', '.join(self.inputs)}."
             )
         return (values - self.shift) / self.scale

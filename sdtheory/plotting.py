@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -364,7 +364,7 @@ def _values(value: Any, name: str, *, like: Array | None = None, gaps: bool = Fa
     numbers = as_real_array(np.where(missing, 0.0, array) if gaps else array, name, ndim=(1, 2))
     if like is not None and numbers.size != like.size:
         raise InvalidInputError(
-            f"{name} has {numbers.size} value(s), but x has {like.size}. Pass one for each."
+            f"{name} is of length {numbers.size}, but x of {like.size}. Pass as many of both."
         )
     return np.ravel(np.where(missing, np.nan, numbers))
 
@@ -373,7 +373,7 @@ def _samples(x: Any, samples: Any, level: Any, *, gaps: bool = False) -> tuple[A
     at = _values(x, "x")
     if np.ndim(samples) != 2 or np.shape(samples)[1] != at.size:
         raise InvalidInputError(
-            f"samples has shape {np.shape(samples)}, but x has {at.size} value(s). Pass one row "
+            f"samples has shape {np.shape(samples)}, but x is of length {at.size}. Pass one row "
             f"for each repetition, with one column for each value of x."
         )
     if not 0 < as_number(level, "level") < 1:
@@ -381,30 +381,11 @@ def _samples(x: Any, samples: Any, level: Any, *, gaps: bool = False) -> tuple[A
     return at, _values(samples, "samples", gaps=gaps).reshape(np.shape(samples))
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DistillationDisplay:
     """A fitted chain in panels: multipliers, B_t over the spectrum, path of the loss, and the data.
 
-    Made by `from_estimator`; in scikit-learn's Display style, the figure and
-    its axes are attributes after `plot`.
-
-    Parameters
-    ----------
-    multipliers : ndarray of shape (T,)
-        Multiplier of each round.
-    eigenvalues : ndarray of shape (n,)
-        Eigenvalues of G, ascending.
-    shrinkage : ndarray of shape (T, n)
-        Diagonals of B_t.
-    training_loss : ndarray of shape (T,)
-        Mean squared distance of the fitted values to the labels.
-    criterion : ndarray of shape (rounds tried,)
-        By which a round may have been chosen.
-    criterion_name : str
-    data : tuple of ndarray, optional
-        Inputs of shape (n, p), labels of shape (n,), and a callable that returns
-        the fit of every round at such inputs. With them there is a panel more:
-        the fits over the data where p = 1, else the last fit against the labels.
+    `from_estimator` draws it, as with scikit-learn's displays.
 
     Attributes
     ----------
@@ -412,13 +393,8 @@ class DistillationDisplay:
     axes_ : ndarray of matplotlib Axes, shape (3,) or (4,)
     """
 
-    multipliers: Array
-    eigenvalues: Array
-    shrinkage: Array
-    training_loss: Array
-    criterion: Array
-    criterion_name: str
-    data: tuple[Array, Array, Callable[[Array], Any]] | None = None
+    figure_: Figure
+    axes_: Array
 
     @classmethod
     def from_estimator(
@@ -436,7 +412,8 @@ class DistillationDisplay:
         estimator : SelfDistilledKernelRidge or SelfDistilledKernelRidgeClassifier
             Fitted.
         X : array_like of shape (n, p), optional
-            Inputs, to draw the data as well.
+            Inputs. With them there is a panel more: the fits over the data where
+            p = 1, else the last fit against the labels.
         y : array_like of shape (n,), optional
             Labels at X.
         axes : sequence of matplotlib Axes, optional
@@ -452,91 +429,70 @@ class DistillationDisplay:
             If the estimator is not a fitted one of these, or X and y do not fit
             together.
         """
-        data = None
-        if X is not None and y is not None:
-            inputs, labels = as_real_array(X, "X", ndim=(2,)), as_real_array(y, "y", ndim=(1,))
-            if len(inputs) != len(labels):
-                raise InvalidInputError(f"X has {len(inputs)} row(s), but y has {len(labels)}.")
-            data = inputs, labels, estimator.staged_predict
         fitted = getattr(estimator, "regressor_", estimator)
         if not hasattr(fitted, "multipliers_"):
             raise InvalidInputError(
                 f"estimator has no multipliers_: {estimator!r}. Pass a fitted "
                 f"SelfDistilledKernelRidge."
             )
-        display = cls(
-            multipliers=fitted.multipliers_,
-            eigenvalues=fitted.eigenvalues_,
-            shrinkage=fitted.shrinkage_,
-            training_loss=fitted.training_loss_,
-            criterion=fitted.criterion_,
-            criterion_name={"gcv": "GCV", "loo": "leave-one-out"}[fitted.criterion],
-            data=data,
-        )
-        return display.plot(axes=axes)
-
-    def plot(self, *, axes: Sequence[Axes] | None = None) -> DistillationDisplay:
-        """Draw the three panels.
-
-        Parameters
-        ----------
-        axes : sequence of matplotlib Axes, optional
-            Three, or four with data.
-
-        Returns
-        -------
-        DistillationDisplay
-        """
-        count = 3 if self.data is None else 4
+        with_data = X is not None and y is not None
+        count = 4 if with_data else 3
         if axes is None:
-            self.figure_, grid = canvas(1, 3, height=3.2) if count == 3 else canvas(2, 2)
+            figure, grid = canvas(2, 2) if with_data else canvas(1, 3, height=3.2)
+        elif len(axes) != count:
+            raise InvalidInputError(f"axes must be {count}, but are {len(axes)}.")
         else:
-            if len(axes) != count:
-                raise InvalidInputError(f"axes must be {count}, but are {len(axes)}.")
-            figure, grid = axes[0].get_figure(), np.array(axes)
-            assert isinstance(figure, Figure)
-            self.figure_ = figure
-        self.axes_ = grid.ravel()
-        if self.data is not None:
-            self._draw_fits(self.axes_[0], *self.data)
-        multipliers, shares, losses = self.axes_[-3:]
-        rounds = len(self.multipliers)
-        draw_by_round(multipliers, self.multipliers, "$c_t$")
-        multipliers.set(xlabel="round $t$", ylabel="multiplier")
-        positive = self.eigenvalues > 0
-        d = self.eigenvalues[positive]
-        for t, B in enumerate(self.shrinkage):
-            style = round_style(t, rounds, marker="")
-            shares.plot(d, B[positive], label=f"round {t}", **style)
-        shares.plot(d, np.zeros(len(d)), "|", color=INK, clip_on=False)
-        shares.set(xlabel="eigenvalue of $G$", ylabel="diagonal entry of $B_t$", ylim=(0, 1.02))
-        if len(d):
-            shares.set_xscale("log")
-        if 0 < rounds <= _NAMED:
-            shares.legend(frameon=False, fontsize="small")
-        draw_by_round(losses, self.training_loss, "loss", series=0, of=2)
-        draw_by_round(losses, self.criterion, self.criterion_name, series=1, of=2)
-        losses.set(xlabel="round $t$", ylabel="mean squared error", ylim=(0, None))
-        if rounds:
-            multipliers.set_yscale("log")
-            losses.axvline(rounds - 1, color=INK, linewidth=1, linestyle=":")
-        for panel, values in ((multipliers, self.multipliers), (losses, self.criterion)):
-            if len(values) > _NAMED:
-                panel.xaxis.set_major_locator(MaxNLocator(_NAMED, integer=True))
-            panel.set_xlim(-0.5, max(len(values) - 0.5, 0.5))
-        return self
+            figure, grid = cast(Figure, axes[0].get_figure()), np.array(axes)
+        panels = grid.ravel()
+        if with_data:
+            inputs = as_real_array(cast(Any, X), "X", ndim=(2,))
+            labels = _values(y, "y", like=inputs[:, 0])
+            _draw_data(panels[0], inputs, labels, estimator.staged_predict)
+        _draw_chain(panels[-3:], fitted)
+        return cls(figure, panels)
 
-    def _draw_fits(self, panel: Axes, X: Array, y: Array, fits: Callable[[Array], Any]) -> None:
-        if X.shape[1] == 1:
-            grid = np.linspace(X.min(), X.max(), _GRID)
-            draw_data(panel, X, y)
-            draw_fits(panel, grid, list(fits(grid[:, None])))
-            panel.set(xlabel="input", ylabel="label")
-            if len(self.multipliers) <= _NAMED:
-                panel.legend(frameon=False, fontsize="small")
-        else:
-            ends = [y.min(), y.max()]
-            panel.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
-            for fit in list(fits(X))[-1:]:
-                panel.plot(y, fit, "o", color=INK, markersize=4, alpha=0.6)
-            panel.set(xlabel="label", ylabel="last fit")
+
+def _draw_chain(panels: Array, fitted: Any) -> None:
+    multipliers, shares, losses = panels
+    rounds = fitted.n_rounds_
+    draw_by_round(multipliers, fitted.multipliers_, "$c_t$")
+    multipliers.set(xlabel="round $t$", ylabel="multiplier")
+    positive = fitted.eigenvalues_ > 0
+    d = fitted.eigenvalues_[positive]
+    for t, B in enumerate(fitted.shrinkage_):
+        style = round_style(t, rounds, marker="")
+        shares.plot(d, B[positive], label=f"round {t}", **style)
+    shares.plot(d, np.zeros(len(d)), "|", color=INK, clip_on=False)
+    shares.set(xlabel="eigenvalue of $G$", ylabel="diagonal entry of $B_t$", ylim=(0, 1.02))
+    if len(d):
+        shares.set_xscale("log")
+    if 0 < rounds <= _NAMED:
+        shares.legend(frameon=False, fontsize="small")
+    criterion = {"gcv": "GCV", "loo": "leave-one-out"}[fitted.criterion]
+    draw_by_round(losses, fitted.training_loss_, "loss", series=0, of=2)
+    draw_by_round(losses, fitted.criterion_, criterion, series=1, of=2)
+    losses.set(xlabel="round $t$", ylabel="mean squared error", ylim=(0, None))
+    if rounds:
+        multipliers.set_yscale("log")
+        losses.axvline(rounds - 1, color=INK, linewidth=1, linestyle=":")
+    for panel, values in ((multipliers, fitted.multipliers_), (losses, fitted.criterion_)):
+        if len(values) > _NAMED:
+            panel.xaxis.set_major_locator(MaxNLocator(_NAMED, integer=True))
+        panel.set_xlim(-0.5, max(len(values) - 0.5, 0.5))
+
+
+def _draw_data(panel: Axes, X: Array, y: Array, fits: Callable[[Array], Any]) -> None:
+    if X.shape[1] == 1:
+        grid = np.linspace(X.min(), X.max(), _GRID)
+        drawn = list(fits(grid[:, None]))
+        draw_data(panel, X, y)
+        draw_fits(panel, grid, drawn)
+        panel.set(xlabel="input", ylabel="label")
+        if len(drawn) <= _NAMED:
+            panel.legend(frameon=False, fontsize="small")
+    else:
+        ends = [y.min(), y.max()]
+        panel.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
+        for fit in list(fits(X))[-1:]:
+            panel.plot(y, fit, "o", color=INK, markersize=4, alpha=0.6)
+        panel.set(xlabel="label", ylabel="last fit")

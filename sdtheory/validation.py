@@ -146,7 +146,7 @@ def as_real_array(
     if array.ndim not in ndim:
         allowed = f"{ndim[0]} to {ndim[-1]}" if len(ndim) > 2 else " or ".join(map(str, ndim))
         raise InvalidInputError(
-            f"{name} must have {allowed} dimension(s), but has shape {array.shape}. "
+            f"{name} must be of dimension {allowed}, but has shape {array.shape}. "
             f"{remedy or 'Reshape it.'}"
         )
     if array.size == 0:
@@ -189,7 +189,7 @@ def as_labels(y: ArrayLike, n: int, name: str = "y") -> Array:
     array = as_real_array(y, name, ndim=(1, 2))
     if array.shape[0] != n:
         raise InvalidInputError(
-            f"{name} has {array.shape[0]} row(s), but there are {n} points. "
+            f"{name} is of length {array.shape[0]}, but there are {n} points. "
             f"Pass one label (or one row of labels) for each point."
         )
     size = float(np.max(np.abs(array)))

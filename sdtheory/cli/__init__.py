@@ -85,9 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sdtheory {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in (verify, run, reproduce, notebooks, fit, trial, predict, explain, nn):
-        command.add_parser(subparsers)
-    for subparser in subparsers.choices.values():
-        subparser.formatter_class = argparse.RawDescriptionHelpFormatter
+        # a command's docstring is its help: summary, description, and examples after the options
+        summary, _, rest = str(command.__doc__).partition("\n\n")
+        description, _, examples = rest.partition("\n\n")
+        subparser = subparsers.add_parser(
+            command.__name__.rpartition(".")[2],
+            help=f"{summary[:1].lower()}{summary[1:-1]}",
+            description=description,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_options(subparser)
+        subparser.set_defaults(action=command.run)
     return parser
 
 

@@ -1,59 +1,48 @@
-"""``sdtheory explain``: which statements apply to the reader's data, and by which margin."""
-
-from __future__ import annotations
-
-import argparse
-from collections import Counter
-from pathlib import Path
-from typing import Any
-
-from sdtheory.cli import training
-from sdtheory.validation import InvalidInputError
-
-_EXAMPLES = """\
-examples:
-  sdtheory explain DATA.csv --target y
-  sdtheory explain DATA.csv --target y --kernel beam --rescale unit --epsilon 5% --all
-  sdtheory explain DATA.csv --target y --sample 100 --json -
+"""Show which statements apply to your data, and by which margin.
 
 The command prints a summary. With --all it adds one line for each statement of the registry
 (`sdtheory verify --list`): verdict, worst scaled margin (0 is tight) and the claim in words. If
 your data do not meet a hypothesis, the line shows that hypothesis. The chain runs to its collapse,
 or for --rounds. From more than 1000 rows it draws 1000 at random; --sample changes this number.
 
+for example:
+  sdtheory explain DATA.csv --target y
+  sdtheory explain DATA.csv --target y --kernel beam --rescale unit --epsilon 5% --all
+  sdtheory explain DATA.csv --target y --sample 100 --json -
+
 exit codes: 0 done, 1 a statement fails here, 2 wrong usage or input, 130 interrupted
 """
 
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from typing import Any
+
+from sdtheory.cli import training
+from sdtheory.validation import InvalidInputError
 
 #: Rows that are drawn of more: the statements need eigenvectors, and take seconds here.
 _SAMPLE = 1000
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "explain",
-        help="show which theorems apply to your data, with margins",
-        description="Show which statements apply to your data, and by which margin each holds.",
-        epilog=_EXAMPLES,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     training.add_options(parser)
     parser.set_defaults(rounds="all", sample=_SAMPLE)
     parser.add_argument(
         "--all", action="store_true", help="show every statement, not only a summary"
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write all as JSON; - prints it instead"
-    )
-    parser.set_defaults(action=_run)
+    training.add_outputs(parser, json="write a report as JSON")
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
     try:
         from sdtheory.evidence import check
     except ImportError as error:
         raise InvalidInputError(str(error)) from error
-    training.check_outputs(arguments, json=())
+    training.check_outputs(arguments)
     if arguments.solver not in ("auto", "eigh"):
         raise InvalidInputError(
             f"--solver is {arguments.solver!r}, but the statements need the eigenvectors that only "
@@ -78,11 +67,12 @@ def _summary(check: Any, asked: str, data: Any) -> str:
     failing = [row.statement.id for row in applying if "hold" not in str(row.verdict).lower()]
     lacking = Counter(words for row in rows for words in row.lacking)
     how = "run to its collapse" if asked == "all" else f"with --rounds {asked}"
-    drawn = "" if data.rows == n else f" of {data.rows}, drawn at random (--sample, --seed)"
+    drawn = "" if data.rows == n else f"; rows drawn from {data.rows} (--sample, --seed)"
+    matrix = f"G has rank {rank} and condition number {float(i.kappa[0]):.4g}"
     lines = [
-        f"{n} points{drawn}; G has rank {rank} and condition number {float(i.kappa[0]):.4g}.",
-        f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows. The "
-        f"chain has {rounds} non-trivial fit(s), {how}.",
+        *training.headed(data.described, matrix + drawn),
+        f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows. "
+        f"Non-trivial fits of the chain, {how}: {rounds}.",
         f"{len(applying)} of {len(rows)} statements apply here, and "
         + (
             f"{len(failing)} do not hold: {', '.join(failing)}." if failing else "all of them hold."
@@ -96,10 +86,9 @@ def _summary(check: Any, asked: str, data: Any) -> str:
             + f": {row.statement.slogan}"
         )
     lines += [
-        f"Hypothesis not met, for {count} statement(s): {words}."
+        f"Hypothesis not met (statements: {count}): {words}."
         for words, count in lacking.most_common(3)
     ]
-    lines += training.rescaled_words(data.rescaled)
     return "\n".join([*lines, "--all shows every statement."])
 
 

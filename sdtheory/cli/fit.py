@@ -1,4 +1,21 @@
-"""``sdtheory fit``: self-distil the reader's own data."""
+r"""Self-distil kernel ridge regression on your data.
+
+Fit a chain of kernel ridge regressions, each on the fitted values of the one before, and say which
+round to keep.
+
+for example:
+  sdtheory fit DATA.csv --target y
+  sdtheory fit DATA.csv --target y --kernel beam --epsilon 0.045 --rounds auto \
+      --plot out.svg --save model.npz
+  sdtheory fit DATA.csv --target y --epsilon noise --criterion loo
+  sdtheory fit DATA.npy --target 3 --inputs 0 1 --rounds 2 --json -
+  sdtheory fit DATA.csv --target y --c 0.01 --mixing optimal --rounds 2
+
+The first line of a CSV file names its columns; those of an .npy file are called 0, 1, ... A model
+saved as .npz holds data only; one saved as .joblib is a pickle, which can run code when loaded.
+
+exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
+"""
 
 from __future__ import annotations
 
@@ -13,31 +30,9 @@ import numpy as np
 from sdtheory.cli import training
 from sdtheory.validation import InvalidInputError
 
-_EXAMPLES = """\
-examples:
-  sdtheory fit DATA.csv --target y
-  sdtheory fit DATA.csv --target y --kernel beam --epsilon 0.045 --rounds auto \\
-      --plot out.svg --save model.npz
-  sdtheory fit DATA.csv --target y --epsilon noise --criterion loo
-  sdtheory fit DATA.npy --target 3 --inputs 0 1 --rounds 2 --json -
-  sdtheory fit DATA.csv --target y --c 0.01 --mixing optimal --rounds 2
 
-The first line of a CSV file names its columns; those of an .npy file are called 0, 1, ... A model
-saved as .npz holds data only; one saved as .joblib is a pickle, which can run code when loaded.
-
-exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
-"""
-
-
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "fit",
-        help="self-distil kernel ridge regression on your data",
-        description="Fit a chain of kernel ridge regressions, each on the fitted values of the "
-        "one before, and say which round to keep.",
-        epilog=_EXAMPLES,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     training.add_options(parser)
     loop = parser.add_argument_group("variants of the chain")
     loop.add_argument(
@@ -58,17 +53,14 @@ def add_parser(subparsers: Any) -> None:
         metavar="R",
         help="upper bound on the truth's squared norm in the kernel's space, for --rounds rougher",
     )
-    output = parser.add_argument_group("output")
-    output.add_argument("--plot", type=Path, metavar="FILE", help="draw the fit (.svg, .png, .pdf)")
-    output.add_argument("--save", type=Path, metavar="FILE", help="write the model (.npz, .joblib)")
-    output.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the numbers as JSON; - prints them instead"
+    training.add_outputs(
+        parser, plot="draw the fit", save="write the model", json="write a report as JSON"
     )
-    parser.set_defaults(action=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    training.check_outputs(arguments, plot=training.PICTURES, save=(".npz", ".joblib"), json=())
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
+    training.check_outputs(arguments)
     settings = training.settings(arguments) | _loop(arguments)
     data = training.load(arguments, training.MOST_PRODUCTS)
     model = training.estimator(settings)
@@ -95,39 +87,25 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[str]) -> Any:
     how = arguments.criterion
-    tried = zip_longest(
-        model.tried_multipliers_,
-        model.tried_loss_,
-        model.criterion_.tolist(),
-        model.criterion_error_.tolist(),
-    )
-    rounds = [
-        {
-            "round": t,
-            "multiplier": float(c),
-            "loss": float(loss),
-            how: value,
-            f"error of {how}": error,
-        }
-        for t, (c, loss, value, error) in enumerate(tried)
-    ]
-    for row, B, error in zip(rounds, model.shrinkage_, model.c_error_, strict=False):
-        row |= {"trace": float(np.sum(B)) if B.size else None}
+    eigh = model.solver_ == "eigh"
+    columns = {
+        "round": range(len(model.tried_multipliers_)),
+        "multiplier": model.tried_multipliers_,
+        "loss": model.tried_loss_,
+        how: model.criterion_,
+        f"error of {how}": model.criterion_error_,
+        "trace": np.sum(model.shrinkage_, axis=1) if eigh else (),
         # an error that is not known is infinite, which JSON cannot say
-        row |= {"error of multiplier": float(error) if np.isfinite(error) else None}
-    for row, value in zip(rounds, model.roughness_, strict=False):
-        row |= {"roughness": float(value)}
-    for row, share in zip(rounds[1:], model.mixing_, strict=False):
-        row |= {"share of labels": float(share)}
-    return {
-        "data": str(arguments.data),
-        "rows": len(data.x),
-        "inputs": data.inputs,
-        "targets": data.targets,
-        "kernel": arguments.kernel,
+        "error of multiplier": [e if np.isfinite(e) else None for e in model.c_error_],
+        "roughness": model.roughness_,
+        "share of labels": (None, *model.mixing_)[: model.n_rounds_],
+    }
+    # of rounds that were only tried, and of other solvers, less is known
+    rounds = [dict(zip(columns, row, strict=True)) for row in zip_longest(*columns.values())]
+    return data.described | {
         "solver": model.solver_,
         "fallbacks": model.fallbacks_,
-        "rank": int(np.count_nonzero(model.eigenvalues_)) if model.solver_ == "eigh" else None,
+        "rank": int(np.count_nonzero(model.eigenvalues_)) if eigh else None,
         "epsilon": None if np.isnan(model.epsilon_) else model.epsilon_,
         "roughness bound": None if np.isnan(model.roughness_bound_) else model.roughness_bound_,
         "rounds asked for": arguments.rounds,
@@ -135,7 +113,6 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
         "collapsed": bool(model.collapsed_),
         "zero": not np.any(model.dual_coef_),
         "criterion": arguments.criterion,
-        "rescaled": data.rescaled,
         "intercept": np.asarray(model.intercept_).tolist(),
         "rounds": rounds,
         "notes": notes,
@@ -164,19 +141,10 @@ def _numbers_of(text: str, option: str) -> float | list[float]:
 
 
 def _words(numbers: Any) -> str:
-    lines = [
-        f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
-        f"target: {', '.join(numbers['targets'])}",
-        f"kernel {numbers['kernel']}: "
-        + (
-            f"solver {numbers['solver']}"
-            if numbers["rank"] is None
-            else f"{numbers['rank']} non-zero eigenvalue(s) of {numbers['rows']}"
-        )
-        + ("" if numbers["epsilon"] is None else f"; epsilon = {numbers['epsilon']:.6g}"),
-    ]
+    rank = "" if numbers["rank"] is None else f", rank {numbers['rank']} of {numbers['rows']}"
+    tolerance = "" if numbers["epsilon"] is None else f"; epsilon = {numbers['epsilon']:.6g}"
+    lines = training.headed(numbers, f"solver {numbers['solver']}{rank}{tolerance}")
     lines += [f"tried before: {words}" for words in numbers["fallbacks"]]
-    lines += training.rescaled_words(numbers["rescaled"])
     if np.any(numbers["intercept"]):
         lines.append("labels' mean subtracted (--no-intercept keeps it)")
     how, kept = numbers["criterion"], numbers["rounds fitted"]
@@ -194,29 +162,29 @@ def _words(numbers: Any) -> str:
     elif numbers["rounds asked for"] == "auto":
         tried = len(numbers["rounds"])
         lines.append(
-            f"{how} is smallest after {kept} of {tried} round(s), at this one tolerance. To see "
-            f"whether more than one round pays, run `sdtheory trial`."
+            f"{how} is smallest after round {kept - 1}, of {tried} tried at this one tolerance. To "
+            f"see whether more than one round pays, run `sdtheory trial`."
         )
     elif numbers["rounds asked for"] == "rougher":
         rough = sum(row["roughness"] >= numbers["roughness bound"] for row in numbers["rounds"])
         lines.append(
-            f"{rough} of {len(numbers['rounds'])} fit(s) have a squared norm of at least "
-            f"{numbers['roughness bound']:.5g}; {kept} kept."
+            f"Fits with a squared norm of at least {numbers['roughness bound']:.5g}: {rough} of "
+            f"{len(numbers['rounds'])}. Rounds kept: {kept}."
         )
     else:
-        lines.append(f"{kept} round(s) fitted.")
+        lines.append(f"Rounds fitted: {kept}.")
     doubt = max((row[f"error of {how}"] or 0.0 for row in numbers["rounds"]), default=0.0)
     if doubt:
         lines.append(
             f"{how} is estimated from random probes, with a standard error of up to {doubt:.1g}."
         )
-    shares = [row["share of labels"] for row in numbers["rounds"] if "share of labels" in row]
+    shares = [row["share of labels"] for row in numbers["rounds"][1:kept]]
     if any(shares):
         lines.append(f"Share of the labels by round: {', '.join(f'{a:.4g}' for a in shares)}.")
-    errors = [row.get("error of multiplier", 0.0) for row in numbers["rounds"]]
-    error = max((error for error in errors if error is not None), default=0.0)
+    errors = [row["error of multiplier"] for row in numbers["rounds"][:kept]]
     if None in errors:
         lines.append(f"Rounding hides the multiplier of round {errors.index(None)}.")
+    error = max((error for error in errors if error is not None), default=0.0)
     if error > 1e-6:
         lines.append(f"Rounding leaves multipliers a relative error of up to {error:.1g}.")
     if numbers["collapsed"] and not numbers["zero"]:

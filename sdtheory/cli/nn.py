@@ -1,17 +1,9 @@
-"""``sdtheory nn``: chains of self-distillation of neural networks."""
+"""Self-distil neural networks on digits or CIFAR.
 
-from __future__ import annotations
+Train networks from scratch, round after round, each on the outputs of the one before, for many
+seeds at once.
 
-import argparse
-import shlex
-import sys
-from pathlib import Path
-from typing import Any
-
-from sdtheory.validation import InvalidInputError
-
-_EXAMPLES = """\
-examples:
+for example:
   sdtheory nn --output digits.json --plot digits.svg
   sdtheory nn --loss cross-entropy --arch resnet --learning-rate 0.005 --output digits.json
   sdtheory nn --data cifar10 --arch resnet50 --loss squared --rounds 10 --output cifar.json
@@ -25,16 +17,21 @@ small, lower --stack.
 exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
 """
 
+from __future__ import annotations
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "nn",
-        help="self-distil neural networks on digits or CIFAR",
-        description="Train networks from scratch, round after round, each on the outputs of the "
-        "one before, for many seeds at once.",
-        epilog=_EXAMPLES,
-    )
+import argparse
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from sdtheory.cli import training
+from sdtheory.validation import InvalidInputError, as_integer
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100"
@@ -92,22 +89,17 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="instead of a chain, compare N numbers of rounds, N of epochs, and N weight decays",
     )
-    output = parser.add_argument_group("output")
+    output = parser.add_argument_group("result")
     output.add_argument("--output", type=Path, required=True, metavar="FILE", help="result (.json)")
     output.add_argument("--resume", action="store_true", help="continue a run that was killed")
-    output.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw the result (.svg, .png, .pdf)"
-    )
     output.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(action=_run)
+    training.add_outputs(parser, plot="draw the result")
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from sdtheory.cli import training
-
-    training.check_outputs(arguments, output=(".json",), plot=training.PICTURES)
-    if arguments.seeds < 1:
-        raise InvalidInputError(f"--seeds must be at least 1, but is {arguments.seeds}.")
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
+    training.check_outputs(arguments, output=(".json",))
+    as_integer(arguments.seeds, "--seeds")
     for option in ("resume", "rounds", "stack"):
         if arguments.compare is not None and getattr(arguments, option):
             raise InvalidInputError(
@@ -157,15 +149,7 @@ def _experiment(arguments: argparse.Namespace) -> Any:
 
     return Experiment(
         data=arguments.data,
-        settings=Settings(
-            arch=arguments.arch,
-            loss=arguments.loss,
-            epochs=arguments.epochs,
-            batch=arguments.batch,
-            learning_rate=arguments.learning_rate,
-            weight_decay=arguments.weight_decay,
-            early_stopping=arguments.early_stopping,
-        ),
+        settings=Settings(**{f.name: getattr(arguments, f.name) for f in fields(Settings)}),
         rounds=10 if arguments.rounds is None else arguments.rounds,
         seeds=tuple(range(arguments.first_seed, arguments.first_seed + arguments.seeds)),
         label_noise=default(arguments.label_noise, 0.3, 0.0),
@@ -189,7 +173,7 @@ def _chain_words(result: Any) -> str:
         words = " ".join(f"{f'{mean:.3f} +- {half:.3f}':>18}" for mean, half in cells)
         lines.append(f"{t:>5} {words} {loss:>9.4f}")
     seeds = len(result["experiment"]["seeds"])
-    lines.append(f"Accuracies: mean over {seeds} seed(s), with 95 % intervals of the mean.")
+    lines.append(f"Accuracies: mean over the seeds ({seeds}), with 95 % intervals of the mean.")
     return "\n".join(lines)
 
 

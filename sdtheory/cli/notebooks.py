@@ -1,27 +1,24 @@
-"""``sdtheory notebooks``: the chapters as plain notebooks."""
+"""Write the chapters as plain notebooks.
+
+Write every chapter as a notebook that is not executed. Notebooks that are already there are kept,
+because they may hold your work.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "notebooks",
-        help="write the chapters as plain notebooks",
-        description="Write every chapter as a notebook that is not executed. Notebooks that are "
-        "already there are kept, because they may hold your work.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: notebooks")
     parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
     parser.add_argument("--force", action="store_true", help="replace notebooks already there")
-    parser.set_defaults(action=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
     import nbformat
 
     from sdtheory.book import notebooks as chapters

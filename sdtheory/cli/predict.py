@@ -1,4 +1,16 @@
-"""``sdtheory predict``: evaluate a saved model on new data."""
+"""Evaluate a saved model on new data.
+
+Evaluate a model that `sdtheory fit --save` wrote.
+
+for example:
+  sdtheory predict model.npz NEW.csv > predictions.csv
+  sdtheory predict model.npz NEW.csv --output predictions.csv --every-round
+
+NEW.csv needs the input columns by the names that the model was fitted with, in any order; other
+columns are ignored. The predictions are in the order of its rows, with all digits.
+
+exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
+"""
 
 from __future__ import annotations
 
@@ -14,28 +26,12 @@ from sdtheory.cli import tables
 from sdtheory.cli.training import check_outputs
 from sdtheory.validation import Array, InvalidInputError
 
-_EXAMPLES = """\
-examples:
-  sdtheory predict model.npz NEW.csv > predictions.csv
-  sdtheory predict model.npz NEW.csv --output predictions.csv --every-round
-
-NEW.csv needs the input columns by the names that the model was fitted with, in any order; other
-columns are ignored. The predictions are in the order of its rows, with all digits.
-
-exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
-"""
 #: Rows whose kernel values are held at a time.
 _BATCH = 4096
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "predict",
-        help="evaluate a saved model on new data",
-        description="Evaluate a model that `sdtheory fit --save` wrote.",
-        epilog=_EXAMPLES,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".npz file")
     parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
     parser.add_argument("--delimiter", metavar="C", help="default: comma; tab in .tsv")
@@ -46,10 +42,10 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="load a .joblib model, which can run any code; only if you trust its origin",
     )
-    parser.set_defaults(action=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
     check_outputs(arguments, output=())
     model = _load(arguments.model, trusted=arguments.trust_pickle)
 

@@ -1,14 +1,8 @@
-"""``sdtheory reproduce``: rebuild the book and compare it with a manifest."""
+"""Rebuild the book and compare it with a manifest, claim by claim.
 
-from __future__ import annotations
+Run the chapters anew and compare every number, figure, table and check with a manifest.
 
-import argparse
-import sys
-from pathlib import Path
-from typing import Any
-
-_EXAMPLES = """\
-examples:
+for example:
   sdtheory reproduce                            run all chapters anew, compare with _build
   sdtheory reproduce manifest.json -c rounds    one chapter, with the manifest of a published site
   sdtheory reproduce A.json --against B.json    compare two books without running anything
@@ -20,16 +14,15 @@ exit codes: 0 all claims agree, 1 a claim differs or a chapter failed, 2 wrong u
 130 interrupted
 """
 
+from __future__ import annotations
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "reproduce",
-        help="rebuild the book and compare it with a manifest, claim by claim",
-        description="Run the chapters anew and compare every number, figure, table and check with "
-        "a manifest.",
-        epilog=_EXAMPLES,
-    )
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument(
         "manifest", nargs="?", type=Path, help="default: _build/manifest.json of the book"
     )
@@ -42,19 +35,18 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep the new runs there")
     parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
     parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default: 2)")
-    parser.set_defaults(action=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
     from tempfile import TemporaryDirectory
 
     from sdtheory.book import manifest
     from sdtheory.book.build import BuildError, rerun
     from sdtheory.book.notebooks import find_book
-    from sdtheory.validation import InvalidInputError
+    from sdtheory.validation import InvalidInputError, as_integer
 
-    if arguments.jobs < 1:
-        raise InvalidInputError(f"--jobs is {arguments.jobs}. Run at least 1 chapter at a time.")
+    as_integer(arguments.jobs, "--jobs")
     if arguments.against is not None and arguments.output is not None:
         raise InvalidInputError("--against runs nothing that --output could keep. Leave out one.")
     if arguments.manifest is None or arguments.against is None:
@@ -92,6 +84,6 @@ def _run(arguments: argparse.Namespace) -> int:
     varying = sum(bool(claim.get("varies")) for claim in claims)
     print(
         f"{len(claims) - varying} claims of {len(was['chapters'])} chapters compared, "
-        f"{varying} vary by nature, {len(found)} difference(s)."
+        f"{varying} vary by nature. Differences: {len(found)}."
     )
     return 1 if found else 0

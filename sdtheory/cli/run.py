@@ -1,17 +1,8 @@
-"""``sdtheory run``: rerun one chapter, with other parameters."""
+"""Rerun one chapter, with other parameters.
 
-from __future__ import annotations
+Run one chapter, and compute its checks at the parameters that you give.
 
-import argparse
-import re
-import sys
-from pathlib import Path
-from typing import Any
-
-from sdtheory.validation import InvalidInputError
-
-_EXAMPLES = """\
-examples:
+for example:
   sdtheory run --list                                 the chapters and their parameters
   sdtheory run recursion -p epsilon 0.06 -p rounds 3  one chapter, other parameters
   sdtheory run kkt -p kernel bridge --output results  choose where the result goes
@@ -22,18 +13,21 @@ exit codes: 0 all checks hold, 1 a check failed or the chapter raised, 2 wrong
 usage or input, 130 interrupted
 """
 
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from sdtheory.validation import InvalidInputError
+
 #: Of the repository, where the library is installed from one in editable mode.
 CHECKOUT = Path(__file__).parents[2]
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "run",
-        help="rerun one chapter, with other parameters",
-        description="Run one chapter, and compute its checks at the parameters that you give.",
-        epilog=_EXAMPLES,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("chapter", nargs="?", metavar="CHAPTER", help="name of the chapter")
     parser.add_argument(
         "-p",
@@ -49,10 +43,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--list", action="store_true", help="list chapters and parameters, run nothing"
     )
-    parser.set_defaults(action=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
     from sdtheory.book import notebooks as chapters
 
     if arguments.list and (arguments.parameter or arguments.output):

@@ -10,10 +10,9 @@ import math
 import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,7 +24,6 @@ Choice = Callable[[tuple[str, ...], tuple[str, ...]], Sequence[str]]
 
 _DELIMITERS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 _SHOWN = 20
-_LINES_PER_STEP = 50_000
 #: What pandas calls the index in a CSV file, which it writes first, and on reading it back.
 _INDEX = ("", "Unnamed: 0")
 
@@ -33,31 +31,11 @@ _INDEX = ("", "Unnamed: 0")
 def read(
     path: Path, choose: Choice, *, delimiter: str | None = None, most_rows: int | None = None
 ) -> Array:
-    """Read the chosen columns.
+    """Return finite numbers of shape (rows, columns), with the columns in the order of the choice.
 
-    Parameters
-    ----------
-    path : Path
-        CSV with a header line in UTF-8 (.csv, .tsv, .txt), a two-dimensional
-        array (.npy, whose columns are called 0, 1, ...), or Parquet.
-    choose : callable
-        Given all columns' names, and those of an index by pandas, returns those
-        wanted.
-    delimiter : str, optional
-        Between the cells of a CSV file; by default a comma, in .tsv a tab.
-    most_rows : int, optional
-        More rows than this are an error, found as soon as they are met.
-
-    Returns
-    -------
-    ndarray of shape (rows, columns)
-        Finite numbers, with the columns in the order of the choice.
-
-    Raises
-    ------
-    InvalidInputError
-        If the file cannot be read as such; the message says where and what to
-        do.
+    The file is CSV with a header line in UTF-8 (.csv, .tsv, .txt), a two-dimensional array (.npy,
+    whose columns are called 0, 1, ...), or Parquet. More than `most_rows` are refused as soon as
+    they are met; each refusal tells where in the file, and what to do.
     """
     suffix = path.suffix.lower()
     if delimiter is not None and len(delimiter) != 1:
@@ -81,13 +59,7 @@ def read(
 
 
 def match(names: Sequence[str], columns: Sequence[str], option: str) -> None:
-    """Refuse names that are not among the columns, or ambiguous there.
-
-    Raises
-    ------
-    InvalidInputError
-        The message lists the columns, and near matches.
-    """
+    """Refuse names that are not among the columns, or ambiguous there, with near matches."""
     for name in names:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, n=3)
@@ -119,8 +91,14 @@ def _check_count(path: Path, rows: int, most_rows: int | None) -> None:
 
 
 def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None) -> Array:
-    with path.open("rb") as raw, _progress(path) as advance:
-        lines = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    from tqdm import tqdm
+
+    shown: Any = {"desc": path.name, "disable": None, "delay": 1, "leave": False}
+    with (
+        path.open("rb", buffering=0) as raw,
+        tqdm.wrapattr(raw, "read", total=path.stat().st_size, **shown) as counted,
+    ):
+        lines = io.TextIOWrapper(cast(Any, counted), encoding="utf-8-sig", newline="")
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             header = tuple(name.strip() for name in next(reader, ()))
@@ -139,8 +117,6 @@ def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None)
                     numbers.append(value)
                 if most_rows is not None and len(numbers) > most_rows * len(chosen):
                     _check_count(path, most_rows + 1, most_rows)
-                if reader.line_num % _LINES_PER_STEP == 0:
-                    advance(raw)
         except UnicodeDecodeError as error:
             raise InvalidInputError(_not_utf8(path, error)) from error
         except csv.Error as error:
@@ -175,7 +151,7 @@ def _rows(path: Path, reader: Any, cells: int, delimiter: str) -> Iterator[list[
             continue
         if len(row) != cells:
             raise InvalidInputError(
-                f"{path}, line {reader.line_num}: {len(row)} cell(s), but the header has {cells}. "
+                f"{path}, line {reader.line_num}: cells: {len(row)}, but {cells} in the header. "
                 f"Complete the line, or check the delimiter ({delimiter!r}) and decimal commas."
             )
         yield row
@@ -294,18 +270,3 @@ def _finite(path: Path, name: str, values: Any) -> Array:
             row = int(np.argmax(bad))
             raise InvalidInputError(f"{path}, row {row}, column {name!r}: {values[row]} {reason}")
     return numbers
-
-
-@contextmanager
-def _progress(path: Path) -> Iterator[Callable[[BinaryIO], None]]:
-    from tqdm import tqdm
-
-    size = path.stat().st_size
-    with tqdm(
-        total=size, unit="B", unit_scale=True, desc=path.name, disable=None, delay=1, leave=False
-    ) as bar:
-
-        def advance(raw: BinaryIO) -> None:
-            bar.update(raw.tell() - bar.n)
-
-        yield advance

@@ -20,14 +20,14 @@ import numpy as np
 from sdtheory import files
 from sdtheory.cli import tables
 from sdtheory.kernels import GREENS_FUNCTIONS
-from sdtheory.validation import Array, InvalidInputError
+from sdtheory.validation import Array, InvalidInputError, as_integer
 
 #: Kernels that depend on a distance, whose scale the columns must share.
 STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
-#: Suffixes of the pictures that commands draw.
-PICTURES = (".svg", ".png", ".pdf")
+#: Files that commands write, by option: the suffixes that tell the format; none if any will do.
+_FORMATS = {"plot": (".svg", ".png", ".pdf"), "save": (".npz", ".joblib"), "json": ()}
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|variance|)", re.IGNORECASE)
 _UNITS = {
@@ -118,21 +118,19 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> Any:
     return model
 
 
+def add_outputs(parser: argparse.ArgumentParser, **purposes: str) -> None:
+    """Declare files to write, each by its option and what it is for."""
+    output = parser.add_argument_group("output")
+    for name, purpose in purposes.items():
+        kinds = f" ({', '.join(_FORMATS[name])})" if _FORMATS[name] else "; - prints it instead"
+        output.add_argument(f"--{name}", type=Path, metavar="FILE", help=purpose + kinds)
+
+
 @dataclass(frozen=True)
 class Training:
-    """Data as the estimator sees them.
+    """Data as the estimator sees them: rescaled inputs (n, p), and labels (n,) or (n, q).
 
-    Attributes
-    ----------
-    inputs, targets : tuple of str
-        Names of the columns.
-    x : ndarray of shape (n, p)
-        Rescaled.
-    y : ndarray of shape (n,) or (n, q)
-    shift, scale : ndarray of shape (p,)
-    rows : int
-        Rows in the file, of which n may be a sample.
-    rescaled : {"none", "unit", "standard"}
+    Of the `rows` in the file, n may be a sample. `described` is what reports tell of the data.
     """
 
     inputs: tuple[str, ...]
@@ -142,7 +140,7 @@ class Training:
     shift: Array
     scale: Array
     rows: int
-    rescaled: str
+    described: dict[str, Any]
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -166,10 +164,8 @@ def estimator(parameters: dict[str, Any]) -> Any:
 
 def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
     """Read the data and rescale them."""
-    if arguments.sample is not None and arguments.sample < 1:
-        raise InvalidInputError(f"--sample must be at least 1, but is {arguments.sample}.")
-    if arguments.seed < 0:
-        raise InvalidInputError(f"--seed must not be negative, but is {arguments.seed}.")
+    as_integer(1 if arguments.sample is None else arguments.sample, "--sample")
+    as_integer(arguments.seed, "--seed", least=0)
     targets = tuple(dict.fromkeys(arguments.target))
     inputs: tuple[str, ...] = ()
 
@@ -222,33 +218,34 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
             f"lives on [0, 1]. Pass --rescale unit."
         )
     shift, scale = _scaling(x, rescaled)
-    return Training(
-        inputs,
-        targets,
-        (x - shift) / scale,
-        y[:, 0] if y.shape[1] == 1 else y,
-        shift,
-        scale,
-        rows_given,
-        rescaled,
-    )
+    described = {
+        "data": str(arguments.data),
+        "rows": len(x),
+        "inputs": inputs,
+        "targets": targets,
+        "kernel": arguments.kernel,
+        "rescaled": rescaled,
+    }
+    x, y = (x - shift) / scale, y[:, 0] if y.shape[1] == 1 else y
+    return Training(inputs, targets, x, y, shift, scale, rows_given, described)
 
 
-def rescaled_words(rescaled: str) -> list[str]:
-    """Return the line that says what was done to the inputs, if anything was."""
-    if rescaled == "none":
-        return []
-    onto = {"unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}[rescaled]
-    return [f"inputs rescaled {onto} (--rescale none keeps them)"]
+def headed(described: dict[str, Any], more: str) -> list[str]:
+    """Return the lines of a report that tell of its data and kernel, and more of the fit."""
+    onto = {"none": "", "unit": "onto [0, 1]", "standard": "to mean 0 and variance 1"}
+    rescaled = onto[described["rescaled"]]
+    return [
+        f"{described['data']}: {described['rows']} rows; inputs: {', '.join(described['inputs'])}; "
+        f"target: {', '.join(described['targets'])}",
+        f"kernel {described['kernel']}; {more}",
+        *([f"inputs rescaled {rescaled} (--rescale none keeps them)"] if rescaled else []),
+    ]
 
 
 def run(model: Any, training: Training) -> tuple[Any, list[str]]:
     """Fit the estimator; return the chain that it ran, and its warnings.
 
-    Raises
-    ------
-    InvalidInputError
-        If the mean of the labels, which takes no fit, meets the tolerance.
+    It refuses a tolerance that the mean of the labels meets, which takes no fit.
     """
     with warnings.catch_warnings(record=True) as caught, _progress(len(training.x)):
         warnings.simplefilter("always")
@@ -284,15 +281,12 @@ def _progress(n: int) -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-def check_outputs(arguments: argparse.Namespace, **formats: Sequence[str]) -> None:
+def check_outputs(arguments: argparse.Namespace, **more: Sequence[str]) -> None:
     """Refuse, before any work, files that cannot be written or that would replace another one.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-    **formats : sequence of str
-        Suffixes that an option takes; none if any will do.
+    `more` are suffixes of options that `add_outputs` does not know.
     """
+    formats = {name: known for name, known in _FORMATS.items() if name in arguments} | more
     for name, known in formats.items():
         path = getattr(arguments, name)
         if path is not None and known and path.suffix.lower() not in known:
@@ -310,10 +304,7 @@ def check_outputs(arguments: argparse.Namespace, **formats: Sequence[str]) -> No
 def report(path: Path | None, numbers: Any, words: str) -> Any:
     """Print words and notes, and write numbers as a JSON file; print them alone if it is called -.
 
-    Returns
-    -------
-    file
-        Where to print what else is written.
+    Return the stream for what else there is to say.
     """
     text = json.dumps(numbers, indent=1, allow_nan=False)
     if str(path) == "-":

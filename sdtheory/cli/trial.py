@@ -1,31 +1,11 @@
-"""``sdtheory trial``: whether self-distillation pays on the reader's data, against a tuned ridge.
+"""Try tuned chains against tuned ridge regression on your data.
 
-The trial is a nested cross-validation. The inner one chooses the kernel's width
-and the tolerance, for ridge regression (one round) and for chains; for chains also
-the number of rounds. The outer folds, which no choice has seen, judge both. Ridge
-tries all tolerances of the chains and others between them, so that both have as
-many settings.
+The trial is a nested cross-validation. The inner one chooses the kernel's width and the tolerance,
+for ridge regression (one round) and for chains; for chains also the number of rounds. The outer
+folds, which no choice has seen, judge both. Ridge tries all tolerances of the chains and others
+between them, so that both have as many settings.
 
-References
-----------
-C. Nadeau and Y. Bengio, Inference for the generalization error, Machine
-Learning 52 (2003), for the variance of a mean over folds that share rows.
-"""
-
-from __future__ import annotations
-
-import argparse
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-
-from sdtheory.cli import training
-from sdtheory.validation import Array, InvalidInputError
-
-_EXAMPLES = """\
-examples:
+for example:
   sdtheory trial DATA.csv --target y
   sdtheory trial DATA.csv --target y --rounds 20 --repeats 10 --plot trial.svg --json trial.json
   sdtheory trial DATA.csv --target y --kernel beam --rescale unit --sample 500
@@ -35,6 +15,18 @@ these data, not other samples.
 
 exit codes: 0 done, whatever the verdict; 2 wrong usage or input, 130 interrupted
 """
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from sdtheory.cli import training
+from sdtheory.validation import Array, InvalidInputError, as_integer
+
 #: More rows than this must be asked for by --sample: some hundred eigendecompositions are made.
 MOST_ROWS = 2000
 #: Tolerances, as shares of what the kernel can reach of the labels.
@@ -48,15 +40,8 @@ _Grids = tuple[tuple[Array, int], tuple[Array, int]]
 _WORTHWHILE = 0.01
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "trial",
-        help="try tuned chains against tuned ridge regression on your data",
-        description="Nested cross-validation of chains of self-distillation against kernel ridge "
-        "regression that is tuned as carefully, with an interval and a verdict.",
-        epilog=_EXAMPLES,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     training.add_data_options(parser)
     training.add_kernel_options(parser)
     search = parser.add_argument_group("trial")
@@ -73,23 +58,14 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help=f"times {_OUTER} outer folds (default: 4)",
     )
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw the scores (.svg, .png, .pdf)"
-    )
-    output.add_argument(
-        "--json", type=Path, metavar="FILE", help="write all scores as JSON; - prints them instead"
-    )
-    parser.set_defaults(action=_run)
+    training.add_outputs(parser, plot="draw the scores", json="write a report as JSON")
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    training.check_outputs(arguments, plot=training.PICTURES, json=())
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
+    training.check_outputs(arguments)
     for name, least in (("rounds", 2), ("tolerances", 2), ("repeats", 1)):
-        if getattr(arguments, name) < least:
-            raise InvalidInputError(
-                f"--{name} must be at least {least}, but is {getattr(arguments, name)}."
-            )
+        as_integer(getattr(arguments, name), f"--{name}", least=least)
     data = training.load(arguments, most_rows=MOST_ROWS)
     n, p = data.x.shape
     if n < 2 * _OUTER * _INNER:
@@ -145,13 +121,7 @@ def _trial(
     errors = np.array(outer)
     difference = (errors[:, 0] - errors[:, 1]) / np.mean(errors[:, 0])
     mean, half = _interval(difference)
-    return {
-        "data": str(arguments.data),
-        "rows": len(y),
-        "inputs": data.inputs,
-        "targets": data.targets,
-        "kernel": arguments.kernel,
-        "rescaled": data.rescaled,
+    return data.described | {
         "gammas": gammas,
         "ridge tolerances": grids[0][0].tolist(),
         "chain tolerances": grids[1][0].tolist(),
@@ -226,7 +196,11 @@ def _errors(kernel: Array, y: Array, train: Any, test: Any, grids: _Grids) -> li
 
 
 def _interval(difference: Array) -> tuple[float, float]:
-    """Return the mean over folds, and half of its 95 % interval."""
+    """Return the mean over folds, and half of its 95 % interval.
+
+    Nadeau and Bengio, Inference for the generalization error, Machine Learning 52
+    (2003), give the variance of a mean over folds that share rows.
+    """
     from scipy.special import stdtrit
 
     folds = len(difference)
@@ -258,12 +232,9 @@ def _words(numbers: dict[str, Any]) -> str:
 
     shown = [t for t in range(rounds) if t < 6 or t == rounds - 1]
     at_width = gamma(best[0]) and f", at{gamma(best[0])}"
+    tried = f"tried {ridge.size} ridges and {chain.size} chains"
     lines = [
-        f"{numbers['data']}: {numbers['rows']} rows; inputs: {', '.join(numbers['inputs'])}; "
-        f"target: {', '.join(numbers['targets'])}",
-        f"kernel {numbers['kernel']}; tried {ridge.size} ridges and {chain.size} chains in "
-        f"{len(numbers['outer errors'])} outer folds",
-        *training.rescaled_words(numbers["rescaled"]),
+        *training.headed(numbers, f"{tried} in {len(numbers['outer errors'])} outer folds"),
         "",
         f"Cross-validated squared error of chains, by tolerance and number of rounds{at_width}:",
         f"{'tolerance':>10}" + "".join(f"{t + 1:>10}" for t in shown),
@@ -295,7 +266,7 @@ def _figure(numbers: dict[str, Any]) -> Any:
     rounds = chain.shape[2]
     for t in range(rounds):
         style: dict[str, Any] = round_style(t, rounds)
-        label = f"{t + 1} round(s)" if t in (0, rounds - 1) else None
+        label = f"rounds: {t + 1}" if t in (0, rounds - 1) else None
         left.plot(numbers["chain tolerances"], chain[..., t].min(axis=0), label=label, **style)
     left.plot(numbers["ridge tolerances"], ridge.min(axis=0), color=INK, linewidth=1, label="ridge")
     left.set(xscale="log", xlabel="tolerance, share of the labels", ylabel="cross-validated error")

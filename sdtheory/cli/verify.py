@@ -1,15 +1,9 @@
-"""``sdtheory verify``: the evidence for every statement, collected anew."""
+"""Test every statement of the registry.
 
-from __future__ import annotations
+Collect evidence for the statements of the paper and of this book. Sample and search instances in
+floating point, judge each suspect in ball arithmetic, and run a control for every hypothesis.
 
-import argparse
-import os
-import sys
-from pathlib import Path
-from typing import Any
-
-_EXAMPLES = """\
-examples:
+for example:
   sdtheory verify                                 all statements, default budget
   sdtheory verify prop-step cor-rounds-any-kernel only these
   sdtheory verify --instances 1000000 --jobs 2    a large sample
@@ -24,6 +18,14 @@ The same seed and budget give the same evidence, on any number of processes. Onl
 on the machine's speed. Exit code 1: some statement did not pass.
 """
 
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
 #: What is done instead of collecting evidence, and the options that it does not obey.
 _INSTEAD = ("list", "formal", "replay")
 _COLLECTING = (
@@ -31,16 +33,8 @@ _COLLECTING = (
 )
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "verify",
-        help="test every statement of the registry",
-        description="Collect evidence for the statements of the paper and of this book. Sample and "
-        "search instances in floating point, judge each suspect in ball arithmetic, and run a "
-        "control for every hypothesis.",
-        epilog=_EXAMPLES,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("ids", nargs="*", metavar="ID", help="statements to verify (default: all)")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--list", action="store_true", help="list the statements")
@@ -81,10 +75,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="use a Dask cluster instead")
-    parser.set_defaults(action=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Return the exit code."""
     from sdtheory.evidence import find, replay
     from sdtheory.files import check_outputs
 

@@ -51,7 +51,6 @@ from sdtheory.solvers import (
 )
 from sdtheory.solvers.chain import ULP
 from sdtheory.solvers.trace import lost_shares
-from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
     Array,
     InvalidInputError,
@@ -329,7 +328,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             chosen = int(np.argmin(self.criterion_)) + 1
             if chosen == chain.n_rounds and not chain.collapsed:
                 self._warn(
-                    f"{self.criterion} is smallest after the last of the {chosen} round(s) that "
+                    f"{self.criterion} is smallest after round {chosen - 1}, the last that "
                     f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.'
                 )
         if self.rounds == "rougher" and chosen:
@@ -347,13 +346,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         low, high = chain.n_rounds_range
         if low < high and (low < asked or not isinstance(self.rounds, Integral)):
             self._warn(
-                f"the labels are within rounding of collapse after {low} round(s): whether round "
-                f"{low} is zero depends on the last digits. Move epsilon away from this value."
+                f"the labels are within rounding of collapse: whether round {low} is zero "
+                f"depends on the last digits. Move epsilon away from this value."
             )
         elif chosen < asked:
             self._warn(
-                f"the labels collapsed to zero after {chosen} round(s): the fit is "
-                f"the zero function. Choose a smaller epsilon or fewer rounds."
+                f"the labels collapsed to zero before round {chosen}: the fit is the zero "
+                f"function. Choose a smaller epsilon or fewer rounds."
             )
         return chain
 
@@ -418,24 +417,10 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             matrix = self.kernel_matrix(inputs, inputs)[np.ix_(used, used)]
             matrix = as_gram(root[:, None] * matrix * root / len(root), copy=False)
             return Gram(matrix, len(root), ulp, memory, lenient=True)
-        kernel: Any = self.kernel if isinstance(self.kernel, GreensFunction) else self._kernel
-        if isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS:
-            kernel = kernel_by_name(self.kernel)
         weights = root**2 if np.any(root != 1) else None
         points = inputs if np.all(used) else inputs[used]
-        operator = KernelOperator(kernel, points, weights=weights, memory=memory)
+        operator = KernelOperator(self.kernel_matrix, points, weights=weights, memory=memory)
         return Gram.checked(operator, lenient=True)
-
-    def _diagonalised(self, gram: Gram) -> Spectrum:
-        """Return the eigendecomposition of a matrix whose entries are of a usable size."""
-        size = float(np.max(np.abs(cast(Array, gram.matrix))))
-        if size and not 1 / LARGEST <= size <= LARGEST:
-            raise InvalidInputError(
-                f"{self._name} gives a Gram matrix with entries up to {size:.3g}, outside of "
-                f"{1 / LARGEST:g} to {LARGEST:g}. Multiply the kernel by a constant; with a "
-                f"tolerance, the fits do not change."
-            )
-        return gram.spectrum
 
     def _chain(self, gram: Gram, scaled: Array, variance: float) -> Chain:
         """Return the chain, with the errors of its multipliers reported and none refused."""
@@ -455,7 +440,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             self._check_length(rounds or np.size(cast(Any, self.c)), gram.n, most)
             planned = run.options(rounds, self.c, self.mixing)
         if solver == "eigh":
-            self._diagonalised(gram)
+            size = float(np.max(np.abs(cast(Array, gram.matrix))))
+            if size and not 1 / LARGEST <= size <= LARGEST:
+                raise InvalidInputError(
+                    f"{self._name} gives a Gram matrix with entries up to {size:.3g}, outside of "
+                    f"{1 / LARGEST:g} to {LARGEST:g}. Multiply the kernel by a constant; with a "
+                    f"tolerance, the fits do not change."
+                )
         if planned and self.c is not None:
             self.epsilon_ = float("nan")
             return run.varied(None, planned)
@@ -468,8 +459,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
                 raise InvalidInputError(
                     f"rounds is {rounds}, but round {chain.n_rounds} is the zero function at this "
                     f"tolerance. The labels in its mixture may bring later fits back. Choose a "
-                    f"smaller epsilon, a larger mixing, or at most {max(chain.n_rounds, 1)} "
-                    f"round(s)."
+                    f"smaller epsilon, a larger mixing, or rounds={max(chain.n_rounds, 1)}."
                 )
             return chain
         if self.rounds == "rougher":
@@ -603,17 +593,6 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         check_is_fitted(self)
         yield from self._evaluated(X, self.duals_)
 
-    def spectrum(self) -> Spectrum:
-        """Return the eigendecomposition of G at the training inputs, without weights.
-
-        Returns
-        -------
-        Spectrum
-        """
-        check_is_fitted(self)
-        n = self.X_fit_.shape[0]
-        return self._diagonalised(self._gram(self.X_fit_, np.full(n, True), np.ones(n), ULP))
-
     def _evaluated(self, X: ArrayLike, duals: Sequence[Array] | Array) -> Iterator[Array]:
         """Yield the fit of each of these coefficients; few rows of kernel values are held."""
         inputs = validated(self, X, reset=False)
@@ -632,23 +611,13 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             )
         yield from values
 
-    def kernel_matrix(self, X: Any, X_fit: Any) -> Array:
-        """Return kernel values between new and training inputs, shape (m, n).
-
-        Parameters
-        ----------
-        X : ndarray of shape (m, p)
-        X_fit : ndarray of shape (n, p)
-
-        Raises
-        ------
-        InvalidInputError
-            If they cannot be evaluated, or are not finite numbers.
-        """
-        return self._kernel(X, X_fit)
-
     @property
-    def _kernel(self) -> KernelValues:
+    def kernel_matrix(self) -> GreensFunction | KernelValues:
+        """The kernel as a callable, from (m, p) and (n, p) inputs to kernel values (m, n)."""
+        if isinstance(self.kernel, GreensFunction):
+            return self.kernel
+        if isinstance(self.kernel, str) and self.kernel in GREENS_FUNCTIONS:
+            return kernel_by_name(self.kernel)
         own = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
         return KernelValues(self.kernel, self.kernel_params or own)
 

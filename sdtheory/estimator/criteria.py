@@ -20,13 +20,7 @@ _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
 
 def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
-    """Return the mean square of the labels that is out of the kernel's reach, and the rest.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    y : ndarray of shape (n,) or (n, q)
-    """
+    """Return the mean square of labels (n[, q]) that the kernel cannot reach, and the rest."""
     energy = spectrum.to_eigenbasis(y).reshape(spectrum.n, -1) ** 2 / spectrum.n
     reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
     return float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
@@ -94,17 +88,7 @@ def leave_one_out(chain: Chain, lost: Array) -> Array:
 def gcv_ridge(spectrum: Spectrum, y: Array, asked: str, remedy: str) -> tuple[float, float]:
     """Return the multiplier of smallest GCV, and its residual energy per residual freedom.
 
-    Parameters
-    ----------
-    spectrum : Spectrum
-    y : ndarray of shape (n,) or (n, q)
-    asked, remedy : str
-        What needs it, and what to do instead, for the message.
-
-    Raises
-    ------
-    InvalidInputError
-        If the labels do not tell the noise.
+    Labels that do not show the noise are refused, in words of what `asked` for it and a `remedy`.
     """
     energy = np.sum(spectrum.to_eigenbasis(y).reshape(spectrum.n, -1) ** 2, axis=1) / spectrum.n
     largest = spectrum.d[-1] or 1.0

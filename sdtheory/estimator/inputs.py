@@ -12,7 +12,6 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from sdtheory.kernels import GREENS_FUNCTIONS, kernel_by_name
 from sdtheory.validation import Array, InvalidInputError, as_real_array, inexact
 
 #: Kernels of `sklearn.metrics.pairwise` that take sparse inputs.
@@ -33,27 +32,13 @@ class UnusableDataError(InvalidInputError, TypeError):
 
 @dataclass(frozen=True)
 class KernelValues:
-    """Kernel values, checked; a memory tells two of these apart by their attributes.
-
-    Attributes
-    ----------
-    kernel : str or callable
-        As in `SelfDistilledKernelRidge`.
-    parameters : dict
-        Arguments of a kernel that is given by name.
-    """
+    """The kernel of an estimator; a memory tells two of these apart by their attributes."""
 
     kernel: Any
     parameters: dict[str, Any]
 
     def __call__(self, X: Any, X_fit: Any) -> Array:
-        """Return the kernel between the rows of (m, p) and (n, p) inputs, shape (m, n).
-
-        Raises
-        ------
-        InvalidInputError
-            If it cannot be evaluated, or its values are not finite numbers.
-        """
+        """Return values of shape (m, n) between rows of (m, p) and (n, p) inputs, if finite."""
         name = "X" if isinstance(self.kernel, str) and self.kernel == "precomputed" else "kernel"
         expected = (X.shape[0], X_fit.shape[0])
         with np.errstate(all="ignore"):  # what is not finite is reported below
@@ -81,8 +66,6 @@ class KernelValues:
         kernel = self.kernel
         if not isinstance(kernel, str):
             return kernel(X, X_fit)
-        if kernel in GREENS_FUNCTIONS:
-            return kernel_by_name(kernel)(X, X_fit)
         if kernel == "precomputed":
             return X
         try:
@@ -100,20 +83,9 @@ class KernelValues:
 
 
 def validated(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """Return X, or X and y, as scikit-learn checks them.
+    """Return X, or X and y, as `validate_data` of scikit-learn does with these options.
 
-    Parameters
-    ----------
-    estimator : object
-        Whose `kernel` says whether X may be sparse.
-    X, y : array_like
-    options : dict
-        Of `sklearn.utils.validation.validate_data`.
-
-    Raises
-    ------
-    InvalidInputError
-        If one cannot be used, or a cast to floats would change it; the message names it.
+    What a cast to floats would change is refused; the message names X or y.
     """
     for name, value in (("X", X), *(("y", labels) for labels in y)):
         if np.ma.is_masked(value):
@@ -167,13 +139,7 @@ def _culprit(X: Any, formats: Any, options: dict[str, Any]) -> str:
 
 
 def real_labels(labels: Any) -> Array:
-    """Return labels of shape (n,) or (n, q), whose squares floats can hold.
-
-    Raises
-    ------
-    InvalidInputError
-        If they are not finite real numbers, or too large or too small.
-    """
+    """Return labels of shape (n,) or (n, q), if floats can hold their squares."""
     y = as_real_array(labels, "y", ndim=(1, 2))
     size = float(np.max(np.abs(y)))
     if size and not 1 / LARGEST <= size <= LARGEST:
@@ -185,13 +151,7 @@ def real_labels(labels: Any) -> Array:
 
 
 def as_weights(sample_weight: Any, X: Any) -> Array:
-    """Return one weight for each row of X, with a mean of 1 among those that are not zero.
-
-    Raises
-    ------
-    InvalidInputError
-        If they are not finite, or negative, or all zero.
-    """
+    """Return one weight for each row of X, with a mean of 1 among those that are not zero."""
     if np.ma.is_masked(sample_weight):
         raise InvalidInputError("sample_weight has masked entries. Fill or drop them first.")
     try:

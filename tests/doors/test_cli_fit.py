@@ -50,7 +50,7 @@ def test_help_has_examples_and_exit_codes(sdtheory, command):
     code, out, err = sdtheory(command, "--help")
     assert (code, err) == (0, "")
     words = " ".join(out.split())
-    assert f"examples: sdtheory {command} " in words
+    assert f"for example: sdtheory {command} " in words
     assert "exit codes: 0 done, " in words
     assert "2 wrong usage or input, 130 interrupted" in words
 
@@ -83,14 +83,14 @@ def test_fit_says_in_words_what_the_numbers_say(sdtheory, example, tmp_path):
     assert (code, err) == (0, "")
     numbers = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     kept, tried = numbers["rounds fitted"], len(numbers["rounds"])
-    assert f"gcv is smallest after {kept} of {tried} round(s), at this one tolerance." in out
+    assert f"gcv is smallest after round {kept - 1}, of {tried} tried at this one tolerance." in out
     table = [line.split() for line in out.splitlines() if line[:5].strip().isdigit()]
     assert [int(row[0]) for row in table] == list(range(tried))
     assert [row[-1] for row in table if len(row) > 4] == ["kept"]
     assert table[kept - 1][-1] == "kept"
     for row, expected in zip(table, numbers["rounds"], strict=True):
         assert float(row[1]) == pytest.approx(expected["multiplier"], rel=1e-4)
-    assert "9 non-zero eigenvalue(s) of 11" in out
+    assert "rank 9 of 11" in out
     _, out, _ = sdtheory("fit", example, *BEAM, "--rounds", "all")
     assert "The next round, 4, would be the zero function." in out
 
@@ -113,7 +113,7 @@ def test_a_fit_that_is_zero_is_said(sdtheory, example):
     code, out, err = sdtheory("fit", example, *BEAM, "--rounds", "50")
     assert code == 0
     assert "The fit is the zero function." in out
-    assert "note: the labels collapsed to zero after 4 round(s)" in err
+    assert "note: the labels collapsed to zero before round 4" in err
 
 
 def test_the_noise_can_be_the_unit(sdtheory, tmp_path):
@@ -242,7 +242,7 @@ def test_many_rows_need_no_matrix(sdtheory, tmp_path):
     options[options.index("2")] = "auto"
     code, out, err = sdtheory("fit", data, *options)
     assert (code, err) == (0, "")
-    assert "round(s), at this one tolerance" in out
+    assert "tried at this one tolerance" in out
     assert "gcv is estimated from random probes, with a standard error of up to" in out
     assert "does not work with" in refused(
         sdtheory, "fit", data, *options[:4], "--sample", "50", "--solver", "krylov"
@@ -322,20 +322,21 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert len(lines) <= 10
-    assert lines[0] == "11 points; G has rank 9 and condition number inf."
-    assert "chain has 4 non-trivial fit(s), run to its collapse" in lines[1]
-    assert "all of them hold." in lines[2]
-    assert lines[3].startswith("Tightest: ")
-    assert lines[4].startswith("Loosest: ")
+    assert "11 rows; inputs: x; target: y" in lines[0]
+    assert lines[1] == "kernel beam; G has rank 9 and condition number inf"
+    assert "Non-trivial fits of the chain, run to its collapse: 4." in lines[2]
+    assert "all of them hold." in lines[3]
+    assert lines[4].startswith("Tightest: ")
+    assert lines[5].startswith("Loosest: ")
     _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
-    assert "2 non-trivial fit(s), with --rounds 2" in out
+    assert "Non-trivial fits of the chain, with --rounds 2: 2." in out
 
 
 def test_explain_tells_what_the_fit_warned_of(sdtheory, example):
     pytest.importorskip("flint")
     asked = ("explain", example, *BEAM, "--rounds", "9")
     _, _, err = sdtheory(*asked)
-    assert err.startswith("sdtheory: note: the labels collapsed to zero after 4 round(s)")
+    assert err.startswith("sdtheory: note: the labels collapsed to zero before round 4")
     _, out, err = sdtheory(*asked, "--json", "-")
     assert err == ""
     assert json.loads(out)["notes"][0].startswith("the labels collapsed")
@@ -345,10 +346,12 @@ def test_explain_draws_a_sample_of_many_rows_and_says_so(sdtheory, example, monk
     pytest.importorskip("flint")
     monkeypatch.setattr("sdtheory.cli.explain._SAMPLE", 9)
     _, out, _ = sdtheory("explain", example, "--target", "y", "--inputs", "x")
-    assert out.startswith("9 points of 11, drawn at random (--sample, --seed); G has")
+    assert ": 9 rows; " in out
+    assert "; rows drawn from 11 (--sample, --seed)\n" in out
     assert "inputs rescaled to mean 0 and variance 1" in out
     _, out, _ = sdtheory("explain", example, "--target", "y", "--inputs", "x", "--sample", "10")
-    assert out.startswith("10 points of 11")
+    assert ": 10 rows; " in out
+    assert "; rows drawn from 11 " in out
 
 
 def test_explain_has_eigenvectors_at_any_tolerance_and_size(sdtheory, tmp_path):
@@ -358,7 +361,7 @@ def test_explain_has_eigenvectors_at_any_tolerance_and_size(sdtheory, tmp_path):
     options = ["--target", "y", "--epsilon", "0.5", "--rounds", "1"]
     code, out, err = sdtheory("explain", data, *options)
     assert (code, err) == (0, "")
-    assert out.startswith("210 points; G has rank")
+    assert ": 210 rows; " in out
     err = refused(sdtheory, "explain", data, *options, "--solver", "krylov")
     assert "Leave --solver out" in err
 
@@ -425,13 +428,13 @@ TEXT = {
         'x,y\n1,"2,5"\n',
         "line 2, column 'y': '2,5' is not a number. Write decimals",
     ),
-    "split decimal comma": ("x,y\n1,5,2\n", "line 2: 3 cell(s), but the header has 2"),
+    "split decimal comma": ("x,y\n1,5,2\n", "line 2: cells: 3, but 2 in the header"),
     "empty cell": ("x,y\n1,2\n,2\n", "line 3, column 'x': the cell is empty"),
     "NaN": ("x,y\n1,2\n2,NaN\n", "line 3, column 'y': 'NaN' is not finite"),
     "infinite": ("x,y\n1e999,2\n", "line 2, column 'x': '1e999' is not finite"),
     "underscore": ("x,y\n1_000,2\n", "line 2, column 'x': '1_000' is not a number"),
-    "short row": ("x,y\n1,2\n3\n", "line 3: 1 cell(s), but the header has 2"),
-    "long row": ("x,y\n1,2\n3,4,5\n", "line 3: 3 cell(s), but the header has 2"),
+    "short row": ("x,y\n1,2\n3\n", "line 3: cells: 1, but 2 in the header"),
+    "long row": ("x,y\n1,2\n3,4,5\n", "line 3: cells: 3, but 2 in the header"),
     "open quote": ('x,y\n1,"2\n3,4\n', "unexpected end of data"),
     "quote inside": ('x,y\n1,"2"3\n', "Check the quotes and the delimiter"),
     "latin 1": ("x,y\n1,2\n3,\u00e4\n".encode("latin1"), "is not UTF-8 (byte 0xe4)"),
@@ -495,8 +498,11 @@ WRONG = {
     "rounds zero": (["DATA", *BEAM, "--rounds", "0"], "rounds must be a positive integer"),
     "kernel": (["DATA", "--target", "y", "--kernel", "spline"], "kernel 'spline' is unknown"),
     "gamma": (["DATA", "--target", "y", "--gamma=-1"], "gamma must not be negative"),
-    "sample": (["DATA", *BEAM, "--sample", "0"], "--sample must be at least 1"),
-    "seed": (["DATA", *BEAM, "--sample", "5", "--seed=-1"], "--seed must not be negative"),
+    "sample": (["DATA", *BEAM, "--sample", "0"], "--sample must be an integer of at least 1"),
+    "seed": (
+        ["DATA", *BEAM, "--sample", "5", "--seed=-1"],
+        "--seed must be an integer of at least 0",
+    ),
     "delimiter": (["DATA", *BEAM, "--delimiter", "ab"], "--delimiter must be one character"),
     "inputs": (["DATA", *BEAM, "--inputs", "z"], "--inputs: there is no column 'z'"),
     "target as input": (["DATA", *BEAM, "--inputs", "y"], "--inputs: 'y' is the target"),
@@ -729,8 +735,8 @@ def test_fit_stops_where_the_fit_is_no_longer_rougher(sdtheory, example, bound, 
     code, out, err = sdtheory("fit", example, *options)
     assert (code, err) == (0, "")
     rough = kept - (bound == "1e6")
-    assert f"{rough} of 4 fit(s) have a squared norm of at least {float(bound):.5g}" in out
-    assert f"; {kept} kept." in out
+    assert f"squared norm of at least {float(bound):.5g}: {rough} of 4." in out
+    assert f"Rounds kept: {kept}." in out
 
 
 @pytest.mark.parametrize(

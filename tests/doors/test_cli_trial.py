@@ -96,8 +96,8 @@ def test_a_chain_that_is_better_is_found(tmp_path, monkeypatch, capsys):
 
 
 WRONG = {
-    "rounds": (["--rounds", "1"], "--rounds must be at least 2"),
-    "repeats": (["--repeats", "0"], "--repeats must be at least 1"),
+    "rounds": (["--rounds", "1"], "--rounds must be an integer of at least 2"),
+    "repeats": (["--repeats", "0"], "--repeats must be an integer of at least 1"),
     "kernel": (["--kernel", "splin"], "kernel 'splin' is unknown"),
     "few rows": (["--sample", "20"], "20 rows, but a trial needs at least 30"),
     "plot": (["--plot", "t.gif"], "--plot t.gif: the suffix"),

@@ -147,7 +147,7 @@ def test_sigterm_leaves_no_partial_file(tmp_path):
         "def work(_):\n"
         "    with files.replacing(Path('out')) as p:\n"
         "        p.write_text('half'); print('half', flush=True); time.sleep(600)\n"
-        "cli.fit._run = work\n"
+        "cli.fit.run = work\n"
         "sys.exit(cli.main(['fit', 'd.csv', '--target', 'y']))"
     )
     with subprocess.Popen(

@@ -94,7 +94,7 @@ def test_the_affine_maps_are_applied():
     x = np.array([[0.5], [1.5]])
     inner = model.estimator.predict((x - 0.25) / 2)
     np.testing.assert_array_equal(model.predict(x), inner)
-    with pytest.raises(InvalidInputError, match=r"x has 2 column\(s\), but the model has 1: hour"):
+    with pytest.raises(InvalidInputError, match=r"x has shape \(3, 2\).*: hour"):
         model.predict(np.ones((3, 2)))
 
 

@@ -12,10 +12,13 @@ WRONG = {
     "round": (lambda _: plotting.round_style(-1, 3), "t must be an integer of at least 0"),
     "data apart": (
         lambda a: plotting.draw_data(a, [1, 2], [1]),
-        r"y has 1 value\(s\), but x has 2",
+        "y is of length 1, but x of 2",
     ),
     "data NaN": (lambda a: plotting.draw_data(a, [1, NAN], [1, 2]), "x holds 1 NaN"),
-    "fit apart": (lambda a: plotting.draw_fits(a, [1, 2], [[1, 2], [1]]), r"fits\[1\] has 1 value"),
+    "fit apart": (
+        lambda a: plotting.draw_fits(a, [1, 2], [[1, 2], [1]]),
+        r"fits\[1\] is of length 1",
+    ),
     "no such round": (
         lambda a: plotting.draw_diagonals([a], np.ones((1, 2)), [1]),
         "drawn must name",
@@ -33,7 +36,10 @@ WRONG = {
         lambda a: plotting.draw_series(a, {"s": ([1], [1])}, line=False, marks=False),
         "line and marks are both False",
     ),
-    "series apart": (lambda a: plotting.draw_series(a, {"s": ([1, 2], [1])}), "y of s has 1 value"),
+    "series apart": (
+        lambda a: plotting.draw_series(a, {"s": ([1, 2], [1])}),
+        "y of s is of length 1",
+    ),
     "mean of NaN": (lambda a: plotting.draw_mean(a, [1], [[NAN], [1]], "l"), "samples holds 1 NaN"),
 }
 

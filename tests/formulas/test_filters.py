@@ -87,7 +87,7 @@ def test_match_names_the_range_of_what_can_be_reached():
         ([0.0, 0.0], 1.0, "one of them positive"),
         ([1.0, np.nan], 1.0, "d holds 1 NaN"),
         ([1.0, 2.0], np.nan, "target holds 1 NaN"),
-        ([[1.0, 2.0]], 1.0, "d must have 1 dimension"),
+        ([[1.0, 2.0]], 1.0, "d must be of dimension 1"),
     ],
 )
 def test_match_refuses_what_it_cannot_use(d, target, message):

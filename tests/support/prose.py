@@ -220,7 +220,8 @@ def docstrings() -> Iterator[tuple[str, str]]:
 def _docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef, place: str) -> Iterator[Any]:
     found = ast.get_docstring(node)
     if found:
-        yield place, found
+        # examples of a command are its help, too, which is read there
+        yield place, found.partition("\nfor example:\n")[0]
     for child in node.body:
         if isinstance(child, ast.ClassDef | ast.FunctionDef) and not child.name.startswith("_"):
             yield from _docstrings(child, f"{place}: {child.name}")
