@@ -50,8 +50,8 @@ class InfeasibleToleranceError(ValueError):
         decided = (
             " This is a rank decision: eigenvalues of gram that rounding cannot tell from zero "
             "count as zero. If inputs are distinct but close, a smaller epsilon may be feasible. "
-            "For BrownianBridge() and SimplySupportedBeam(), pass KernelOperator(kernel, x) as "
-            "gram, which needs no such decision."
+            "For the bridge and the beam, pass distill KernelOperator(kernel, x) as gram, or an "
+            'estimator solver="spline" and an absolute epsilon, which needs no such decision.'
         )
         super().__init__(
             f"epsilon = {epsilon:.6g} is infeasible: no function in this space can fit a part of "

@@ -49,6 +49,8 @@ def _run(argv: Sequence[str]) -> int:
     parser = _parser()
     # argparse takes -1e-3 for an option; behind a blank it is a value
     arguments = parser.parse_args([f" {a}" if _is_negative_number(a) else a for a in argv])
+    for name, value in vars(arguments).items():
+        setattr(arguments, name, _as_given(value))
     if arguments.command is None:
         parser.print_help()
         return 0
@@ -98,6 +100,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_options(subparser)
         subparser.set_defaults(action=command.run)
     return parser
+
+
+def _as_given(value: Any) -> Any:
+    """Take away the blank before a text that is a negative number, such as a column's name."""
+    if isinstance(value, list):
+        return [_as_given(part) for part in value]
+    named = isinstance(value, str) and value.startswith(" ") and _is_negative_number(value[1:])
+    return value[1:] if named else value
 
 
 def _is_negative_number(argument: str) -> bool:

@@ -92,7 +92,9 @@ def _trial(
     from tqdm import tqdm
 
     from sdtheory.estimator import SelfDistilledKernelRidge
+    from sdtheory.estimator.inputs import real_labels
 
+    real_labels(data.y)
     unfitted = [
         SelfDistilledKernelRidge(
             arguments.kernel, gamma=gamma, degree=arguments.degree, coef0=arguments.coef0
@@ -117,6 +119,12 @@ def _trial(
                 chosen.append(int(best[1][2]) + 1)
         scores = _scores(
             kernels, y, everything, _folds(len(y), _OUTER, arguments.seed), grids, bar=bar
+        )
+    if np.ptp([*scores[0].flat, *scores[1].flat]) == 0:
+        raise InvalidInputError(
+            f"--kernel {arguments.kernel}: every setting predicts the mean of the labels, because "
+            f"the kernel fits no part of them, or is zero between any two rows. Choose another "
+            f"kernel or --gamma."
         )
     errors = np.array(outer)
     difference = (errors[:, 0] - errors[:, 1]) / np.mean(errors[:, 0])
@@ -169,7 +177,8 @@ def _scores(
 def _errors(kernel: Array, y: Array, train: Any, test: Any, grids: _Grids) -> list[Array]:
     """Return the squared error on the test rows by tolerance and number of rounds, for each grid.
 
-    The labels' mean is subtracted; after a collapse it alone is left.
+    The labels' mean is subtracted; after a collapse it alone is left. So it is
+    where all labels of the training rows agree, or the kernel reaches none.
     """
     from sdtheory.estimator import split_energy
     from sdtheory.recursion import trajectory
@@ -183,15 +192,17 @@ def _errors(kernel: Array, y: Array, train: Any, test: Any, grids: _Grids) -> li
     onto = spectrum.V @ kernel[np.ix_(train, test)] / n
     found = []
     for shares, rounds in grids:
+        result = np.full((len(shares), rounds), np.mean(np.sum((y[test] - centre) ** 2, axis=1)))
+        found.append(result)
+        if not reachable:
+            continue
         epsilon = unreachable + shares * reachable
         labels = np.broadcast_to(z, (len(shares), *z.shape))
         path = trajectory(spectrum.d, labels, epsilon, rounds, outputs=True)
         filters = (spectrum.d > 0) / (path.c[..., None] + spectrum.d)
         fits = filters[..., None] * path.z[:, :-1]
         residual = (y[test] - centre) - np.einsum("nm,etnq->etmq", onto, fits, optimize=True)
-        result = np.full((len(shares), rounds), np.mean(np.sum((y[test] - centre) ** 2, axis=1)))
         result[:, : residual.shape[1]] = np.mean(np.sum(residual**2, axis=-1), axis=-1)
-        found.append(result)
     return found
 
 

@@ -327,9 +327,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         if self.rounds == "auto" and chosen:
             chosen = int(np.argmin(self.criterion_)) + 1
             if chosen == chain.n_rounds and not chain.collapsed:
+                planned = self.needs_eigenvectors() in ("c", "mixing")
+                more = "Give more multipliers or shares" if planned else "Choose a larger epsilon"
                 self._warn(
                     f"{self.criterion} is smallest after round {chosen - 1}, the last that "
-                    f'rounds="auto" tries. Choose a larger epsilon, or pass rounds=.'
+                    f'rounds="auto" tries. {more}, or pass rounds=.'
                 )
         if self.rounds == "rougher" and chosen:
             chosen = max(int(np.sum(self.roughness_ >= self.roughness_bound_)), 1)

@@ -20,10 +20,15 @@ _NOISE_RIDGES = np.logspace(-14, 4, 181)
 
 
 def split_energy(spectrum: Spectrum, y: Array) -> tuple[float, float]:
-    """Return the mean square of labels (n[, q]) that the kernel cannot reach, and the rest."""
+    """Return the mean square of labels (n[, q]) that the kernel cannot reach, and the rest.
+
+    A rest of the size of rounding is zero.
+    """
     energy = spectrum.to_eigenbasis(y).reshape(spectrum.n, -1) ** 2 / spectrum.n
     reached = spectrum.d > _REACHED_FROM * spectrum.d[-1]
-    return float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
+    lost, rest = float(np.sum(energy[~reached])), float(np.sum(energy[reached]))
+    rounding = (spectrum.n * np.finfo(float).eps) ** 2
+    return (lost, rest) if rest > rounding * lost else (lost + rest, 0.0)
 
 
 def roughness(chain: Chain) -> Array:

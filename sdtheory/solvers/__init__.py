@@ -451,7 +451,8 @@ def refuse_lost_digits(chain: Chain, tolerance: float, rounds: int | None = None
         found = f"about {error:.1g}" if np.isfinite(error) else "more than a tenth"
         raise AccuracyError(
             f"rounding of gram and of its eigenvalues leaves c_{t}, near {chain.c[t]:.3g} with "
-            f"eigenvalues up to {chain.spectrum.d[-1]:.3g}, a relative error of {found}. Pass a "
-            f"larger tolerance, fewer rounds or a larger epsilon. For BrownianBridge() and "
-            f"SimplySupportedBeam(), pass KernelOperator(kernel, x) as gram instead."
+            f"eigenvalues up to {chain.spectrum.d[-1]:.3g}, a relative error of {found}. "
+            f"Choose a larger epsilon or fewer rounds, or pass distill a larger tolerance. For the "
+            f"bridge and the beam, pass distill KernelOperator(kernel, x) as gram, or an estimator "
+            f'solver="spline" and an absolute epsilon.'
         )

@@ -93,8 +93,8 @@ def solve(
             if last or error.final:
                 raise AccuracyError(
                     f"after {run.blocks} product(s) {error}. "
-                    f"{_answered(run, rule, start, tolerance)}Pass a larger tolerance, fewer "
-                    f"rounds, a larger epsilon or more max_products. Or use "
+                    f"{_answered(run, rule, start, tolerance)}Choose a larger epsilon or fewer "
+                    f"rounds, or pass distill a larger tolerance or more max_products. Or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'
                 ) from None
             # half of the way that is left at this rate, which grows from product to product

@@ -301,6 +301,6 @@ def _inaccurate(what: str, t: int, r: float, error: float) -> AccuracyError:
     found = f"has a relative error of about {error:.1g}" if np.isfinite(error) else "is lost"
     return AccuracyError(
         f"in round {t}, with r_{t} = {r:.6g}, {what} {found}, by rounding. "
-        f"Pass a larger tolerance, fewer rounds or another epsilon. Inputs whose distances differ "
-        f"by many powers of ten lose the most digits."
+        f"Choose fewer rounds or another epsilon, or pass distill a larger tolerance. Inputs whose "
+        f"distances differ by many powers of ten lose the most digits."
     )

@@ -186,7 +186,7 @@ STATEMENTS = (
     Statement(
         id="prop-filter-cap",
         chapter="early_stopping",
-        slogan="If phi(d)/d does not increase, the ratios of the filter phi stay below the cap.",
+        slogan="If phi(d)/d does not increase, the ratios of the filter phi do not exceed the cap.",
         tex=r"0 < \phi \le 1, \ \frac{\phi(d)}{d} \text{ non-increasing} \implies "
         r"\frac{\phi(d_k)}{\phi(d_j)} \le \frac{d_k}{d_j}, \ d_k > d_j > 0; \quad \text{so for } "
         r"T_c, \ 1 - \Bigl(\frac{c}{c+d}\Bigr)^m \text{ and } 1 - e^{-ds}",

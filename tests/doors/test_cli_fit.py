@@ -259,6 +259,22 @@ def test_a_numpy_file_has_numbered_columns(sdtheory, tmp_path):
     assert "no column 'y'. Columns: 0, 1." in refused(sdtheory, "fit", path, "--target", "y")
 
 
+def test_a_column_may_be_called_by_a_negative_number(sdtheory, tmp_path):
+    path = tmp_path / "lags.csv"
+    path.write_text("y,-1,-2\n1,0.1,0.2\n2,0.3,0.1\n3,0.5,0.9\n", encoding="utf-8")
+    code, out, _ = sdtheory("fit", path, "--target", "y", "--inputs", "-1", "-2", "--json", "-")
+    assert (code, json.loads(out)["inputs"]) == (0, ["-1", "-2"])
+    code, out, _ = sdtheory("fit", path, "--target", "-1", "--json", "-")
+    assert (code, json.loads(out)["targets"]) == (0, ["-1"])
+
+
+def test_a_relative_tolerance_is_refused_where_only_rounding_is_reached(sdtheory, tmp_path):
+    path = tmp_path / "twice.csv"
+    path.write_text("x,y\n" + "0.5,1\n0.5,2\n0.5,4\n" * 3, encoding="utf-8")
+    words = "kernel: no function of its space fits any part of the labels"
+    assert words in refused(sdtheory, "fit", path, "--target", "y")
+
+
 def test_a_sample_is_drawn_by_its_seed(sdtheory, tmp_path):
     rng = np.random.default_rng(0)
     data = write_csv(tmp_path / "data.csv", ["x", "y"], rng.normal(size=(200, 2)))

@@ -95,6 +95,39 @@ def test_a_chain_that_is_better_is_found(tmp_path, monkeypatch, capsys):
     assert max(found["rounds chosen"]) > 1
 
 
+def test_training_rows_whose_labels_agree_are_fitted_by_their_mean(tmp_path, capsys):
+    x, y = np.linspace(0, 1, 40), np.zeros(40)
+    y[17] = 1
+    path = write(tmp_path / "one.csv", x, y)
+    assert main(["trial", path, *QUICK, "--gamma", "20", "--rescale", "none", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    errors = []
+    for test in np.array_split(np.random.default_rng(0).permutation(40), 5):
+        train = np.setdiff1d(np.arange(40), test)
+        if 17 in test:
+            errors.append(1 / 8)
+        else:
+            model = SelfDistilledKernelRidge(gamma=20, epsilon=0.7, fit_intercept=True)
+            model.fit(x[train, None], y[train])
+            errors.append(np.mean((model.predict(x[test, None]) - y[test]) ** 2))
+    assert found["chain scores"][0][-1][0] == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+NOTHING_TO_COMPARE = {
+    "one input": (0.5 * np.ones(40), 1, "rbf", "--kernel rbf: every setting predicts the mean"),
+    "no deflection": (np.zeros(40), 1, "beam", "--kernel beam: every setting predicts the mean"),
+    "tiny labels": (np.linspace(0, 1, 40), 1e-160, "rbf", "y has entries up to"),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING_TO_COMPARE)
+def test_a_trial_that_can_compare_nothing_is_refused(tmp_path, capsys, case):
+    x, scale, kernel, message = NOTHING_TO_COMPARE[case]
+    path = write(tmp_path / "data.csv", x, scale * np.random.default_rng(0).normal(size=40))
+    assert main(["trial", path, *QUICK, "--kernel", kernel]) == 2
+    assert message in capsys.readouterr().err
+
+
 WRONG = {
     "rounds": (["--rounds", "1"], "--rounds must be an integer of at least 2"),
     "repeats": (["--repeats", "0"], "--repeats must be an integer of at least 1"),

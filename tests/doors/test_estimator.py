@@ -516,6 +516,25 @@ def test_labels_that_do_not_tell_the_noise_are_refused(K, y, message):
         Regressor("precomputed", epsilon_unit="noise").fit(K, y)
 
 
+def test_the_remedies_for_lost_digits_are_those_that_an_estimator_has():
+    X, y = np.array([[0.1], [0.4], [0.6], [0.8]]), np.array([-1.0, 1.0, -1.0, 1.0])
+    model = Regressor("bridge", epsilon=1 - 1e-14, epsilon_unit="absolute")
+    with pytest.raises(AccuracyError, match='an estimator solver="spline" and an absolute'):
+        model.fit(X, y)
+    assert model.set_params(solver="spline").fit(X, y).n_rounds_ == 1
+    model = Regressor("beam", epsilon=1e-3, epsilon_unit="absolute")
+    X[1] = X[0] + 1e-9
+    with pytest.raises(InfeasibleToleranceError, match='an estimator solver="spline" and an abs'):
+        model.fit(X, y)
+    assert model.set_params(solver="spline").fit(X, y).n_rounds_ == 1
+
+
+def test_too_few_multipliers_are_not_blamed_on_epsilon():
+    X, y = sample(n=20)
+    with pytest.warns(ConvergenceWarning, match="tries. Give more multipliers or shares"):
+        Regressor(c=[1.0, 1e-3], mixing=[0.9], rounds="auto").fit(X, y)
+
+
 @pytest.mark.parametrize("criterion", ["gcv", "loo"])
 def test_labels_that_grow_until_no_fit_can_be_judged_are_refused(criterion):
     X, y = sample(n=20)

@@ -333,7 +333,7 @@ def test_refuses_what_it_cannot_enclose():
     G = gram(BrownianBridge(), x)
     with pytest.raises(AccuracyError, match=r"after 5 product\(s\) c_0.*not enclosed to 1e-08"):
         distill_krylov(G, y, 0.08, max_products=5)
-    with pytest.raises(AccuracyError, match="Pass a larger tolerance"):
+    with pytest.raises(AccuracyError, match="pass distill a larger tolerance"):
         distill_krylov(G, y, 1e-3, max_products=60)  # too many rounds for the enclosure
     assert distill_krylov(G, y, 0.08, 1).n_rounds == 1
 
