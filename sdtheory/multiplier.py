@@ -343,7 +343,7 @@ def _near_roots(d: Array, z: Array, excess: Array, slack: Array, mean: Array) ->
         def evaluate(at: Array, rows: Rows) -> tuple[Array, ...]:
             return _evaluated(at, d[rows], z[rows], excess[rows], slack[rows])
 
-        mu, step, _ = bracketed(evaluate, mu, near=HALLEY_STOP, most=MAX_EVALUATIONS)
+        mu, step = bracketed(evaluate, mu, near=HALLEY_STOP, most=MAX_EVALUATIONS)
         last = mu + mu * step
         return 1 / np.where((last > 0) & (last < np.inf), last, mu)
 

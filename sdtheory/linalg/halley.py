@@ -32,7 +32,7 @@ def bracketed(
     *,
     near: float,
     most: int,
-) -> tuple[Array, Array, int]:
+) -> tuple[Array, Array]:
     """Iterate until a step, or the bracket, is small against mu.
 
     Parameters
@@ -54,15 +54,12 @@ def bracketed(
     step : ndarray of shape (equations,)
         Relative step from there; larger than `near`, or NaN, where only the
         bracket is small or the evaluations were spent.
-    evaluations : int
-        Of the slowest equation.
     """
     mu, step = mu.copy(), np.full_like(mu, np.nan)
     low, high = np.zeros_like(mu), np.full_like(mu, np.inf)
     active: Rows = slice(None)
-    evaluations = 0
     while True:
-        evaluations += 1
+        most -= 1
         at = mu[active]
         e, *sums = evaluate(at, active)
         e = np.asarray(e, dtype=float)
@@ -71,8 +68,8 @@ def bracketed(
         step[active] = halley_step(e, *sums)
         change = step[active]  # of the shape of mu, where `evaluate` returns numbers
         left = ~((np.abs(change) <= near) | (hi - lo <= near * at))
-        if evaluations == most or not left.any():
-            return mu, step, evaluations
+        if most == 0 or not left.any():
+            return mu, step
         active = np.arange(len(mu))[active][left]
         at, lo, hi = at[left], lo[left], hi[left]
         following = at + at * change[left]

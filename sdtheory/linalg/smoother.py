@@ -465,7 +465,7 @@ def solve(
 
     last: Any = None
     mu = np.array([1 / start])
-    found, steps, _ = bracketed(evaluate, mu, near=near, most=MAX_EVALUATIONS)
+    found, steps = bracketed(evaluate, mu, near=near, most=MAX_EVALUATIONS)
     c, step = 1 / float(found[0]), float(steps[0])
     if not abs(step) <= near:
         raise NoRootError

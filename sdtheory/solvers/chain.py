@@ -153,8 +153,7 @@ class Chain:
     def c_interval(self) -> Array:
         """The interval c (1 -+ c_error), shape (T, 2).
 
-        It is not a proof that the exact c lies there. For "krylov" it would be one if products
-        were exact; their rounding is estimated. For "eigh" and "spline" all of it is an estimate.
+        It is not a proof that the exact c lies there: all or a part of `c_error` is an estimate.
         """
         return self.c[:, None] * (1 + self.c_error[:, None] * np.array([-1.0, 1.0]))
 

@@ -73,8 +73,7 @@ def of(kernel: Kernel, x: Any, scheduler: str | None = None) -> Product:
     """Return the product with k(x, x) / n, for checked arguments of `KernelOperator`."""
     if isinstance(kernel, _LINES):
         sums = Sums.through(kernel._points(x, "x"), 1 if isinstance(kernel, BrownianBridge) else 2)
-        size = float(np.mean(sums(np.ones((len(x), 1)))))
-        if size >= _LEAST[sums.order]:
+        if sums.size >= _LEAST[sums.order]:
             return sums
     if scheduler is None and x.shape[0] < _THREADED:
         matrix = as_gram(evaluated(kernel, x, x) / x.shape[0], copy=False)
@@ -203,6 +202,11 @@ class Sums:
         gaps = np.diff(np.concatenate([[0.0], x[ascending], [1.0]]))
         return cls(order, ascending, x[ascending], gaps[:, None])
 
+    @cached_property
+    def size(self) -> float:
+        """1^T G 1 / n."""
+        return float(np.mean(self(np.ones((len(self.x), 1)))))
+
     def __call__(self, V: Array) -> Array:
         """Multiply by integrating the loads V / n."""
         x, h = self.x[:, None], self.gaps
@@ -324,8 +328,7 @@ class KernelOperator(LinearOperator):
         """Machine epsilon of the products; larger than `ulp` where sums lose digits."""
         if not (isinstance(self.kernel, _LINES) and isinstance(self._product, Sums)):
             return self.ulp
-        size = float(np.mean(self._product(np.ones((len(self.x), 1)))))
-        return self.ulp * max(1.0, _UNIFORM[self._product.order] / size)
+        return self.ulp * max(1.0, _UNIFORM[self._product.order] / self._product.size)
 
     @cached_property
     def _product(self) -> Product:
