@@ -20,6 +20,7 @@ from collections import Counter
 from typing import Any
 
 from sdtheory.cli import training
+from sdtheory.cli.options import declare
 from sdtheory.validation import InvalidInputError
 
 #: Rows that are drawn of more: the statements need eigenvectors, and take seconds here.
@@ -30,9 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     training.add_options(parser)
     parser.set_defaults(rounds="all", sample=_SAMPLE)
-    parser.add_argument(
-        "--all", action="store_true", help="show every statement, not only a summary"
-    )
+    declare(parser, ("--all", "", bool, "show every statement, not only a summary"))
     training.add_outputs(parser, json="write a report as JSON")
 
 

@@ -27,72 +27,46 @@ from pathlib import Path
 from typing import Any
 
 from sdtheory.cli import training
+from sdtheory.cli.options import declare
 from sdtheory.validation import InvalidInputError, as_integer
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100"
+    noise = "probability of a wrong label (default: 0.3 for the digits, 0 for CIFAR)"
+    compared = "instead of a chain, compare N numbers of rounds, N of epochs, and N weight decays"
+    declare(
+        parser.add_argument_group("data"),
+        ("--data", "NAME", "digits", "digits, cifar10 or cifar100"),
+        ("--data-folder", "DIR", Path, "folder of CIFAR's python version (default: data)"),
+        ("--openml", "", bool, "let scikit-learn download CIFAR from OpenML"),
+        ("--label-noise", "P", float, noise),
+        ("--train", "N", int, "images (default: 500 digits, or all of CIFAR)"),
+        ("--validation", "N", 0, "images"),
+        ("--test", "N", int, "images (default: all others)"),
     )
-    data.add_argument(
-        "--data-folder",
-        type=Path,
-        metavar="DIR",
-        help="folder that holds cifar-10-batches-py or cifar-100-python (default: data)",
+    declare(
+        parser.add_argument_group("networks"),
+        ("--arch", "NAME", "mlp", "mlp, resnet, vgg, resnet50 or vgg16"),
+        ("--loss", "NAME", "squared", "squared or cross-entropy"),
+        ("--rounds", "N", int, "number of trainings (default: 10)"),
+        ("--seeds", "N", 10, "number of seeds"),
+        ("--first-seed", "S", 0, "first of the seeds"),
+        ("--epochs", "N", 40, "passes over the images in each training"),
+        ("--batch", "N", 50, "images in one step"),
+        ("--learning-rate", "R", 0.001, "for Adam"),
+        ("--weight-decay", "W", 0.0, "decoupled"),
+        ("--early-stopping", "", bool, "keep the epoch of best --validation loss"),
+        ("--stack", "N", int, "seeds to train at once (default: all; 1 for CIFAR)"),
+        ("--compare", "N", int, compared),
     )
-    data.add_argument(
-        "--openml", action="store_true", help="let scikit-learn download CIFAR from OpenML"
+    result = parser.add_argument_group("result")
+    result.add_argument("--output", type=Path, required=True, metavar="FILE", help="result (.json)")
+    declare(
+        result,
+        ("--resume", "", bool, "continue a run that was killed"),
+        ("--quiet", "", bool, "no progress bar"),
     )
-    data.add_argument(
-        "--label-noise",
-        type=float,
-        metavar="P",
-        help="probability of a wrong label (default: 0.3 for the digits, 0 for CIFAR)",
-    )
-    for part, words in (
-        ("train", "default: 500 digits, or all of CIFAR"),
-        ("validation", "default: none"),
-        ("test", "default: all others"),
-    ):
-        data.add_argument(f"--{part}", type=int, metavar="N", help=f"images ({words})")
-    model = parser.add_argument_group("networks")
-    model.add_argument(
-        "--arch", default="mlp", metavar="NAME", help="mlp (default), resnet, vgg, resnet50, vgg16"
-    )
-    model.add_argument(
-        "--loss", default="squared", metavar="NAME", help="squared (default) or cross-entropy"
-    )
-    model.add_argument("--rounds", type=int, metavar="N", help="number of trainings (default: 10)")
-    model.add_argument("--seeds", type=int, default=10, metavar="N", help="default: 10")
-    model.add_argument("--first-seed", type=int, default=0, metavar="S", help="default: 0")
-    model.add_argument("--epochs", type=int, default=40, metavar="N", help="default: 40")
-    model.add_argument("--batch", type=int, default=50, metavar="N", help="default: 50")
-    model.add_argument(
-        "--learning-rate", type=float, default=0.001, metavar="R", help="for Adam (default: 0.001)"
-    )
-    model.add_argument(
-        "--weight-decay", type=float, default=0.0, metavar="W", help="decoupled (default: 0)"
-    )
-    model.add_argument(
-        "--early-stopping",
-        action="store_true",
-        help="keep the epoch of smallest validation loss; needs --validation",
-    )
-    model.add_argument(
-        "--stack", type=int, metavar="N", help="seeds to train at once (default: all; 1 for CIFAR)"
-    )
-    model.add_argument(
-        "--compare",
-        type=int,
-        metavar="N",
-        help="instead of a chain, compare N numbers of rounds, N of epochs, and N weight decays",
-    )
-    output = parser.add_argument_group("result")
-    output.add_argument("--output", type=Path, required=True, metavar="FILE", help="result (.json)")
-    output.add_argument("--resume", action="store_true", help="continue a run that was killed")
-    output.add_argument("--quiet", action="store_true", help="no progress bar")
     training.add_outputs(parser, plot="draw the result")
 
 
@@ -154,7 +128,7 @@ def _experiment(arguments: argparse.Namespace) -> Any:
         seeds=tuple(range(arguments.first_seed, arguments.first_seed + arguments.seeds)),
         label_noise=default(arguments.label_noise, 0.3, 0.0),
         train=default(arguments.train, 500, None),
-        validation=0 if arguments.validation is None else arguments.validation,
+        validation=arguments.validation,
         test=arguments.test,
         stack=default(arguments.stack, arguments.seeds, 1),
     )

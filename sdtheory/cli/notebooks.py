@@ -9,12 +9,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sdtheory.cli.options import declare
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: notebooks")
-    parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
-    parser.add_argument("--force", action="store_true", help="replace notebooks already there")
+    declare(
+        parser,
+        ("--output", "DIR", Path, "default: notebooks"),
+        ("--book", "DIR", Path, "folder that holds _toc.yml"),
+        ("--force", "", bool, "replace notebooks already there"),
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

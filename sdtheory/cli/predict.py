@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from sdtheory.cli import tables
+from sdtheory.cli.options import declare
 from sdtheory.cli.training import check_outputs
 from sdtheory.validation import Array, InvalidInputError
 
@@ -34,13 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".npz file")
     parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
-    parser.add_argument("--delimiter", metavar="C", help="default: comma; tab in .tsv")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="CSV file (default: stdout)")
-    parser.add_argument("--every-round", action="store_true", help="one column for each round")
-    parser.add_argument(
-        "--trust-pickle",
-        action="store_true",
-        help="load a .joblib model, which can run any code; only if you trust its origin",
+    trust = "load a .joblib model, which can run any code; only if you trust its origin"
+    declare(
+        parser,
+        ("--delimiter", "C", str, "default: comma; tab in .tsv"),
+        ("--output", "FILE", Path, "CSV file (default: stdout)"),
+        ("--every-round", "", bool, "one column for each round"),
+        ("--trust-pickle", "", bool, trust),
     )
 
 

@@ -20,6 +20,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from sdtheory.cli.options import declare
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -29,12 +31,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c", "--chapter", action="append", default=[], help="only this chapter; may be repeated"
     )
-    parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="compare with this manifest; run nothing"
+    declare(
+        parser,
+        ("--against", "FILE", Path, "compare with this manifest; run nothing"),
+        ("--output", "DIR", Path, "keep the new runs there"),
+        ("--book", "DIR", Path, "folder that holds _toc.yml"),
+        ("--jobs", "J", 2, "chapters at a time"),
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="keep the new runs there")
-    parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
-    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default: 2)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ import re
 import sys
 from pathlib import Path
 
+from sdtheory.cli.options import declare
 from sdtheory.validation import InvalidInputError
 
 #: Of the repository, where the library is installed from one in editable mode.
@@ -38,10 +39,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="replace a parameter's default; may be repeated",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: _build/runs")
-    parser.add_argument("--book", type=Path, metavar="DIR", help="folder that holds _toc.yml")
-    parser.add_argument(
-        "--list", action="store_true", help="list chapters and parameters, run nothing"
+    declare(
+        parser,
+        ("--output", "DIR", Path, "default: _build/runs"),
+        ("--book", "DIR", Path, "folder that holds _toc.yml"),
+        ("--list", "", bool, "list chapters and parameters, run nothing"),
     )
 
 

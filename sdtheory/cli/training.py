@@ -19,6 +19,7 @@ import numpy as np
 
 from sdtheory import files
 from sdtheory.cli import tables
+from sdtheory.cli.options import declare
 from sdtheory.kernels import GREENS_FUNCTIONS
 from sdtheory.validation import Array, InvalidInputError, as_integer
 
@@ -42,38 +43,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the data and the model."""
     add_data_options(parser)
     model = add_kernel_options(parser)
-    model.add_argument(
-        "--no-intercept",
-        action="store_true",
-        help="do not subtract the labels' mean before the fit",
-    )
+    declare(model, ("--no-intercept", "", bool, "do not subtract the labels' mean before the fit"))
     model.add_argument(
         "--epsilon",
         default="10%",
         metavar="E",
-        help="tolerance on the mean squared residual (default: 10%%). A number is absolute; a "
-        "percentage refers to the mean square of the labels that the kernel can reach. 0.1variance "
-        "is a share of the labels' variance; 1noise is the estimated noise variance",
+        help="tolerance on the mean squared residual (default: %(default)s). A number is absolute; "
+        "a percentage refers to the mean square of the labels that the kernel can reach. "
+        "0.1variance is a share of the labels' variance; 1noise is the estimated noise variance",
     )
     model.add_argument(
         "--rounds",
         default="auto",
         metavar="T",
         help="a number, or one of auto (smallest criterion), rougher (while the fit is rougher "
-        "than the estimated truth) and all (until the collapse) (default: auto)",
+        "than the estimated truth) and all (until the collapse) (default: %(default)s)",
     )
-    model.add_argument(
-        "--criterion",
-        choices=("gcv", "loo"),
-        default="gcv",
-        help="generalised cross-validation or leave-one-out (default: gcv)",
-    )
+    criterion = "gcv (generalised cross-validation) or loo (leave-one-out)"
+    declare(model, ("--criterion", "NAME", "gcv", criterion))
     model.add_argument(
         "--solver",
         default="auto",
         metavar="NAME",
-        help="auto, eigh, krylov or spline (default: auto). If --epsilon is a number or a share of "
-        "the variance, auto needs no matrix for many rows",
+        help="auto, eigh, krylov or spline (default: %(default)s). If --epsilon is a number or a "
+        "share of the variance, auto needs no matrix for many rows",
     )
 
 
@@ -91,9 +84,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--inputs", nargs="+", metavar="COLUMN", help="input columns (default: all others)"
     )
-    data.add_argument("--delimiter", metavar="C", help="default: comma; tab in .tsv")
-    data.add_argument("--sample", type=int, metavar="N", help="use N rows, drawn at random")
-    data.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    declare(
+        data,
+        ("--delimiter", "C", str, "default: comma; tab in .tsv"),
+        ("--sample", "N", int, "use N rows, drawn at random"),
+        ("--seed", "S", 0, "random seed"),
+    )
     data.add_argument(
         "--rescale",
         choices=("none", "unit", "standard"),
@@ -110,11 +106,14 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> Any:
         default="rbf",
         metavar="NAME",
         help="beam, bridge or periodic (Green's functions on [0, 1]), or the name of a kernel of "
-        "scikit-learn (default: rbf)",
+        "scikit-learn (default: %(default)s)",
     )
-    model.add_argument("--gamma", type=float, help="for rbf, laplacian, poly and sigmoid")
-    model.add_argument("--degree", type=float, default=3, help="for poly (default: 3)")
-    model.add_argument("--coef0", type=float, default=1, help="for poly, sigmoid (default: 1)")
+    declare(
+        model,
+        ("--gamma", "G", float, "for rbf, laplacian, poly and sigmoid"),
+        ("--degree", "D", 3.0, "for poly"),
+        ("--coef0", "B", 1.0, "for poly and sigmoid"),
+    )
     return model
 
 
@@ -123,7 +122,7 @@ def add_outputs(parser: argparse.ArgumentParser, **purposes: str) -> None:
     output = parser.add_argument_group("output")
     for name, purpose in purposes.items():
         kinds = f" ({', '.join(_FORMATS[name])})" if _FORMATS[name] else "; - prints it instead"
-        output.add_argument(f"--{name}", type=Path, metavar="FILE", help=purpose + kinds)
+        declare(output, (f"--{name}", "FILE", Path, purpose + kinds))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from sdtheory.cli import training
+from sdtheory.cli.options import declare
 from sdtheory.validation import Array, InvalidInputError, as_integer
 
 #: More rows than this must be asked for by --sample: some hundred eigendecompositions are made.
@@ -44,19 +45,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     training.add_data_options(parser)
     training.add_kernel_options(parser)
-    search = parser.add_argument_group("trial")
-    search.add_argument(
-        "--rounds", type=int, default=10, metavar="T", help="longest chain to try (default: 10)"
-    )
-    search.add_argument(
-        "--tolerances", type=int, default=12, metavar="N", help="tolerances to try (default: 12)"
-    )
-    search.add_argument(
-        "--repeats",
-        type=int,
-        default=4,
-        metavar="N",
-        help=f"times {_OUTER} outer folds (default: 4)",
+    declare(
+        parser.add_argument_group("trial"),
+        ("--rounds", "T", 10, "longest chain to try"),
+        ("--tolerances", "N", 12, "tolerances to try"),
+        ("--repeats", "N", 4, f"times {_OUTER} outer folds"),
     )
     training.add_outputs(parser, plot="draw the scores", json="write a report as JSON")
 

@@ -26,6 +26,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sdtheory.cli.options import declare
+
 #: What is done instead of collecting evidence, and the options that it does not obey.
 _INSTEAD = ("list", "formal", "replay")
 _COLLECTING = (
@@ -36,33 +38,26 @@ _COLLECTING = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("ids", nargs="*", metavar="ID", help="statements to verify (default: all)")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--list", action="store_true", help="list the statements")
-    parser.add_argument("--instances", type=int, metavar="N", help="number of instances to sample")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
-    parser.add_argument(
-        "--certify",
-        action="store_true",
-        help="also judge exact points in ball arithmetic, and run the proofs",
+    formal = "show the theorems that Coq has checked: scope, axioms, comparison with the formulas"
+    declare(
+        parser.add_mutually_exclusive_group(),
+        ("--list", "", bool, "list the statements"),
+        ("--formal", "", bool, formal),
+        ("--replay", "FILE", Path, "judge the worst instances of a report again"),
     )
-    instead.add_argument(
-        "--formal",
-        action="store_true",
-        help="show only the theorems that Coq has checked: scope, axioms, comparison with the "
-        "formulas",
+    search = "search for so long, for each statement (default: a fixed number of instances)"
+    mutants = "also change every formula in small ways; the evidence must notice each change"
+    declare(
+        parser,
+        ("--instances", "N", int, "number of instances to sample"),
+        ("--seed", "S", 0, "random seed"),
+        ("--certify", "", bool, "also judge exact points in ball arithmetic, and run the proofs"),
+        ("--mutants", "", bool, mutants),
+        ("--search", "SECONDS", float, search),
+        ("--json", "FILE", Path, "write the report as JSON, too"),
+        ("--jobs", "J", int, "processes (default: all cores)"),
+        ("--scheduler", "ADDRESS", str, "use a Dask cluster instead"),
     )
-    parser.add_argument(
-        "--mutants",
-        action="store_true",
-        help="also change every formula in small ways; the evidence must notice each change",
-    )
-    parser.add_argument(
-        "--search",
-        type=float,
-        metavar="SECONDS",
-        help="search for so long, for each statement (default: a fixed number of instances)",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON, too")
     parser.add_argument(
         "--cache",
         type=Path,
@@ -70,11 +65,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="keep the evidence of each statement in this folder, and collect only what changed "
         "(default: collect everything anew). Use a folder that nobody else can write to",
     )
-    instead.add_argument(
-        "--replay", type=Path, metavar="FILE", help="judge the worst instances of a report again"
-    )
-    parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: all cores)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="use a Dask cluster instead")
 
 
 def run(arguments: argparse.Namespace) -> int:
