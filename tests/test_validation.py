@@ -172,7 +172,7 @@ REFUSED = [
     (lambda: trajectory([1], [1], None, 1), "epsilon is None and c is None"),
     (lambda: trajectory([1], [1], None, 1, c=0), "c must hold positive numbers, but is 0"),
     (lambda: trajectory([1], [1], None, 3, c=[1, 2]), r"c has 2 number\(s\), but 3 round"),
-    (lambda: trajectory([1], [1], None, 2, c=np.ones((3, 2))), "c must have 0 or 1 dimension"),
+    (lambda: trajectory([1], [1], None, 2, c=np.ones((3, 2))), "c must be of dimension 0 or 1"),
     (
         lambda: trajectory([[1]] * 2, [1], None, 2, c=np.ones((3, 2))),
         r"c is given for .* \(3,\), but .* \(2,\)",

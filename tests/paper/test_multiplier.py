@@ -339,7 +339,7 @@ def test_condition_is_a_relative_derivative():
         ([1.0, 1.0], [1.0, 1.0], [np.inf], None, r"^epsilon holds 1 NaN or infinite"),
         ([1.0] * 3, [1.0, 1.0], 0.1, None, r"^d \(3,\), z \(2,\) and epsilon \(\) do not fit"),
         ([[1.0]] * 3, [1.0], [0.1] * 2, None, r"^d \(3, 1\), z \(1,\) and epsilon \(2,\) do not"),
-        (1.0, [1.0], 0.1, None, r"^d must have 1 .* but has shape \(\)"),
+        (1.0, [1.0], 0.1, None, r"^d must be of dimension 1 to 7, but has shape \(\)"),
         ([1.0], [1j], 0.1, None, r"^z must hold real numbers"),
         ([1.0], [], 0.1, None, r"^z is empty"),
         ([1.0], [1.0], 0.1, 0, r"^n must be an integer of at least 1, but is 0"),

@@ -372,7 +372,7 @@ def test_unusable_products(matrix, message):
     [
         ({"gram": [[1.0, 2.0]]}, "gram must be square"),
         ({"gram": [[1.0, 2.0], [0.0, 1.0]]}, "gram is not symmetric"),
-        ({"y": [1.0]}, "y has 1 row"),
+        ({"y": [1.0]}, "y is of length 1"),
         ({"y": [1.0, np.nan]}, "y holds 1 NaN"),
         ({"epsilon": -1.0}, "epsilon must be positive"),
         ({"epsilon": 1e-200}, "too small against the labels"),
