@@ -289,11 +289,16 @@ def _check_range(d: Array, scaled_d: Array, z: Array, epsilon: Array, tolerance:
         )
     small = tolerance < SMALLEST
     for i in (small & np.any(z != 0, axis=-1)).nonzero()[0][:1] if small.any() else ():
-        raise InvalidInputError(
-            f"epsilon ({epsilon[i]:.6g}) is too small against the labels (up to "
-            f"{np.abs(z[i]).max():.6g}): below {SMALLEST:.0e} of their squared size floating "
-            f"point cannot hold the residual. Choose a larger epsilon."
-        )
+        raise too_small(float(epsilon[i]), z[i])
+
+
+def too_small(epsilon: float, labels: Array) -> InvalidInputError:
+    """Return the error for a tolerance below `SMALLEST` of the labels' squared size."""
+    return InvalidInputError(
+        f"epsilon ({epsilon:.6g}) is too small against the labels (up to "
+        f"{np.abs(labels).max():.6g}): below {SMALLEST:.0e} of their squared size floating point "
+        f"cannot hold the residual. Choose a larger epsilon."
+    )
 
 
 def _scaled(a: Array) -> tuple[Array, NDArray[np.int_]]:

@@ -177,12 +177,15 @@ class Options:
         would get the last share again. None says that no labels are mixed in.
     fresh : ndarray of shape (..., T, n, q) or None
         Entry t is mixed into y_{t+1}, in the place of the data.
+    ends : bool
+        Whether the first fit of zero is the last one, even if later labels are not zero.
     """
 
     rounds: int
     c: Array | None = None
     mixing: Array | str | None = None
     fresh: Array | None = None
+    ends: bool = False
 
     @classmethod
     def checked(
@@ -326,7 +329,8 @@ def run(d: Array, labels: Array, epsilon: Array, options: Options) -> Trajectory
             r.append(lost)
             r_minus_1.append(lost)
         # labels that are still to come end a round of zeros
-        if t == rounds or (ended and (planned is None or not np.any(planned[..., t:]))):
+        returning = planned is not None and not options.ends and np.any(planned[..., t:])
+        if t == rounds or (ended and not returning):
             break
         ratio = d / (now[..., None] + d)
         filtered = ratio * kept

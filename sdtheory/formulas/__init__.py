@@ -62,12 +62,7 @@ _INSIDE = _Domain("numbers in (0, 1)", lambda v: (v > 0) & (v < 1))
 _DOMAINS = {
     # infinite where G is singular: the bounds say what they are then
     "kappa": _Domain("numbers of at least 1", lambda v: v >= 1, infinite=True),
-    "d": _NOT_NEGATIVE,
-    "d_min": _NOT_NEGATIVE,
-    "d_max": _NOT_NEGATIVE,
-    "phi": _NOT_NEGATIVE,
-    "theta2": _NOT_NEGATIVE,
-    "sigma2": _NOT_NEGATIVE,
+    **dict.fromkeys(("d", "d_min", "d_max", "phi", "theta2", "sigma2"), _NOT_NEGATIVE),
 }
 _COUNTS = {"rounds", "iterations"}
 _ORDERED = (("d_min", "d_max"), ("d_min", "d_j"), ("d_j", "d_k"))
@@ -142,8 +137,8 @@ one_round_bound = _door(bounds.one_round_bound)
 norm_bound_line = _door(bounds.norm_bound_line, kappa=_FINITE_KAPPA)
 norm_bound = _door(bounds.norm_bound, kappa=_FINITE_KAPPA)
 guaranteed_rounds = _door(bounds.guaranteed_rounds)
-sparsification_bound = _door(bounds.sparsification_bound, d_min=_NOT_NEGATIVE)
-log_sparsification_bound = _door(bounds.log_sparsification_bound, d_min=_NOT_NEGATIVE)
+sparsification_bound = _door(bounds.sparsification_bound)
+log_sparsification_bound = _door(bounds.log_sparsification_bound)
 log_near_interpolation_limits = _door(bounds.log_near_interpolation_limits, d=_ASCENDING)
 path_length_factor = _door(bounds.path_length_factor, kappa=_FINITE_KAPPA)
 tikhonov = _door(filters.tikhonov)

@@ -72,10 +72,8 @@ def iterated_tikhonov(d: Values, c: Values, iterations: int) -> Values:
 
     Parameters
     ----------
-    d : array_like
-        Non-negative eigenvalues.
-    c : array_like
-        Positive strength; broadcast against d.
+    d, c
+        As for `tikhonov`.
     iterations : int
         The number m of fits, at least 1.
     """
@@ -91,10 +89,8 @@ def gradient_flow(d: Values, c: Values) -> Values:
 
     Parameters
     ----------
-    d : array_like
-        Non-negative eigenvalues.
-    c : array_like
-        Positive strength, one over the stopping time; broadcast against d.
+    d, c
+        As for `tikhonov`; c is one over the stopping time.
     """
     return -np.expm1(-(d / c))
 

@@ -104,10 +104,8 @@ def fresh_labels_risk(
 
     Parameters
     ----------
-    d : array_like
-        Non-negative eigenvalues.
-    c : array_like
-        Positive ridge multiplier; broadcast against d.
+    d, c
+        As for `kept_labels`.
     share : array_like
         Share w of new labels, in [0, 1].
     theta2, sigma2 : array_like
@@ -142,10 +140,8 @@ def bootstrapped(d: Values, c: Values, discount: Values, rounds: Values) -> Valu
 
     Parameters
     ----------
-    d : array_like
-        Non-negative eigenvalues.
-    c : array_like
-        Positive ridge multiplier; broadcast against d.
+    d, c
+        As for `kept_labels`.
     discount : array_like
         The discount gamma, in [0, 1).
     rounds : int or array_like of int

@@ -50,10 +50,8 @@ def wiener(theta2: Values, sigma2: Values) -> Values:
 
     Parameters
     ----------
-    theta2 : array_like of shape (..., n)
-        Squared components of the truth.
-    sigma2 : array_like of shape (..., 1) or ()
-        Variance of the noise, positive.
+    theta2, sigma2
+        As for `fixed_design_risk`, with positive sigma2.
     """
     return theta2 / (theta2 + sigma2)
 
@@ -73,10 +71,8 @@ def ridge_between(d: Values, c: Values, theta2: Values, sigma2: Values) -> Value
         Positive eigenvalues.
     c : array_like of shape (..., t)
         Multipliers of the rounds.
-    theta2 : array_like of shape (..., n)
-        Squared components of the truth.
-    sigma2 : array_like of shape (..., 1) or ()
-        Variance of the noise, positive.
+    theta2, sigma2
+        As for `fixed_design_risk`, with positive sigma2.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from sdtheory.linalg import double_double as dd
 from sdtheory.linalg.double_double import DoubleDouble
-from sdtheory.multiplier import LARGEST_TOLERANCE, SMALLEST
+from sdtheory.multiplier import LARGEST_TOLERANCE, SMALLEST, too_small
 from sdtheory.recursion import Trajectory
 from sdtheory.spectrum import Spectrum
 from sdtheory.validation import (
@@ -319,11 +319,7 @@ class Start:
         with np.errstate(over="ignore"):
             scaled = min(float(np.ldexp(tolerance, -2 * exponent)), LARGEST_TOLERANCE)
         if np.any(labels != 0) and scaled < SMALLEST:
-            raise InvalidInputError(
-                f"epsilon ({tolerance:.6g}) is too small against the labels (up to "
-                f"{np.abs(labels).max():.6g}): floating point cannot hold the residual. Choose a "
-                f"larger epsilon."
-            )
+            raise too_small(tolerance, labels)
         rho2 = n * scaled
         excess = excess_of(columns, n, scaled)
         r = float(np.sqrt(max(1 + excess / rho2, 0.0)))

@@ -86,16 +86,13 @@ def solve(
         As `sdtheory.distill`.
     """
     z, epsilon = spectrum.to_eigenbasis(start.given), np.array(start.tolerance)
-    options = options or Options(start.limit)
+    options = replace(options or Options(start.limit), ends=True)
     try:
         path = run(spectrum.d, z, epsilon, options)
     except InfeasibleToleranceError as error:
         raise InfeasibleToleranceError(
             error.epsilon, error.smallest_feasible, rank_decision=spectrum.error > 0
         ) from None
-    if not np.all(np.isfinite(path.c)):
-        first = int(np.argmax(np.isinf(path.c)))
-        path = run(spectrum.d, z, epsilon, replace(options, rounds=first))
     c_error, r_error = _rounding(path, spectrum.error, fresh=options.fresh is not None)
     cheap = len(path.c) * start.labels.shape[1] <= _PRODUCTS
     plain = path.shares is None

@@ -202,29 +202,14 @@ def _enclosed(
         t = len(c)
         root, condition = _newton(rule.nodes, np.sum(z[t] ** 2, axis=1), rho2, excess)
         rounding = condition * _response(d, z[t], np.append(c, root), rule.rounding)
-        ends, missing = None, math.inf
-        if rounding <= min(tolerance, _LOST):
-            given = (excess if t == 0 else math.inf), rho2
-            ends, missing = _around(
-                rule, (root, condition), (low, high), given, tolerance - rounding
-            )
-        if ends is None and t > 0 and r[-1] - 1 <= tolerance:
-            return found(Outcome.NEAR_COLLAPSE)
-        if rounding > min(tolerance, _LOST):
-            # the first c only falls from here on: Gauss's rule bounds it from above
-            raise _OpenError(
-                f"rounding alone leaves c_{t}, near {root:.3g} with eigenvalues up to "
-                f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
-                f"feasible at all",
-                final=t == 0 and rounding > 16 * min(tolerance, _LOST),
-            )
-        if ends is None:
-            raise _OpenError(
-                f"c_{t}, near {root:.3g}, is not enclosed to {tolerance:.1g}", missing=missing
-            )
-        c = np.append(c, root)
-        low = np.append(low, ends[0] * (1 - rounding))
-        high = np.append(high, ends[1] * (1 + rounding))
+        target = (excess if t == 0 else math.inf), rho2
+        try:
+            ends = _around(rule, (root, condition, rounding), (low, high), target, tolerance)
+        except _OpenError:
+            if t > 0 and r[-1] - 1 <= tolerance:
+                return found(Outcome.NEAR_COLLAPSE)
+            raise
+        c, low, high = np.append(c, root), np.append(low, ends[0]), np.append(high, ends[1])
         residual = rule.tail @ (z[t] / (root + d))
         cut += float(np.linalg.norm(residual)) / float(np.sqrt(rho2)) / start.r
         if cut > labels:
@@ -289,17 +274,25 @@ def _response(d: Array, z: Array, c: Array, size: float) -> float:
 
 def _around(
     rule: Quadrature,
-    root: tuple[float, float],
+    root: tuple[float, float, float],
     earlier: tuple[Array, Array],
     target: tuple[float, float],
     tolerance: float,
-) -> tuple[tuple[float, float] | None, float]:
+) -> tuple[float, float]:
     """Return an interval for the root near c, by the signs of the two bounds at its ends.
 
-    Where it is wider than the tolerance there is none, but the logarithm of the ratio. The target
+    It is widened by the rounding of products, and no wider than the tolerance. The target
     is the labels' excess, where it is known without cancellation, and rho^2.
     """
-    (c, condition), (excess, rho2) = root, target
+    (c, condition, rounding), (excess, rho2), t = root, target, len(earlier[0])
+    if rounding > min(tolerance, _LOST):
+        # the first c only falls from here on: Gauss's rule bounds it from above
+        raise _OpenError(
+            f"rounding alone leaves c_{t}, near {c:.3g} with eigenvalues up to "
+            f"{rule.nodes[-1]:.3g}, a relative error of {rounding:.1g}, if epsilon is "
+            f"feasible at all",
+            final=t == 0 and rounding > 16 * min(tolerance, _LOST),
+        )
 
     def above(c: ArrayLike) -> tuple[Array, Array]:
         """Return bounds on the residual energy beyond rho^2."""
@@ -312,15 +305,14 @@ def _around(
     low, high = above(c)
     # half of the interval, to first order
     expected = condition * float(max(high, -low)) / (2 * rho2)
-    missing = float(np.log(expected / tolerance)) if 0 < expected < math.inf else math.inf
-    if not expected <= 2 * tolerance:
-        return None, missing
-    width = np.full(2, max(4 * ULP, min(1.1 * expected, tolerance)))
-    while np.all(width <= max(tolerance, 4 * ULP)):
+    left = tolerance - rounding
+    width = np.full(2, max(4 * ULP, min(1.1 * expected, left)))
+    while expected <= 2 * left and np.all(width <= max(left, 4 * ULP)):
         ends = c * (1 + np.array([-1.0, 1.0]) * width)
         low, high = above(ends)
         short = ~np.array([high[0] < 0, low[1] > 0])
         if not np.any(short):
-            return (float(ends[0]), float(ends[1])), missing
+            return float(ends[0]) * (1 - rounding), float(ends[1]) * (1 + rounding)
         width[short] *= 2
-    return None, missing
+    missing = math.log(expected / left) if left > 0 and 0 < expected < math.inf else math.inf
+    raise _OpenError(f"c_{t}, near {c:.3g}, is not enclosed to {tolerance:.1g}", missing=missing)

@@ -290,7 +290,7 @@ class KernelOperator(LinearOperator):
         self.x = x.tocsr() if scipy.sparse.issparse(x) else as_inputs(x)
         n = self.x.shape[0]
         check_callable(kernel)
-        self._root = None
+        self.weighted, self._root = weights is not None, None
         if weights is not None:
             values = as_real_array(weights, "weights", ndim=(1,))
             if len(values) != n or not np.all(values > 0):
@@ -301,11 +301,6 @@ class KernelOperator(LinearOperator):
                 )
             self._root = np.sqrt(values)
         super().__init__(np.dtype(float), (n, n))
-
-    @property
-    def weighted(self) -> bool:
-        """Whether there are weights."""
-        return self._root is not None
 
     def matrix(self) -> Array:
         """Return all entries of G."""
