@@ -22,13 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from sdtheory.cli import tables
+from sdtheory.cli import tables, training
 from sdtheory.cli.options import declare
-from sdtheory.cli.training import check_outputs
 from sdtheory.validation import Array, InvalidInputError
-
-#: Rows whose kernel values are held at a time.
-_BATCH = 4096
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Return the exit code."""
-    check_outputs(arguments, output=())
+    training.check_outputs(arguments, output=())
     model = _load(arguments.model, trusted=arguments.trust_pickle)
 
     def choose(columns: tuple[str, ...], _index: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,13 +51,16 @@ def run(arguments: argparse.Namespace) -> int:
         return model.inputs
 
     data = tables.read(arguments.data, choose, delimiter=arguments.delimiter)
-    header = list(model.targets)
-    if arguments.every_round:
-        rounds = range(model.estimator.n_rounds_)
-        header = [f"{target} round {t}" for t in rounds for target in model.targets]
-    batches = _predictions(model, data, every=arguments.every_round)
+    # all predictions before any is written
+    with training.progress(f"predict, {len(data)} rows"):
+        if arguments.every_round:
+            rounds = range(model.estimator.n_rounds_)
+            header = [f"{target} round {t}" for t in rounds for target in model.targets]
+            values = np.moveaxis(model.staged_predict(data), 0, 1).reshape(len(data), -1)
+        else:
+            header, values = list(model.targets), model.predict(data)
     if arguments.output is None:
-        _write(sys.stdout, header, batches)
+        _write(sys.stdout, header, values)
         return 0
     from sdtheory.files import replacing
 
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         replacing(arguments.output) as partial,
         partial.open("w", encoding="utf-8", newline="") as target,
     ):
-        _write(target, header, batches)
+        _write(target, header, values)
     print(f"wrote {arguments.output}")
     return 0
 
@@ -100,26 +99,8 @@ def _load(path: Path, *, trusted: bool) -> Any:
     return model
 
 
-def _predictions(model: Any, x: Array, *, every: bool) -> list[Array]:
-    """Return the predictions batch by batch: all of them, before any is written."""
-    from tqdm import tqdm
-
-    batches = []
-    with tqdm(total=len(x), unit="row", desc="predict", disable=None, delay=1, leave=False) as bar:
-        for start in range(0, len(x), _BATCH):
-            batch = x[start : start + _BATCH]
-            if every:
-                values = model.staged_predict(batch)
-                batches.append(np.moveaxis(values, 0, 1).reshape(len(batch), -1))
-            else:
-                batches.append(model.predict(batch))
-            bar.update(len(batch))
-    return batches
-
-
-def _write(target: Any, header: list[str], batches: list[Array]) -> None:
+def _write(target: Any, header: list[str], values: Array) -> None:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(header)
-    for batch in batches:
-        writer.writerows(batch.tolist())
+    writer.writerows(values.tolist())
     target.flush()

@@ -634,7 +634,7 @@ def test_predict_names_what_is_wrong(sdtheory, example, tmp_path):
 def test_a_prediction_that_fails_leaves_no_file(sdtheory, example, tmp_path, monkeypatch):
     model = tmp_path / "model.npz"
     sdtheory("fit", example, *BEAM, "--save", model)
-    monkeypatch.setattr("sdtheory.cli.predict._BATCH", 4)
+    monkeypatch.setattr("sdtheory.estimator._BATCH", 4)
     new = write_csv(tmp_path / "new.csv", ["x"], [[0.5]] * 9 + [[1.5]])
     target = tmp_path / "out.csv"
     refused(sdtheory, "predict", model, new)
