@@ -24,27 +24,27 @@ import numpy as np
 
 from sdtheory.cli import tables, training
 from sdtheory.cli.options import declare
-from sdtheory.validation import Array, InvalidInputError
+from sdtheory.validation import Array
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".npz file")
     parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
-    trust = "load a .joblib model, which can run any code; only if you trust its origin"
     declare(
         parser,
         ("--delimiter", "C", str, "default: comma; tab in .tsv"),
         ("--output", "FILE", Path, "CSV file (default: stdout)"),
         ("--every-round", "", bool, "one column for each round"),
-        ("--trust-pickle", "", bool, trust),
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Return the exit code."""
+    from sdtheory import model_file
+
     training.check_outputs(arguments, output=())
-    model = _load(arguments.model, trusted=arguments.trust_pickle)
+    model = model_file.load(arguments.model)
 
     def choose(columns: tuple[str, ...], _index: tuple[str, ...]) -> tuple[str, ...]:
         tables.match(model.inputs, columns, "DATA")
@@ -71,32 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
         _write(target, header, values)
     print(f"wrote {arguments.output}")
     return 0
-
-
-def _load(path: Path, *, trusted: bool) -> Any:
-    from sdtheory import model_file
-
-    if path.suffix.lower() != ".joblib":
-        return model_file.load(path)
-    if not trusted:
-        raise InvalidInputError(
-            f"{path} is a pickle, which can run any code when it is loaded. Pass --trust-pickle "
-            f"if you trust its origin, or save the model as .npz."
-        )
-    import joblib
-
-    try:
-        model = joblib.load(path)
-    except Exception as error:  # a pickle can raise anything
-        raise InvalidInputError(
-            f"{path} cannot be loaded ({error}). Name a file that `sdtheory fit --save` wrote."
-        ) from error
-    if not isinstance(model, model_file.Model):
-        raise InvalidInputError(
-            f"{path} holds {type(model).__name__}, which is not a model. Name a file that "
-            f"`sdtheory fit --save` wrote."
-        )
-    return model
 
 
 def _write(target: Any, header: list[str], values: Array) -> None:

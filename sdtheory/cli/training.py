@@ -28,7 +28,7 @@ STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
 #: Files that commands write, by option: the suffixes that tell the format; none if any will do.
-_FORMATS = {"plot": (".svg", ".png", ".pdf"), "save": (".npz", ".joblib"), "json": ()}
+_FORMATS = {"plot": (".svg", ".png", ".pdf"), "save": (".npz",), "json": ()}
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|variance|)", re.IGNORECASE)
 _UNITS = {
