@@ -1,4 +1,4 @@
-"""Plots of a distillation: fits, diagonals of B_t and losses by round.
+"""Plots of a distillation: fits, levels and losses by round.
 
 Each function draws into given axes and returns nothing; it refuses data that it
 cannot draw as meant. A round has the same colour and line style in every plot, from a
@@ -104,33 +104,6 @@ def draw_fits(axes: Axes, x: ArrayLike, fits: Sequence[ArrayLike]) -> None:
         heights = _values(fit, f"fits[{t}]", like=at)
         style = round_style(t, len(fits), marker="")
         axes.plot(at, heights, label=f"round {t}", linewidth=2, **style)
-
-
-def draw_diagonals(panels: Sequence[Axes], B: Array, drawn: ArrayLike) -> None:
-    """Draw the diagonal of B_t as bars, one panel for each round drawn.
-
-    Parameters
-    ----------
-    panels : sequence of matplotlib Axes
-        At least as many as rounds drawn.
-    B : ndarray of shape (T, n)
-        Diagonals of B_t, eigenvalues ascending; drawn largest first.
-    drawn : array_like of int
-        Rounds to draw.
-    """
-    B, rounds = as_real_array(B, "B", ndim=(2,)), np.ravel(drawn)
-    if len(rounds) > len(panels) or not np.all(np.isin(rounds, np.arange(len(B)))):
-        raise InvalidInputError(
-            f"drawn must name at most {len(panels)} of the rounds 0 to {len(B) - 1}, one for each "
-            f"panel, but is {rounds.tolist()}."
-        )
-    number = np.arange(1, B.shape[1] + 1)
-    for t, panel in zip(rounds, panels, strict=False):
-        colour = round_style(t, len(B))["color"]
-        panel.bar(number, B[t, ::-1], color=colour, edgecolor=INK, linewidth=0.5)
-        panel.set_title(f"round {t}", fontsize="medium")
-        panel.set_ylim(0, 1.02)
-    panels[0].set_ylabel("diagonal entry of $B_t$")
 
 
 def draw_level(

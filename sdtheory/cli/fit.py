@@ -11,8 +11,8 @@ for example:
   sdtheory fit DATA.npy --target 3 --inputs 0 1 --rounds 2 --json -
   sdtheory fit DATA.csv --target y --c 0.01 --mixing optimal --rounds 2
 
-The first line of a CSV file names its columns; those of an .npy file are called 0, 1, ... A model
-saved as .npz holds data only; one saved as .joblib is a pickle, which can run code when loaded.
+The first line of a CSV file names its columns; those of an .npy file are called 0, 1, ... A saved
+model holds data only.
 
 exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever half written
 """
@@ -20,7 +20,6 @@ exit codes: 0 done, 2 wrong usage or input, 130 interrupted; no file is ever hal
 from __future__ import annotations
 
 import argparse
-import sys
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -203,17 +202,4 @@ def _save(path: Path, model: Any, data: Any) -> None:
     from sdtheory import model_file
 
     whole = model_file.Model(model, data.inputs, data.targets, data.shift, data.scale)
-    if path.suffix.lower() == ".npz":
-        model_file.save(whole, path)
-        return
-    import joblib
-
-    from sdtheory.files import replacing
-
-    print(
-        f"sdtheory: note: {path} is a pickle, which can run code when it is loaded. Give it only "
-        f"to people who trust you; a model saved as .npz holds data only.",
-        file=sys.stderr,
-    )
-    with replacing(path) as partial:
-        joblib.dump(whole, partial)
+    model_file.save(whole, path)

@@ -116,21 +116,18 @@ def _experiment(arguments: argparse.Namespace) -> Any:
     from sdtheory.experiments.networks.chain import Experiment
     from sdtheory.experiments.networks.training import Settings
 
-    digits = arguments.data == "digits"
-
-    def default(value: Any, for_digits: Any, for_cifar: Any) -> Any:
-        return value if value is not None else for_digits if digits else for_cifar
-
+    defaults: dict[str, Any] = {"label_noise": 0.0, "train": None, "stack": 1}
+    if arguments.data == "digits":
+        defaults = {"label_noise": 0.3, "train": 500, "stack": arguments.seeds}
+    given = {k: v for k in defaults if (v := getattr(arguments, k)) is not None}
     return Experiment(
         data=arguments.data,
         settings=Settings(**{f.name: getattr(arguments, f.name) for f in fields(Settings)}),
         rounds=10 if arguments.rounds is None else arguments.rounds,
         seeds=tuple(range(arguments.first_seed, arguments.first_seed + arguments.seeds)),
-        label_noise=default(arguments.label_noise, 0.3, 0.0),
-        train=default(arguments.train, 500, None),
         validation=arguments.validation,
         test=arguments.test,
-        stack=default(arguments.stack, arguments.seeds, 1),
+        **(defaults | given),
     )
 
 

@@ -67,11 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.chapter or list(was["chapters"])
     if now is None:
         try:
-            if arguments.output is not None:
-                now = rerun(root, names, arguments.output, jobs=arguments.jobs)
-            else:
-                with TemporaryDirectory(prefix="sdtheory-") as folder:
-                    now = rerun(root, names, Path(folder), jobs=arguments.jobs)
+            with TemporaryDirectory(prefix="sdtheory-") as folder:
+                now = rerun(root, names, arguments.output or Path(folder), jobs=arguments.jobs)
         except BuildError as error:
             print(f"sdtheory: {error}", file=sys.stderr)
             return 1

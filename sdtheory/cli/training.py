@@ -28,7 +28,7 @@ STATIONARY = ("rbf", "laplacian")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
 #: Files that commands write, by option: the suffixes that tell the format; none if any will do.
-_FORMATS = {"plot": (".svg", ".png", ".pdf"), "save": (".npz", ".joblib"), "json": ()}
+_FORMATS = {"plot": (".svg", ".png", ".pdf"), "save": (".npz",), "json": ()}
 
 _EPSILON = re.compile(r"(?P<number>.*?)[\s*]*(?P<unit>%|noise|variance|)", re.IGNORECASE)
 _UNITS = {
@@ -246,7 +246,7 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
 
     It refuses a tolerance that the mean of the labels meets, which takes no fit.
     """
-    with warnings.catch_warnings(record=True) as caught, _progress(len(training.x)):
+    with warnings.catch_warnings(record=True) as caught, progress(f"fit, {len(training.x)} rows"):
         warnings.simplefilter("always")
         chain = model._fit(training.x, training.y)
     variance = float(np.sum(np.var(training.y, axis=0)))
@@ -259,12 +259,12 @@ def run(model: Any, training: Training) -> tuple[Any, list[str]]:
 
 
 @contextmanager
-def _progress(n: int) -> Iterator[None]:
-    """Count products with the kernel matrix and rounds in its eigenbasis, on a terminal."""
+def progress(work: str) -> Iterator[None]:
+    """Count the steps that the library logs of some work, on a terminal."""
     from tqdm import tqdm
 
     logger = logging.getLogger("sdtheory")
-    with tqdm(unit=" steps", desc=f"fit, {n} rows", disable=None, leave=False) as bar:
+    with tqdm(unit=" steps", desc=work, disable=None, leave=False) as bar:
 
         class Count(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:

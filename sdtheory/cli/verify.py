@@ -21,12 +21,12 @@ on the machine's speed. Exit code 1: some statement did not pass.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from sdtheory.cli.options import declare
+from sdtheory.validation import InvalidInputError
 
 #: What is done instead of collecting evidence, and the options that it does not obey.
 _INSTEAD = ("list", "formal", "replay")
@@ -101,8 +101,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_idle(arguments: argparse.Namespace) -> None:
     """Refuse options of collecting evidence where none is collected."""
-    from sdtheory.validation import InvalidInputError
-
     instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
     idle = [name for name in _COLLECTING if getattr(arguments, name)]
     if instead and idle:
@@ -113,8 +111,6 @@ def _check_idle(arguments: argparse.Namespace) -> None:
 
 
 def _check_cache(arguments: argparse.Namespace) -> None:
-    from sdtheory.validation import InvalidInputError
-
     folder = arguments.cache
     if folder is None:
         return
@@ -133,13 +129,10 @@ def _formal(statements: Any) -> int:
     from sdtheory.evidence.report import aligned
 
     if not formal.FOLDER.is_dir():
-        print(
-            f"sdtheory: error: there is no folder {formal.FOLDER}. The proofs are in the "
-            f"repository of the book. In a checkout, `make book` makes a .venv whose sdtheory "
-            f"finds them.",
-            file=sys.stderr,
+        raise InvalidInputError(
+            f"there is no folder {formal.FOLDER}. The proofs are in the repository of the book. In "
+            f"a checkout, `make book` makes a .venv whose sdtheory finds them."
         )
-        return 2
     found = [f for f in map(formal.machine_checked, statements) if f is not None]
     rows = [
         (f.statement, f"{f.file}: {f.theorem}", str(len(f.axioms)), f.compared.words) for f in found
@@ -160,14 +153,12 @@ def _formal(statements: Any) -> int:
 
 
 def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
+    from joblib import cpu_count
     from tqdm import tqdm
 
     from sdtheory.evidence import verify
     from sdtheory.evidence.collecting import INSTANCES
 
-    jobs = arguments.jobs
-    if jobs is None:
-        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     with tqdm(unit="task", desc="verify", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -181,7 +172,7 @@ def _verify(arguments: argparse.Namespace, statements: Any) -> Any:
             certify=arguments.certify,
             mutants=arguments.mutants,
             seconds=arguments.search,
-            jobs=jobs,
+            jobs=cpu_count() if arguments.jobs is None else arguments.jobs,
             scheduler=arguments.scheduler,
             cache=arguments.cache,
             progress=progress,

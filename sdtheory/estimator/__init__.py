@@ -8,6 +8,7 @@ one before.
 from __future__ import annotations
 
 import difflib
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ from sdtheory.validation import (
     machine_epsilon,
 )
 
+_LOGGER = logging.getLogger(__name__)
 #: Values of parameters that are words.
 _WORDS = {
     "epsilon_unit": ("relative", "absolute", "variance", "noise"),
@@ -606,6 +608,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             with np.errstate(all="ignore"):
                 for t, dual in enumerate(duals):
                     values[t, start : start + step] = rows @ dual + self.intercept_
+            _LOGGER.debug("predictions from row %d on", start)
         if not np.all(np.isfinite(values)):
             raise InvalidInputError(
                 "X: the prediction overflows, because the kernel is too large there. Predict "

@@ -297,19 +297,18 @@ def test_the_plot_is_of_the_format_of_its_suffix(sdtheory, example, tmp_path, su
     assert path.read_bytes().startswith(start)
 
 
-def test_a_pickle_is_written_with_a_warning_and_read_only_if_trusted(sdtheory, example, tmp_path):
-    model = tmp_path / "model.joblib"
-    code, _, err = sdtheory("fit", example, *BEAM, "--save", model)
-    assert code == 0
-    assert "is a pickle, which can run code" in err
-    assert "--trust-pickle" in refused(sdtheory, "predict", model, example)
-    code, out, _ = sdtheory("predict", model, example, "--trust-pickle")
-    assert code == 0
-    assert out.startswith("y\n")
-    joblib.dump({"not": "a model"}, model)
-    assert "holds dict" in refused(sdtheory, "predict", model, example, "--trust-pickle")
-    model.write_bytes(b"garbage")
-    assert "cannot be loaded" in refused(sdtheory, "predict", model, example, "--trust-pickle")
+def test_a_pickle_is_neither_written_nor_read(sdtheory, example, tmp_path):
+    path = tmp_path / "model.joblib"
+    assert "Choose one of: .npz" in refused(sdtheory, "fit", example, *BEAM, "--save", path)
+    joblib.dump(Mine(), path)
+    assert "is not a model file" in refused(sdtheory, "predict", path, example)
+
+
+class Mine:
+    """A pickle that runs code."""
+
+    def __reduce__(self):
+        return os.abort, ()
 
 
 def test_explain_shows_verdicts_and_margins(sdtheory, example, tmp_path):
@@ -634,7 +633,7 @@ def test_predict_names_what_is_wrong(sdtheory, example, tmp_path):
 def test_a_prediction_that_fails_leaves_no_file(sdtheory, example, tmp_path, monkeypatch):
     model = tmp_path / "model.npz"
     sdtheory("fit", example, *BEAM, "--save", model)
-    monkeypatch.setattr("sdtheory.cli.predict._BATCH", 4)
+    monkeypatch.setattr("sdtheory.estimator._BATCH", 4)
     new = write_csv(tmp_path / "new.csv", ["x"], [[0.5]] * 9 + [[1.5]])
     target = tmp_path / "out.csv"
     refused(sdtheory, "predict", model, new)

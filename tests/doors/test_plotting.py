@@ -19,11 +19,6 @@ WRONG = {
         lambda a: plotting.draw_fits(a, [1, 2], [[1, 2], [1]]),
         r"fits\[1\] is of length 1",
     ),
-    "no such round": (
-        lambda a: plotting.draw_diagonals([a], np.ones((1, 2)), [1]),
-        "drawn must name",
-    ),
-    "few panels": (lambda a: plotting.draw_diagonals([a], np.ones((2, 2)), [0, 1]), "at most 1"),
     "infinite": (lambda a: plotting.draw_by_round(a, [1, np.inf], "l"), "values holds 1 NaN"),
     "samples": (lambda a: plotting.draw_band(a, [1, 2], [[1, 2, 3]], "l"), "samples has shape"),
     "axis": (lambda a: plotting.draw_tolerance(a, 0.1, along="z"), "along must be 'x' or 'y'"),
