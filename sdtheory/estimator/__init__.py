@@ -147,7 +147,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         then has a non-trivial fit, unless rounding hides it. Directions with
         eigenvalues up to 1e-10 of the largest count as unreachable.
         "variance": it is `epsilon` times the labels' variance. One round with
-        `fit_intercept` then has R^2 = 1 - epsilon on the training data.
+        `fit_intercept` then has R^2 = 1 - epsilon on the training data; of several
+        outputs, the mean weighted by their variances.
         "noise": it is `epsilon` times the noise variance, which the ridge fit of
         smallest generalised cross-validation estimates; epsilon = 1 is Morozov's
         principle.
