@@ -153,7 +153,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         smallest generalised cross-validation estimates; epsilon = 1 is Morozov's
         principle.
     c : float or sequence of float, optional
-        Multipliers instead of a tolerance: one for all rounds, or one each.
+        Multipliers instead of a tolerance: one for all rounds, or one each. `fit`
+        warns where they are below the rounding of the kernel matrix.
     rounds : int, "auto", "rougher" or None, default=1
         Number of fits. "auto" keeps the round of smallest `criterion`, of the
         first thousand. None keeps the last round before the labels collapse to
@@ -338,6 +339,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             chosen = max(int(np.sum(self.roughness_ >= self.roughness_bound_)), 1)
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
+        if self.c is not None:
+            smallest = float(np.min(chain.c[:chosen]))
+            moved = chain.spectrum.error / (smallest + chain.spectrum.d[0])
+            if moved > KNOWN:
+                self._warn(
+                    f"c = {smallest:.3g} is so small that rounding of the kernel matrix may move "
+                    f"the residuals by a share of {min(moved, 1.0):.1g}. Choose a larger c."
+                )
         self._keep(chain, chosen)
         self.duals_ = np.zeros((chosen, *labels.shape))
         for t in range(chosen):
