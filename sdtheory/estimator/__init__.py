@@ -149,12 +149,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
         then has a non-trivial fit, unless rounding hides it. Directions with
         eigenvalues up to 1e-10 of the largest count as unreachable.
         "variance": it is `epsilon` times the labels' variance. One round with
-        `fit_intercept` then has R^2 = 1 - epsilon on the training data.
+        `fit_intercept` then has R^2 = 1 - epsilon on the training data; of several
+        outputs, the mean weighted by their variances.
         "noise": it is `epsilon` times the noise variance, which the ridge fit of
         smallest generalised cross-validation estimates; epsilon = 1 is Morozov's
         principle.
     c : float or sequence of float, optional
-        Multipliers instead of a tolerance: one for all rounds, or one each.
+        Multipliers instead of a tolerance: one for all rounds, or one each. `fit`
+        warns where they are below the rounding of the kernel matrix.
     rounds : int, "auto", "rougher" or None, default=1
         Number of fits. "auto" keeps the round of smallest `criterion`, of the
         first thousand. None keeps the last round before the labels collapse to
@@ -339,6 +341,14 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, _KernelChain):
             chosen = max(int(np.sum(self.roughness_ >= self.roughness_bound_)), 1)
         if chain.solver == "eigh":
             refuse_lost_digits(chain, KNOWN, chosen)
+        if self.c is not None:
+            smallest = float(np.min(chain.c[:chosen]))
+            moved = chain.spectrum.error / (smallest + chain.spectrum.d[0])
+            if moved > KNOWN:
+                self._warn(
+                    f"c = {smallest:.3g} is so small that rounding of the kernel matrix may move "
+                    f"the residuals by a share of {min(moved, 1.0):.1g}. Choose a larger c."
+                )
         self._keep(chain, chosen)
         self.duals_ = np.zeros((chosen, *labels.shape))
         for t in range(chosen):

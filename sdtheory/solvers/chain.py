@@ -215,7 +215,8 @@ class Chain:
         g_x : array_like of shape (m, n), or LinearOperator
             Kernel between new and training inputs, divided by n:
             ``gram(kernel, x, x_new)``. Solver "spline" also takes the new
-            inputs themselves, shape (m,) or (m, 1), at O(log n) each.
+            inputs themselves, shape (m,) or (m, 1), at O(log n) each. With one
+            training point, shape (m, 1) holds the kernel.
         t : int
             Round, from 0.
 
@@ -229,7 +230,7 @@ class Chain:
             If g_x has another number of columns or round t was not run.
         """
         n = len(self._labels)
-        rows = n > 1 and np.ndim(g_x) == 2 and np.shape(g_x)[1] == n
+        rows = np.ndim(g_x) == 2 and np.shape(g_x)[1] == n
         if self._curve is not None and not rows:
             self._was_run(t)
             return self._curve(g_x, t).reshape(-1, *self._labels.shape[1:])

@@ -529,6 +529,17 @@ def test_the_remedies_for_lost_digits_are_those_that_an_estimator_has():
     assert model.set_params(solver="spline").fit(X, y).n_rounds_ == 1
 
 
+def test_a_multiplier_below_rounding_is_warned_of():
+    X = np.linspace(0, 1, 40)[:, None]
+    y = np.sin(5 * X[:, 0]) + 0.3 * np.random.default_rng(0).standard_normal(40)
+    with pytest.warns(ConvergenceWarning, match="c = 1e-16 is so small that rounding"):
+        Regressor(c=[1e-2, 1e-16], rounds=2).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Regressor(c=1e-10).fit(X, y)
+        Regressor("bridge", c=1e-16).fit(X[1:-1], y[1:-1])  # well conditioned
+
+
 def test_too_few_multipliers_are_not_blamed_on_epsilon():
     X, y = sample(n=20)
     with pytest.warns(ConvergenceWarning, match="tries. Give more multipliers or shares"):

@@ -164,3 +164,10 @@ def test_what_cannot_be_trained_is_refused():
     bare = [draw_sample(DIGITS, 0, label_noise=0.0, train=100)]
     with pytest.raises(InvalidInputError, match="needs validation images"):
         train(DIGITS, bare, TARGETS[:1], Settings(early_stopping=True))
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e6])
+def test_a_training_that_diverges_is_refused(rate):
+    settings = Settings(epochs=2, batch=20, learning_rate=rate, weight_decay=1.0)
+    with pytest.raises(InvalidInputError, match=r"in round 2 the training of seed 0 diverged"):
+        train(DIGITS, SAMPLES, TARGETS, settings, round_=2)

@@ -328,6 +328,16 @@ def test_the_paper_example():
 
 
 @ORDERS
+def test_the_kernel_at_one_training_point_is_not_taken_for_inputs(order):
+    kernel, x, x_new = KERNELS[order], [0.5], [0.25, 0.9]
+    chain = distill(KernelOperator(kernel, x), [1.0], 0.1)
+    assert chain.solver == "spline"
+    expected = distill(gram(kernel, x), [1.0], 0.1).predict(gram(kernel, x, x_new), 0)
+    assert_allclose(chain.predict(gram(kernel, x, x_new), 0), expected, rtol=1e-12)
+    assert_allclose(chain.predict(x_new, 0), expected, rtol=1e-12)
+
+
+@ORDERS
 def test_ends_of_a_chain(order):
     x, y = noisy(20, 4)
     energy = float(np.mean(y**2))

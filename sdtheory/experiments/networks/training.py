@@ -162,7 +162,7 @@ def train(
     ------
     InvalidInputError
         If a batch is larger than the training part, or early stopping has no
-        validation part.
+        validation part. Also if a network's outputs, or their squares, overflow.
     """
     n = len(samples[0].train)
     if settings.batch > n:
@@ -228,9 +228,19 @@ def train(
             parameters if better.all() else _choose(better, parameters, kept_parameters)
         )
         after_epoch()
+    learned = np.asarray(outputs(kept_parameters, x, learnt))
+    tested = np.asarray(outputs(kept_parameters, x, judged))[:, m:]
+    with np.errstate(all="ignore"):  # what is not finite is refused
+        sizes = np.array([np.sum(part * part, axis=(1, 2)) for part in (learned, tested)])
+    for k in np.flatnonzero(~np.all(np.isfinite(sizes), axis=0))[:1]:
+        raise InvalidInputError(
+            f"learning_rate = {settings.learning_rate:g}, weight_decay = "
+            f"{settings.weight_decay:g}: in round {round_} the training of seed {samples[k].seed} "
+            f"diverged, its outputs overflow. Choose smaller ones."
+        )
     return Trained(
-        outputs=np.asarray(outputs(kept_parameters, x, learnt)),
-        test_outputs=np.asarray(outputs(kept_parameters, x, judged))[:, m:],
+        outputs=learned,
+        test_outputs=tested,
         kept=kept,
         **{name: np.stack(values, axis=1) for name, values in history.items()},
     )
