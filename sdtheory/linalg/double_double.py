@@ -99,6 +99,20 @@ class DoubleDouble:
     __radd__ = __add__
     __rmul__ = __mul__
 
+    # in place, as views of an array need it
+
+    def __iadd__(self, other: Any) -> DoubleDouble:
+        self[...] = self + other
+        return self
+
+    def __isub__(self, other: Any) -> DoubleDouble:
+        self[...] = self - other
+        return self
+
+    def __imul__(self, other: Any) -> DoubleDouble:
+        self[...] = self * other
+        return self
+
     def total(self, axis: int | None = None) -> DoubleDouble:
         """Return the sum of all entries, or over one axis: of neighbours, then of their sums.
 
@@ -172,6 +186,12 @@ def high(a: Any) -> Array:
 def zeros(shape: tuple[int, ...], *, like: Any) -> Any:
     """Return zeros of the kind of an array."""
     return DoubleDouble(np.zeros(shape)) if isinstance(like, DoubleDouble) else np.zeros(shape)
+
+
+def empty(shape: tuple[int, ...], *, like: Any) -> Any:
+    """Return an array of the kind of another, whose entries are not set."""
+    whole = np.empty(shape)
+    return DoubleDouble(whole, np.empty(shape)) if isinstance(like, DoubleDouble) else whole
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

@@ -17,7 +17,8 @@ zero, and no diffuse prior is needed. It leaves X_end = A X + b + C r_end and
 r = A^T r_end + eta - J X, where C and J are sums of positive semidefinite terms. A
 banded system joins the stretches, and the adjoint sweeps back through all of them
 at once. The unit of length is the spline's own correlation length c^(1/2m); in it
-the condition number of that system grows like P.
+the condition number of that system grows like P. The unit of all variances is that
+of a label.
 
 References
 ----------
@@ -34,15 +35,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
+from scipy.linalg import get_lapack_funcs
 
 from sdtheory.linalg import sweeps
-from sdtheory.linalg.double_double import DoubleDouble, each, high, two_sum, zeros
-from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed
+from sdtheory.linalg.double_double import DoubleDouble, each, empty, high, two_sum, zeros
+from sdtheory.linalg.halley import MAX_EVALUATIONS, NoRootError, bracketed, halley_step
 from sdtheory.linalg.sweeps import Factors
 from sdtheory.validation import Array
 
+_gbtrf, _gbtrs = get_lapack_funcs(("gbtrf", "gbtrs"))
 #: A relative step below this leaves at most five times its cube: in floats, and in double-doubles.
 _NEAR, _NEARER = 2.0**-18, 2.0**-33
 #: Groups of knots that a first guess is made from, where there are many more knots.
@@ -165,7 +167,7 @@ class Spline:
         """Choose the length of the stretches from the number of knots."""
         at = np.concatenate([[0.0], knots.x, [1.0]])
         gaps = two_sum(at[1:], -at[:-1])
-        length = max(2, math.isqrt(len(gaps)) // 3)
+        length = max(2, math.isqrt(len(gaps)) // 4)
         return cls(gaps, knots.counts, knots.n, order, length)
 
     def mirrored(self) -> Spline:
@@ -212,6 +214,18 @@ class Spline:
         """Whether no input is repeated."""
         return bool(np.all(self.counts == 1))
 
+    @cached_property
+    def groups(self) -> tuple[NDArray[np.intp], Spline] | None:
+        """First knots of groups of neighbours, and the spline through their centres."""
+        first = np.arange(0, len(self.counts), max(len(self.counts) // _GROUPS, 1))
+        if len(first) > len(self.counts) / 2:
+            return None
+        sizes = np.add.reduceat(self.counts, first)
+        at = np.cumsum(self.gaps.high)
+        centres = np.add.reduceat(self.counts * at[:-1], first) / sizes
+        gaps = DoubleDouble(np.diff(np.concatenate([[0.0], centres, at[-1:]])))
+        return first, Spline(gaps, sizes, self.n, self.order, math.isqrt(len(gaps)) // 4)
+
     def inner(self, a: Any, b: Any) -> Any:
         """Return the inner product of two cut arrays that counts every input."""
         if isinstance(a, DoubleDouble):
@@ -223,19 +237,18 @@ class Spline:
     def resolvent(self, c: float, *, precise: bool = False) -> Resolvent:
         """Factorise (c I + G) for right sides to come, in floats or in double-doubles."""
         m = self.order
-        length, stretches = self.shape
         # lengths in units of `unit`, f^(m) in units of unit^-m; a power of two, which is exact
         unit = 2.0 ** round(math.log2(np.clip(c ** (1 / (2 * m)), 1 / self.n, 1.0)))
-        like = self._gaps if precise else self._gaps.high
+        gaps = (self._gaps if precise else self._gaps.high) * (1 / unit)
         scale = DoubleDouble(unit ** (2 * m - 1)) / (DoubleDouble(float(self.n)) * c)
-        factors = Factors(
-            unit,
-            like * (1 / unit),
-            self.weights[:, 0] * (scale if precise else float(scale)),
-            *(zeros((length, m, stretches), like=like) for _ in range(2)),
-            *(zeros((length, stretches), like=like) for _ in range(2)),
-        )
-        return Resolvent(self, factors, _joining(*sweeps.factorise(factors)))
+        scale = scale if precise else float(scale)
+        # labels of zero at x = 1, where every fit is zero, fill the last stretch up
+        counts = None if self.simple else self.weights[:, 0]
+        factors, (A, C, J) = sweeps.factorise(gaps, counts, scale, m)
+        # states and costates of one size: a power of two, too
+        balance = 2.0 ** (math.frexp(scale)[1] - 1)
+        joining = Banded(_joining(A, C * (1 / balance), J * balance))
+        return Resolvent(self, factors, joining, balance, scale * (1 / unit**2))
 
 
 def _joining(A: Any, C: Any, J: Any) -> Any:
@@ -268,31 +281,53 @@ def _joining(A: Any, C: Any, J: Any) -> Any:
     return matrix
 
 
-def _solve_banded(matrix: Any, right: Any, band: int) -> Any:
-    """Solve a banded system; in double-doubles by corrections, or by elimination."""
+@dataclass(frozen=True)
+class Banded:
+    """A banded matrix with its LU factors in floats.
 
-    def rough(right: Array) -> Array:
-        return scipy.linalg.solve_banded((band, band), high(matrix), right, check_finite=False)
+    Attributes
+    ----------
+    matrix : ndarray or DoubleDouble of shape (2 band + 1, size)
+        Row ``band + i - j`` holds entries (i, j).
+    """
 
-    if not isinstance(matrix, DoubleDouble):
-        return rough(right)
-    size = right.shape[0]
-    found, last = DoubleDouble(rough(right.high)), math.inf
-    for _ in range(_CORRECTIONS):
-        rest = each(np.copy, right)
-        for k in range(-band, band + 1):  # entries k below the diagonal
-            rows = slice(max(k, 0), size + min(k, 0))
-            columns = slice(max(-k, 0), size - max(k, 0))
-            rest[rows] -= matrix[band + k, columns][:, None] * found[columns]
-        step = rough(high(rest))
-        if np.all(np.abs(step) <= _CORRECTED * np.abs(found.high)):
-            return found + step
-        change = float(np.max(np.abs(step)))
-        if not change < last / 2:
-            break
-        found, last = found + step, change
-    # sums of large terms that cancel, where elimination in order forms none
-    return _eliminated(matrix, each(np.copy, right), band)
+    matrix: Any
+
+    @property
+    def band(self) -> int:
+        """Diagonals below the main one, and above."""
+        return self.matrix.shape[0] // 2
+
+    @cached_property
+    def _factors(self) -> tuple[Array, NDArray[np.int32]]:
+        rows = np.pad(high(self.matrix), ((self.band, 0), (0, 0)))
+        lu, pivots, _ = _gbtrf(rows, self.band, self.band, overwrite_ab=True)
+        return lu, pivots
+
+    def _rough(self, right: Array) -> Array:
+        return _gbtrs(self._factors[0], self.band, self.band, right, self._factors[1])[0]
+
+    def solve(self, right: Any) -> Any:
+        """Solve for columns of shape (size, q); double-doubles by corrections or elimination."""
+        if not isinstance(right, DoubleDouble):
+            return self._rough(right)
+        band, size = self.band, len(right)
+        found, last = DoubleDouble(self._rough(right.high)), math.inf
+        for _ in range(_CORRECTIONS):
+            rest = each(np.copy, right)
+            for k in range(-band, band + 1):  # entries k below the diagonal
+                rows = slice(max(k, 0), size + min(k, 0))
+                columns = slice(max(-k, 0), size - max(k, 0))
+                rest[rows] -= self.matrix[band + k, columns][:, None] * found[columns]
+            step = self._rough(high(rest))
+            if np.all(np.abs(step) <= _CORRECTED * np.abs(found.high)):
+                return found + step
+            change = float(np.max(np.abs(step)))
+            if not change < last / 2:
+                break
+            found, last = found + step, change
+        # sums of large terms that cancel, where elimination in order forms none
+        return _eliminated(self.matrix, each(np.copy, right), band)
 
 
 def _eliminated(matrix: DoubleDouble, right: DoubleDouble, band: int) -> DoubleDouble:
@@ -326,35 +361,45 @@ class Resolvent:
     spline : Spline
     factors : Factors
         Of all stretches.
-    joining : ndarray or DoubleDouble
-        Banded matrix that joins them.
+    joining : Banded
+        What joins them.
+    balance : float
+        Unit of their costates in that system.
+    bend : float or DoubleDouble
+        Second derivative over the second costate.
     """
 
     spline: Spline
     factors: Factors
-    joining: Any
+    joining: Banded
+    balance: float
+    bend: Any
 
     def sweep(self, labels: Any) -> Fit:
         """Smooth labels of shape (L, q, P), zero where they are filled up."""
         m, (length, stretches), q = self.spline.order, self.spline.shape, labels.shape[1]
-        results = tuple(zeros(labels.shape, like=labels) for _ in range(3))
+        make = zeros if m == 1 else empty
+        results = tuple(f(labels.shape, like=labels) for f in (empty, empty, make))
         b, eta = sweeps.forward(labels, self.factors, results[0])
 
         # (X_0, r_0, X_1, r_1, ...), ends included
         right = zeros((2 * m * (stretches + 1), q), like=labels)
         rows = zeros((stretches, 2 * m, q), like=labels)
-        for part, first in ((b, 0), (eta, m)):
+        for part, first in ((b, 0), (eta * self.balance, m)):
             rows[:, first : first + m] = each(lambda a: a.transpose(2, 0, 1), part)
         right[m:-m] = -each(lambda a: a.reshape(-1, q), rows)
-        ends = _solve_banded(self.joining, right, 3 * m - 1)
+        ends = self.joining.solve(right)
         ends = each(lambda a: a.reshape(stretches + 1, 2 * m, q).transpose(1, 2, 0), ends)
         state = each(np.ascontiguousarray, ends[:m, :, :-1])
-        costate = each(np.ascontiguousarray, ends[m:, :, 1:])
+        costate = each(np.ascontiguousarray, ends[m:, :, 1:]) * (1 / self.balance)
 
         sweeps.backward(labels, (state, costate), self.factors, results)
         filled = len(self.spline.counts) - (stretches - 1) * length
         for a in results:
             a[filled:, :, -1] = 0.0
+        if m == 2:
+            curvature = results[2]
+            curvature *= self.bend
         return Fit(*results)
 
 
@@ -388,36 +433,30 @@ class Root:
     Attributes
     ----------
     c : float
+    at, step : float
+        Where it was evaluated last, and the relative step of mu from there.
     fit : Fit
         Cut.
     shrunk : ndarray or DoubleDouble of shape (L, q, P)
-        Fit of the residual: -d fit / d log c.
-    flat : ndarray of shape (L, q, P) or None
-        Fit of the tangent, in floats.
-    sensitivity : float
-        Relative change of c per relative change of rho.
+        Fit of the residual, -d fit / d log c, over that step.
+    steepness, curving : float
+        w^T A w and |A w|^2 over the slack, where w is the residual and A w its fit.
     error : float
         Relative error of c that rounding of the residual energy and of c leaves; not that
         of the fit.
     """
 
     c: float
+    at: float
+    step: float
     fit: Fit
     shrunk: Any
-    flat: Array | None
-    sensitivity: float
+    steepness: float
+    curving: float
     error: float
 
 
-def solve(
-    spline: Spline,
-    y: Any,
-    excess: Any,
-    slack: Any,
-    start: float | None,
-    *,
-    tangent: Array | None = None,
-) -> Root:
+def solve(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> Root:
     """Solve the secular equation, each evaluation in O(n).
 
     The method is that of `sdtheory.linalg.halley`.
@@ -433,8 +472,6 @@ def solve(
         rho^2 less the energy that no fit can reach, positive.
     start : float, optional
         First c to try.
-    tangent : ndarray of shape (L, q, P), optional
-        To be smoothed at c, too.
     """
     precise = isinstance(y, DoubleDouble)
     near, share = _NEARER if precise else _NEAR, float(excess / slack)
@@ -442,73 +479,89 @@ def solve(
         # d_max <= trace: the first step of Newton's method from mu = 0, or one before it
         start = (1 + math.sqrt(1 + share)) / share * _trace(spline)
 
-    def mismatch(fit: Fit) -> float:
-        # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
-        if share < 1:
-            lost = spline.inner(fit.values, y) + spline.inner(fit.values, fit.residual)
-            return float((excess - lost) / slack)
-        return float(spline.inner(fit.residual, fit.residual) / slack - 1)
-
     def evaluate(at: Array, _: Any) -> tuple[float, float, float, float]:
         nonlocal last
         last = None  # its arrays make room
         resolvent = spline.resolvent(1 / float(at[0]), precise=precise)
         fit = resolvent.sweep(y)
         shrunk = resolvent.sweep(fit.residual)
-        relative = mismatch(fit)
+        relative = _mismatch(spline, fit, y, excess, slack)
         steepness = float(spline.inner(fit.residual, shrunk.values) / slack)
         curving = float(spline.inner(shrunk.values, shrunk.values) / slack)
         if not (steepness > 0 and math.isfinite(relative)):
             raise NoRootError
-        last = resolvent, fit, shrunk, steepness
+        last = resolvent, fit, shrunk, steepness, curving
         return relative, 1 + relative, steepness, curving
 
     last: Any = None
-    mu = np.array([1 / start])
-    found, steps = bracketed(evaluate, mu, near=near, most=MAX_EVALUATIONS)
-    c, step = 1 / float(found[0]), float(steps[0])
+    found, steps = bracketed(evaluate, np.array([1 / start]), near=near, most=MAX_EVALUATIONS)
+    at, step = 1 / float(found[0]), float(steps[0])
     if not abs(step) <= near:
         raise NoRootError
-    resolvent, fit, shrunk, steepness = last
+    resolvent, fit, shrunk, steepness, curving = last
     # the fit at (1 + step) mu, to second order where the square exceeds what the cube may be
-    rise, bend = shrunk.values, shrunk.curvature
+    rise, bend, curvature = shrunk.values, shrunk.curvature, fit.curvature
     if abs(step) > near**1.5:
-        again = resolvent.sweep(shrunk.values)
-        rise, bend = rise - step * again.values, bend - step * again.curvature
-    values, residual, curvature = fit.values, fit.residual, fit.curvature
-    rise = step * rise
-    values += rise
-    residual -= rise
+        again = resolvent.sweep(rise)
+        rise -= step * again.values
+        bend -= step * again.curvature
+    _move(fit, step, rise)
     curvature += step * bend
-    flat = None
-    if tangent is not None:
-        flat = (spline.resolvent(c) if precise else resolvent).sweep(tangent).values
     ulp = float(np.finfo(float).eps)
-    rounding = 0.0 if precise else ulp * min(share, 1.0) / steepness
-    error = rounding + 4 * ulp
-    return Root(
-        c / (1 + step), Fit(values, residual, curvature), shrunk.values, flat, 1 / steepness, error
-    )
+    error = (0.0 if precise else ulp * min(share, 1.0) / steepness) + 4 * ulp
+    return Root(at / (1 + step), at, step, fit, rise, steepness, curving, error)
 
 
-def guess(spline: Spline, y: Array, excess: float, start: float | None) -> float | None:
-    """Return where to start from: the root for means of neighbouring labels, if there are many.
+def follow(spline: Spline, y: Any, excess: Any, slack: Any, root: Root) -> tuple[float, Fit]:
+    """Return how far off a known root is, relative to it, and the fit at the root of these labels.
 
-    Arguments and result as in `solve`, which it saves evaluations. What the labels of a group
-    differ by counts as residual.
+    There is one evaluation, where `root` had its last, and a step by its derivatives. Arguments
+    are as in `solve`; `shrunk` of the known root has the shape of the labels here.
     """
-    counts = spline.counts[:, None]
-    first = np.arange(0, len(counts), max(len(counts) // _GROUPS, 1))
-    if len(first) > len(counts) / 2:
+    fit = spline.resolvent(root.at, precise=isinstance(y, DoubleDouble)).sweep(y)
+    relative = _mismatch(spline, fit, y, excess, slack)
+    step = float(halley_step(relative, 1 + relative, root.steepness, root.curving))
+    if not math.isfinite(step):
+        raise NoRootError
+    _move(fit, step, root.shrunk)
+    return abs(step - root.step), fit
+
+
+def _mismatch(spline: Spline, fit: Fit, y: Any, excess: Any, slack: Any) -> float:
+    """Return the energy of the residual over the slack, less 1."""
+    # energy - S is a sum of like terms where S - slack would cancel; see `multiplier`
+    if float(excess) < float(slack):
+        lost = spline.inner(fit.values, y) + spline.inner(fit.values, fit.residual)
+        return float((excess - lost) / slack)
+    return float(spline.inner(fit.residual, fit.residual) / slack - 1)
+
+
+def _move(fit: Fit, step: float, rise: Any) -> None:
+    """Move values and residual, in place, from mu to (1 + step) mu."""
+    values, residual, moved = fit.values, fit.residual, step * rise
+    values += moved
+    residual -= moved
+
+
+def guess(spline: Spline, y: Any, excess: Any, slack: Any, start: float | None) -> float | None:
+    """Return where to start from: a root that takes less time, if there is one.
+
+    For double-doubles that is the root in floats. For many floats it is the one for means of
+    neighbouring labels, where what the labels of a group differ by counts as residual. Arguments
+    and result are as in `solve`.
+    """
+    if isinstance(y, DoubleDouble):
+        labels, excess, slack = high(y), float(excess), float(slack)
+    elif spline.groups is None:
         return start
-    sizes = np.add.reduceat(counts, first)
-    means = np.add.reduceat(counts * spline.join(y), first) / sizes
-    at = np.cumsum(spline.gaps.high)
-    centres = np.add.reduceat(counts[:, 0] * at[:-1], first) / sizes[:, 0]
-    gaps = DoubleDouble(np.diff(np.concatenate([[0.0], centres, at[-1:]])))
-    few = Spline(gaps, sizes[:, 0], spline.n, spline.order, math.isqrt(len(gaps)) // 3)
-    slack = float(np.sum(sizes * means**2)) - excess
+    else:
+        first, few = spline.groups
+        joined = spline.join(y)
+        joined = joined if spline.simple else spline.counts[:, None] * joined
+        means = np.add.reduceat(joined, first) / few.counts[:, None]
+        slack = float(np.sum(few.counts[:, None] * means**2)) - excess
+        spline, labels = few, few.cut(means)
     try:
-        return solve(few, few.cut(means), excess, slack, start).c if slack > 0 else start
+        return solve(spline, labels, excess, slack, start).c if slack > 0 else start
     except NoRootError:
         return start

@@ -6,12 +6,11 @@ Arrays hold floats or, for twice the precision, are `sdtheory.linalg.double_doub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from sdtheory.linalg.double_double import high, where, zeros
+from sdtheory.linalg.double_double import empty, zeros
 
 
 class Factors(NamedTuple):
@@ -19,57 +18,76 @@ class Factors(NamedTuple):
 
     Attributes
     ----------
-    unit : float
-        Unit of length.
-    gaps, precision : ndarray of shape (L, P)
-        Distance to the knot before, and inverse variance of a label.
+    gaps : ndarray of shape (L, P)
+        Distance to the knot before.
+    counts : ndarray of shape (L, P) or None
+        Labels at each knot; None where all are 1.
     response : ndarray of shape (L, m, P)
         Of the predicted value to the stretch's first state.
     covariance : ndarray of shape (L, m, P)
-        Of the predicted value with the predicted state.
-    ratio, gain : ndarray of shape (L, P)
-        Variance of the label over that of the innovation, and times precision.
+        Of the predicted value with the predicted state, over the variance of a label.
+    ratio : ndarray of shape (L, P)
+        Variance of the mean label over that of its difference from the prediction.
     """
 
-    unit: float
     gaps: Any
-    precision: Any
+    counts: Any
     response: Any
     covariance: Any
     ratio: Any
-    gain: Any
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of all knots, from left to right; they are views."""
+        rows = repeat(None, len(self.gaps)) if self.counts is None else self.counts
+        return zip(self.gaps, rows, *self[2:], strict=True)
 
 
-def factorise(factors: Factors) -> tuple[Any, Any, Any]:
-    """Filter the covariances from left to right; return A, C and J, shape (m, m, P).
+def factorise(gaps: Any, counts: Any, scale: Any, m: int) -> tuple[Factors, tuple[Any, Any, Any]]:
+    """Filter the covariances from left to right; return the factors, and A, C, J (m, m, P).
 
-    All but the unit, gaps and precision of `factors` is overwritten.
+    Parameters
+    ----------
+    gaps, counts : ndarray of shape (L, P)
+        As in `Factors`.
+    scale : float or DoubleDouble
+        Variance of f^(m) over a unit of length, over the variance of a label.
+    m : {1, 2}
+        Length of a state.
     """
-    m, stretches = factors.response.shape[1:]
-    A, C, J = (zeros((m, m, stretches), like=factors.gaps) for _ in range(3))
+    length, stretches = gaps.shape
+    states, labels = (length, m, stretches), (length, stretches)
+    factors = Factors(gaps, counts, *(empty(a, like=gaps) for a in (states, states, labels)))
+    A, C, J = (zeros((m, m, stretches), like=gaps) for _ in range(3))
     A[range(m), range(m)] = 1.0
-    for h, p, response, covariance, ratio, gain in zip(*factors[1:], strict=True):
+    first, filtered, last = A[0], C[0], C[-1, -1]
+    for h, count, response, covariance, ratio in factors.rows():
+        noise = scale * h
+        response[...] = first + h * A[1] if m == 2 else first
+        covariance[...] = filtered
+        variance, mixed = covariance[0], covariance[-1]
         if m == 2:
-            A[0] += h * A[1]
-            C[0] += h * C[1]
-            C[:, 0] += h * C[:, 1]
-            half = h * h / 2
-            C[0, 0] += half * h * 2 / 3
-            C[0, 1] += half
-            C[1, 0] += half
-        C[-1, -1] += h
-        response[:], covariance[:] = A[0], C[0]
-        ratio[:] = 1 / (1 + p * C[0, 0])
-        gain[:] = p * ratio
-        weighted = gain * A[0]
-        J += response[:, None] * weighted
-        A[1:] -= covariance[1:, None] * weighted
-        A[0] *= ratio
+            square = h * noise
+            rise = square / 3
+            rise += mixed
+            mixed += h * last
+            rise += mixed
+            rise *= h
+            variance += rise  # h (2 C_01 + h C_11 + scale h^2 / 3)
+            mixed += square / 2
+            last += noise
+        else:
+            variance += noise
+        ratio[...] = 1 / (1 + (variance if count is None else count * variance))
+        first, filtered = ratio * response, ratio * covariance
+        weighted = first if count is None else count * first
+        for j in range(m):
+            J[j, j:] += response[j] * weighted[j:]
         if m == 2:
-            C[1, 1] -= covariance[1] * covariance[1] * gain
-        C[0] *= ratio
-        C[1:, 0] = C[0, 1:]
-    return A, C, J
+            A[1] -= mixed * weighted
+            last -= mixed * (filtered[1] if count is None else count * filtered[1])
+    A[0], C[0] = first, filtered
+    C[1:, 0], J[1:, 0] = C[0, 1:], J[0, 1:]
+    return factors, (A, C, J)
 
 
 def forward(labels: Any, factors: Factors, predicted: Any) -> tuple[Any, Any]:
@@ -80,13 +98,17 @@ def forward(labels: Any, factors: Factors, predicted: Any) -> tuple[Any, Any]:
     _, q, stretches = labels.shape
     m = factors.response.shape[1]
     b, eta = (zeros((m, q, stretches), like=labels) for _ in range(2))
-    for i, (y, gain) in enumerate(zip(labels, factors.gain, strict=True)):
+    rows = zip(labels, predicted, factors.rows(), strict=True)
+    for y, prediction, (h, count, response, covariance, ratio) in rows:
         if m == 2:
-            b[0] += factors.gaps[i] * b[1]
-        predicted[i] = b[0]
-        weighted = gain * (y - b[0])
-        eta += factors.response[i][:, None] * weighted
-        b += factors.covariance[i][:, None] * weighted
+            b[0] += h * b[1]
+        prediction[...] = b[0]
+        weighted = y - prediction
+        weighted *= ratio
+        if count is not None:
+            weighted *= count
+        eta += response[:, None] * weighted
+        b += covariance[:, None] * weighted
     return b, eta
 
 
@@ -100,28 +122,22 @@ def backward(labels: Any, ends: tuple[Any, Any], factors: Factors, results: Sequ
         First state and last costate of each stretch; the costate is overwritten.
     factors : Factors
     results : sequence of ndarray of shape (L, q, P)
-        Values, which hold the predictions at first, residual and curvature, overwritten; no
-        curvature for m = 1.
+        Values, which hold the predictions at first, residual and second costate, overwritten;
+        the last of them only for m = 2.
     """
-    (state, costate), (values, residual, curvature) = ends, results
-    m = len(state)
-    unit2 = factors.unit * factors.unit
-    for i in reversed(range(len(labels))):
-        y, response, covariance = labels[i], factors.response[i], factors.covariance[i]
-        mean = values[i]
+    (state, costate), m = ends, len(ends[0])
+    rows = [*zip(labels, *results, factors.rows(), strict=True)]
+    for y, value, residual, bend, (h, count, response, covariance, ratio) in reversed(rows):
+        fit = value  # in place
         for j in range(m):
-            mean = mean + response[j] * state[j]
-        future = covariance[0] * costate[0]
-        for j in range(1, m):
-            future += covariance[j] * costate[j]
-        w = factors.ratio[i] * (y - mean - future)
-        jump = factors.precision[i] * w
-        # the fit as a difference, where the terms of its sum are no smaller than the label: these
-        # suffer from steep slopes between labels that are nearly interpolated
-        steep = np.abs(high(mean)) + np.abs(high(future)) >= np.abs(high(y))
-        values[i] = where(steep, y - w, mean + future + covariance[0] * jump)
-        residual[i] = w
-        costate[0] += jump
+            fit += response[j] * state[j]
+            fit += covariance[j] * costate[j]
+        residual[...] = ratio * (y - fit)
+        # a mean of label and prediction, as y less the residual may cancel
+        lift = covariance[0] if count is None else count * covariance[0]
+        fit += lift * y
+        fit *= ratio
+        costate[0] += residual if count is None else count * residual
         if m == 2:
-            curvature[i] = costate[1] / unit2
-            costate[1] += factors.gaps[i] * costate[0]
+            bend[...] = costate[1]
+            costate[1] += h * costate[0]

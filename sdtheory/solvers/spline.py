@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from sdtheory.validation import Array
 _MANY, _DOUBLED = 1000, 20_000
 #: Largest distance of a chain in floats from the one in double-doubles that tells its digits.
 _SAMPLE = 1e-3
+#: Distance from the tolerance, relative to it, beyond which rounding does not decide.
+_CLOSE = 1e-3
 #: How often larger an error may be than its distance from one of like size: for one number, which
 #: may agree by accident, and for the fields of many knots, which hardly do (5 times was seen).
 _APART, _FIELDS = 128.0, 32.0
@@ -64,7 +66,7 @@ def solve(
     """Run self-distillation in O(n) a round, for the two splines on [0, 1].
 
     `c_error` is an estimate, not a bound. It compares the chain with a second one,
-    which sweeps the points in the other direction.
+    which sweeps the points in the other direction and fits its own labels.
 
     * From 1000 distinct inputs on both use floats; `c_error` is 32 times the distance
       of the two fits, in the worst direction.
@@ -150,24 +152,23 @@ class _Side:
         self.labels = curve.cut(means if precise else means.high)
         self.excess = excess if precise else float(excess)
 
-    def solve(self, slack: DoubleDouble, first: float | None, tangent: Array | None = None) -> Root:
-        """Return the multiplier, sought from `first` on."""
-        target = slack if self.precise else float(slack)
-        return spline.solve(self.curve, self.labels, self.excess, target, first, tangent=tangent)
-
     def advance(self, fit: Fit, n: int, epsilon: float) -> None:
         """Take the fit for labels."""
-        self.labels = fit.values
+        self.labels, rho2 = fit.values, dd.two_prod(np.array(float(n)), np.array(epsilon))
         if self.precise:
-            rho2 = dd.two_prod(np.array(float(n)), np.array(epsilon))
             self.excess = self.curve.inner(self.labels, self.labels) - rho2
-        else:
+            return
+        self.excess = self.curve.inner(self.labels, self.labels) - float(rho2)
+        if self.excess < float(rho2):  # the difference may cancel
             weights = None if self.curve.simple else self.curve.weights
             self.excess = excess_of(self.labels, n, epsilon, weights)
 
 
 class _Rounds:
     """The rounds, run twice; the second chain sweeps in the other direction, in other stretches.
+
+    It has labels of its own. Its roots lie within rounding of the first chain's: it evaluates once
+    where that one did last, and takes the step from there by the same derivatives.
 
     To first order the error of a chain is the unit roundoff times a factor that the problem
     decides. With `precise` the chain that is returned has double-doubles, 2^-101. If the other has
@@ -221,17 +222,16 @@ class _Rounds:
     def run(self) -> _Rounds:
         """Run to the collapse, or the last round asked for."""
         start, main, other, tolerance = self._start, self._main, self._other, self._tolerance
-        curve, rho2 = main.curve, float(self._rho2)
-        unit = sum(curve.shape) * ULP
-        tangent = np.zeros(main.labels.shape)  # dy_t / dlog rho
+        rho2, unit = float(self._rho2), sum(main.curve.shape) * ULP
         while True:
             t, r = len(self.fits), self.r[-1]
-            slope = float(curve.inner(high(main.labels), tangent)) / rho2 / r if r > 0 else 0.0
-            doubt = unit * (r + abs(slope - r)) * (1 + r) * rho2
             apart = abs(float(main.excess - other.excess))
             if self._lost and apart > _SAMPLE * (self.excess + rho2):
                 raise _LostError
             apart *= self._share
+            # only labels so near may be within rounding of the tolerance
+            slope = self._slope() if abs(self.excess) <= _CLOSE * rho2 else r
+            doubt = unit * (r + abs(slope - r)) * (1 + r) * rho2
             if abs(self.excess) <= doubt + 2 * apart:
                 self.near.append(t)
             # unknown labels at the end of a chain have no multiplier that shows it
@@ -244,57 +244,57 @@ class _Rounds:
             if float(slack) <= 0:
                 raise start.infeasible(float(self._missed))
             try:
-                root, mirrored = self._solved(slack, tangent if t else None)
-                error = self._error(root, mirrored, float(slack))
+                root, fit, error = self._solved(slack)
             except NoRootError:
                 if self._lost:
                     raise _LostError from None
-                root, mirrored, error = None, None, np.inf
-            if root is None or mirrored is None or error > tolerance:
+                root, fit, error = None, None, np.inf
+            if root is None or fit is None or not error <= tolerance:
                 if t in self.near and abs(self.excess) <= tolerance * rho2:
                     return self
                 raise _inaccurate(f"c_{t}", t, r, error)
-            w, shrunk = high(root.fit.residual), high(root.shrunk)
-            flat = tangent if root.flat is None else root.flat  # A tangent
-            through = curve.inner(w, tangent - flat)
-            tangent = flat - shrunk * ((rho2 - through) * root.sensitivity / float(slack))
             self.fits.append(
                 Fit(*map(high, (root.fit.values, root.fit.residual, root.fit.curvature)))
             )
             self.c.append(root.c)
             self.errors.append(error)
-            self.conditions.append(root.sensitivity * rho2 / float(slack))
+            self.conditions.append(rho2 / root.steepness / float(slack))
             main.advance(root.fit, len(start.labels), self._epsilon)
-            other.advance(mirrored.fit, len(start.labels), self._epsilon)
+            other.advance(fit, len(start.labels), self._epsilon)
             self.r.append(float(np.sqrt(max(1 + self.excess / rho2, 0.0))))
 
-    def _solved(self, slack: DoubleDouble, tangent: Array | None) -> tuple[Root, Root]:
-        """Return the roots of both chains; the first one with the fit of the tangent."""
+    def _solved(self, slack: DoubleDouble) -> tuple[Root, Fit, float]:
+        """Return the root, the other chain's fit at its own root, and the error of the first."""
         main, other = self._main, self._other
-        last = self.c[-1] if self.c else None
-        if other.precise:  # starts of their own, as neither is a sample of the other's error
-            return main.solve(slack, last, tangent), other.solve(slack, last)
-        first = last if main.precise else spline.guess(other.curve, other.labels, self.excess, last)
-        mirrored = other.solve(slack, first)
-        return main.solve(slack, mirrored.c, tangent), mirrored
-
-    def _error(self, root: Root, mirrored: Root, slack: float) -> float:
-        """Return the estimated relative error of the first root."""
-        apart = abs(mirrored.c / root.c - 1)
-        if self._main.precise:
+        given = main.curve, main.labels, main.excess, slack if main.precise else float(slack)
+        root = spline.solve(*given, spline.guess(*given, self.c[-1] if self.c else None))
+        given = other.curve, other.labels, other.excess, slack if other.precise else float(slack)
+        apart, fit = spline.follow(*given, replace(root, shrunk=self._turned(root.shrunk)))
+        if main.precise:
             if self._lost and apart > _SAMPLE:
                 raise _LostError
-            return root.error + self._share * apart
-        fit = "values" if self.excess < slack else "residual"
-        left, right = (
-            side.curve.join(getattr(found.fit, fit))
-            for side, found in ((self._main, root), (self._other, mirrored))
-        )
-        moved = left - right[::-1]
-        distance = float(np.sqrt(np.sum(self._main.curve.counts[:, None] * moved * moved)))
+            return root, fit, root.error + self._share * apart
+        field = "values" if self.excess < float(slack) else "residual"
+        moved = self._turned(getattr(root.fit, field)) - getattr(fit, field)
         # |w^T dw| / S <= ||w|| ||dw|| / S
-        field = distance / float(np.sqrt(slack)) * root.sensitivity
-        return root.error + _FIELDS * max(field, apart)
+        distance = float(np.sqrt(other.curve.inner(moved, moved) / float(slack))) / root.steepness
+        return root, fit, root.error + _FIELDS * max(distance, apart)
+
+    def _turned(self, field: Any) -> Any:
+        """Return a field of the first chain as the other one has it."""
+        joined = dd.each(self._main.curve.join, field)[::-1]
+        return self._other.curve.cut(joined if self._other.precise else high(joined))
+
+    def _slope(self) -> float:
+        """Return d r / d log rho of the last labels."""
+        curve, rho2 = self._main.curve, float(self._rho2)
+        tangent = np.zeros(self._main.labels.shape)  # dy_t / dlog rho
+        for fit, c, condition in zip(self.fits, self.c, self.conditions, strict=True):
+            at, w = curve.resolvent(c), fit.residual
+            flat = at.sweep(tangent).values  # A tangent
+            through = curve.inner(w, tangent - flat)
+            tangent = flat - at.sweep(w).values * ((1 - through / rho2) * condition)
+        return float(curve.inner(high(self._main.labels), tangent)) / rho2 / self.r[-1]
 
 
 def _inaccurate(what: str, t: int, r: float, error: float) -> AccuracyError:

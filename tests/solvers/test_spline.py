@@ -2,6 +2,7 @@
 
 import math
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from numpy.testing import assert_allclose
 from sdtheory import distill, multiplier
 from sdtheory.datasets import load_example
 from sdtheory.kernels import BrownianBridge, PeriodicSobolev, SimplySupportedBeam, gram
-from sdtheory.linalg.smoother import Fit, Knots, Spline, evaluate
+from sdtheory.linalg.smoother import Fit, Knots, Spline, evaluate, follow, solve
 from sdtheory.solvers import AccuracyError, KernelOperator, spline
 from sdtheory.solvers.chain import Outcome
 from sdtheory.validation import InfeasibleToleranceError, InvalidInputError
@@ -286,6 +287,25 @@ def test_chain_of_the_dense_route(order, q):
         assert_allclose(own.predict(x_new, t), expected, rtol=0, atol=10 * loss)
         assert_allclose(gram(KERNELS[order], x, x_new) @ own.dual(t), expected, atol=10 * loss)
     assert not np.allclose(own.c, distill(G * 300, y, epsilon).c)  # the paper's 1/n
+
+
+@ORDERS
+@pytest.mark.parametrize("error", [0.0, 1e-7])
+def test_second_chain_follows_to_the_root_of_its_own_labels(order, error):
+    x, y = noisy(3000, 9)
+    x, labels = np.sort(x), y[np.argsort(x)][:, None]
+    curve = Spline.through(Knots.from_inputs(x), order)
+    other, rho2 = curve.mirrored(), 3000 * 0.08
+    root = solve(curve, curve.cut(labels), float(np.sum(labels**2)) - rho2, rho2, None)
+    turned = replace(root, shrunk=other.cut(curve.join(root.shrunk)[::-1]))
+    changed = (1 + error) * labels[::-1]
+    given = other, other.cut(changed), float(np.sum(changed**2)) - rho2, rho2
+    own = solve(*given, None)
+    apart, fit = follow(*given, turned)
+    assert (apart > 1e-10) == (error > 0)  # control: labels in error are seen, at their size
+    assert_allclose(apart, abs(own.c / root.c - 1), rtol=1e-4, atol=1e-12)
+    assert relative(other.join(fit.values), other.join(own.fit.values)) < 1e-11
+    assert relative(other.join(fit.residual), other.join(own.fit.residual)) < 1e-11
 
 
 @ORDERS
