@@ -37,10 +37,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Return the exit code."""
-    try:
-        from sdtheory.evidence import check
-    except ImportError as error:
-        raise InvalidInputError(str(error)) from error
+    from sdtheory.evidence import check
+
     training.check_outputs(arguments)
     if arguments.solver not in ("auto", "eigh"):
         raise InvalidInputError(

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import argparse
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sdtheory.cli import training
+from sdtheory.cli.options import declare
 from sdtheory.validation import InvalidInputError
 
 
@@ -34,23 +34,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     training.add_options(parser)
     loop = parser.add_argument_group("variants of the chain")
-    loop.add_argument(
-        "--c",
-        metavar="C",
-        help="multiplier instead of --epsilon, or one for each round, separated by commas",
-    )
+    c = "multiplier instead of --epsilon, or one for each round, separated by commas"
+    truth = "upper bound on the truth's squared norm in the kernel's space, for --rounds rougher"
+    declare(loop, ("--c", "C", str, c), ("--roughness", "R", float, truth))
     loop.add_argument(
         "--mixing",
         default="0",
         metavar="A",
         help="share of the labels that each later round mixes in, from 0 to 1, or one for each, "
-        "separated by commas (default: 0). With --c: any number, or optimal",
-    )
-    loop.add_argument(
-        "--roughness",
-        type=float,
-        metavar="R",
-        help="upper bound on the truth's squared norm in the kernel's space, for --rounds rougher",
+        "separated by commas (default: %(default)s). With --c: any number, or optimal",
     )
     training.add_outputs(
         parser, plot="draw the fit", save="write the model", json="write a report as JSON"
@@ -76,11 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     _, notes = training.run(model, data)
     numbers = _numbers(arguments, model, data, notes)
     stream = training.report(arguments.json, numbers, _words(numbers))
+    if arguments.save is not None:
+        from sdtheory import model_file
+
+        columns = (data.inputs, data.targets, data.shift, data.scale)
+        model_file.save(model_file.Model(model, *columns), arguments.save)
+        print(f"wrote {arguments.save}", file=stream)
     # the picture last: it may fail where the numbers do not
-    for path, write in ((arguments.save, _save), (arguments.plot, _plot)):
-        if path is not None:
-            write(path, model, data)
-            print(f"wrote {path}", file=stream)
+    training.write_plot(arguments.plot, lambda: _figure(model, data), stream)
     return 0
 
 
@@ -191,15 +186,8 @@ def _words(numbers: Any) -> str:
     return "\n".join(lines)
 
 
-def _plot(path: Path, model: Any, data: Any) -> None:
+def _figure(model: Any, data: Any) -> Any:
     from sdtheory.plotting import DistillationDisplay
 
     shown = (data.x, data.y) if data.y.ndim == 1 else ()
-    training.write_plot(path, lambda: DistillationDisplay.from_estimator(model, *shown).figure_)
-
-
-def _save(path: Path, model: Any, data: Any) -> None:
-    from sdtheory import model_file
-
-    whole = model_file.Model(model, data.inputs, data.targets, data.shift, data.scale)
-    model_file.save(whole, path)
+    return DistillationDisplay.from_estimator(model, *shown).figure_

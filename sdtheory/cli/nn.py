@@ -101,9 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = chain.run(experiment, arguments.output, resume=arguments.resume, **source)
         print(_chain_words(result))
     print(f"wrote {arguments.output}")
-    if arguments.plot is not None:
-        training.write_plot(arguments.plot, lambda: _figure(result))
-        print(f"wrote {arguments.plot}")
+    training.write_plot(arguments.plot, lambda: _figure(result))
     return 0
 
 

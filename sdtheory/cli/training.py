@@ -319,8 +319,10 @@ def report(path: Path | None, numbers: Any, words: str) -> Any:
     return sys.stdout
 
 
-def write_plot(path: Path, draw: Callable[[], Any]) -> None:
-    """Write the figure that a function returns, in the format of the suffix."""
+def write_plot(path: Path | None, draw: Callable[[], Any], stream: Any = None) -> None:
+    """Write the figure that a function returns, in the format of the suffix, if there is a path."""
+    if path is None:
+        return
     image = io.BytesIO()
     try:
         draw().savefig(image, format=path.suffix[1:].lower())
@@ -333,6 +335,7 @@ def write_plot(path: Path, draw: Callable[[], Any]) -> None:
         ) from error
     with files.replacing(path) as partial:
         partial.write_bytes(image.getvalue())
+    print(f"wrote {path}", file=stream)
 
 
 def _epsilon(text: str) -> tuple[str, float]:

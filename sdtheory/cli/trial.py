@@ -73,9 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     gammas = tuple(factor / p for factor in _WIDTHS) if tuned else (arguments.gamma,)
     numbers = _trial(arguments, data, gammas, ((ridge, 1), (chain, arguments.rounds)))
     stream = training.report(arguments.json, numbers, _words(numbers))
-    if arguments.plot is not None:
-        training.write_plot(arguments.plot, lambda: _figure(numbers))
-        print(f"wrote {arguments.plot}", file=stream)
+    training.write_plot(arguments.plot, lambda: _figure(numbers), stream)
     return 0
 
 
