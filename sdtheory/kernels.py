@@ -128,7 +128,7 @@ class GreensFunction(ABC):
         low, high = points.min(), points.max()
         if low < 0 or high > 1:
             raise InvalidInputError(
-                f"{name} spans [{low:.6g}, {high:.6g}], but {type(self).__name__} is defined on "
+                f"{name} spans [{low:.17g}, {high:.17g}], but {type(self).__name__} is defined on "
                 f"[0, 1]. Rescale the inputs."
             )
         return points

@@ -332,7 +332,14 @@ def run(d: Array, labels: Array, epsilon: Array, options: Options) -> Trajectory
         returning = planned is not None and not options.ends and np.any(planned[..., t:])
         if t == rounds or (ended and not returning):
             break
-        ratio = d / (now[..., None] + d)
+        with np.errstate(over="ignore"):  # refused below
+            shifted = now[..., None] + d
+        if np.any(np.isinf(shifted) & np.isfinite(now)[..., None]):
+            raise InvalidInputError(
+                f"eigenvalues up to {np.max(d):.6g} and the multiplier of round {t} add up to "
+                f"more than a float holds. Divide G by a constant, which also divides c."
+            )
+        ratio = d / shifted
         filtered = ratio * kept
         fit = ratio[..., None] * labels
         if mixing is None:

@@ -122,6 +122,7 @@ REFUSED = [
     (lambda: SimplySupportedBeam()([[0, 0]], [0]), "x has 2 columns, but SimplySupp.*RBF, Matern"),
     (lambda: gram(SimplySupportedBeam(), [0, 1.5]), r"x spans \[0, 1.5\], but Simply.*Rescale"),
     (lambda: SimplySupportedBeam()([0.5], [-1]), r"x_new spans \[-1, -1\]"),
+    (lambda: BrownianBridge()([0, 1 + 2.0**-52], [0.5]), r"x spans \[0, 1.0000000000000002\]"),
     (lambda: SimplySupportedBeam().eigenvalue(0), r"m must hold positive integers, but is 0"),
     (lambda: PeriodicSobolev().eigenvalue([1, 1.5]), r"m must hold positive integers.*\[1, 1.5\]"),
     (
@@ -169,6 +170,10 @@ REFUSED = [
     (lambda: trajectory([1, NAN], [1, 2], 1, 1), "d holds 1 NaN"),
     (lambda: trajectory([-1, 1], [1, 2], 1, 1), "d holds a negative eigenvalue"),
     (lambda: trajectory([0, 1], [2, 1], 0.5, 1), "epsilon = 0.5 is infeasible.*above 2"),
+    (
+        lambda: distill(1e308 * I2, [3.0, 1.0], 0.5),
+        r"eigenvalues up to 1e\+308 and the multiplier of round 1 add up to more",
+    ),
     (lambda: trajectory([1], [1], None, 1), "epsilon is None and c is None"),
     (lambda: trajectory([1], [1], None, 1, c=0), "c must hold positive numbers, but is 0"),
     (lambda: trajectory([1], [1], None, 3, c=[1, 2]), r"c has 2 number\(s\), but 3 round"),
@@ -219,6 +224,7 @@ REFUSED = [
         "gram must be a square, real, non-empty operator",
     ),
     (lambda: chain().dual(-1), "t must be a round number from 0 on, but is -1"),
+    (lambda: chain().dual(True), "t must be a round number from 0 on, but is True"),
     (lambda: chain().dual(1.0), "t must be a round number from 0 on, but is 1.0"),
     (lambda: chain().predict(I2, 2), "round t = 2 was not run.*rounds 0 to 1. Call distill with"),
     (

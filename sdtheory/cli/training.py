@@ -213,8 +213,8 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
         and not 0 <= x.min() <= x.max() <= 1
     ):
         raise InvalidInputError(
-            f"the inputs span [{x.min():.6g}, {x.max():.6g}], but the kernel {arguments.kernel!r} "
-            f"lives on [0, 1]. Pass --rescale unit."
+            f"the inputs span [{x.min():.17g}, {x.max():.17g}], but the kernel "
+            f"{arguments.kernel!r} lives on [0, 1]. Pass --rescale unit."
         )
     shift, scale = _scaling(x, rescaled)
     described = {

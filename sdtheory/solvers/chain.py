@@ -259,7 +259,7 @@ class Chain:
 
     def _was_run(self, t: int) -> bool:
         """Return whether round t was run; False says that it lies past the collapse."""
-        if not isinstance(t, (int, np.integer)) or t < 0:
+        if isinstance(t, bool) or not isinstance(t, (int, np.integer)) or t < 0:
             raise InvalidInputError(f"t must be a round number from 0 on, but is {t!r}.")
         if t >= self.n_rounds and not self.collapsed:
             raise InvalidInputError(
