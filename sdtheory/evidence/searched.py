@@ -40,6 +40,9 @@ SIZES = (2, 3)
 _POPULATION = 60
 #: Ranges of the coordinates: natural logarithms of gaps, energies and r_0 - 1.
 _GAP, _ENERGY, _EXCESS = (-12.0, 2.0), (-14.0, 0.0), (-9.0, 9.0)
+#: Largest logarithm of a condition number; of many eigenvalues the gaps add up to more than a
+#: multiplier can be solved for.
+_SPAN = 250.0
 #: Width of the cloud around a sampled instance, in the same coordinates.
 _CLOUD = 1.0
 #: The objective where no case meets the hypotheses; margins are at most 1.
@@ -114,6 +117,8 @@ class _Space:
         m, split = len(x), sum(self.gaps)
         steps = np.zeros((m, 1 + len(self.gaps)))
         steps[:, 1:][:, list(self.gaps)] = np.exp(x[:, :split])
+        total = np.sum(steps, axis=1, keepdims=True)
+        steps *= np.minimum(1, _SPAN / np.where(total > 0, total, 1))
         d = np.concatenate([np.zeros((m, self.kernel)), np.exp(np.cumsum(steps, axis=1))], axis=1)
         energy = np.zeros_like(d)
         energy[:, list(self.energies)] = np.exp(x[:, split:-1])
