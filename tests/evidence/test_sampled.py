@@ -134,7 +134,7 @@ def test_a_search_finds_nothing_against_a_true_statement_and_is_reproducible():
 
 
 def test_a_search_starts_from_an_instance_of_any_size():
-    d, z = np.geomspace(1, 1e12, 1000), np.ones(1000)
+    d, z = np.geomspace(1, 1e100, 1000), np.ones(1000)
     start = Witness.of(Instance.of(d, z, 0.5, 2), 0, "drawn")
     found = search(planted.TRUE, start=start, budget=400, corners=False)
     assert found.evaluations > 200
