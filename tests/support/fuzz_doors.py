@@ -97,7 +97,9 @@ def by_estimator(problem, classes=None):
 
 def answer(problem, c, c_error, said, stages=()):
     """Return a chain, with its ending as the warnings tell it."""
-    low = [int(m[1]) for m in (re.search(r"of collapse after (\d+) round", s) for s in said) if m]
+    low = [
+        int(m[1]) for m in (re.search(r"of collapse: whether round (\d+)", s) for s in said) if m
+    ]
     count = len(c)
     ending = (low[0], max(count, low[0] + 1)) if low else (count, count)
     check_warnings(problem, said, count, ending)
@@ -124,7 +126,7 @@ def check_warnings(problem, said, count, ending):
     zero = any("collapsed to zero" in s for s in said)
     if zero != (count < problem.rounds) and ending[0] == ending[1]:
         raise WrongWarningError(f"{count} of {problem.rounds} rounds: {said}")
-    known = ("above the variance", "collapsed to zero", "of collapse after", "column-vector")
+    known = ("above the variance", "collapsed to zero", "of collapse: whether", "column-vector")
     other = [s for s in said if not any(words in s for words in known)]
     if other:
         raise WrongWarningError(other[0])
