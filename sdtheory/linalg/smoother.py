@@ -167,7 +167,7 @@ class Spline:
         """Choose the length of the stretches from the number of knots."""
         at = np.concatenate([[0.0], knots.x, [1.0]])
         gaps = two_sum(at[1:], -at[:-1])
-        length = max(2, math.isqrt(len(gaps)) // 4)
+        length = max(2, math.isqrt(len(gaps)) // 3)
         return cls(gaps, knots.counts, knots.n, order, length)
 
     def mirrored(self) -> Spline:
@@ -190,10 +190,13 @@ class Spline:
 
     def _cut(self, values: Array) -> Array:
         length, stretches = self.shape
-        padded = np.zeros((stretches * length, *values.shape[1:]))
-        padded[: len(values)] = values
-        cut = padded.reshape(stretches, length, *values.shape[1:])
-        return np.ascontiguousarray(np.moveaxis(np.swapaxes(cut, 0, 1), 1, -1))
+        cut = np.zeros((length, *values.shape[1:], stretches))
+        whole = len(values) // length
+        parts = values[: whole * length].reshape(whole, length, *values.shape[1:])
+        cut[..., :whole] = np.moveaxis(parts, 0, -1)
+        rest = values[whole * length :]
+        cut[: len(rest), ..., whole : whole + 1] = rest[..., None]
+        return cut
 
     def join(self, cut: Array) -> Array:
         """Undo `cut`."""
@@ -224,7 +227,7 @@ class Spline:
         at = np.cumsum(self.gaps.high)
         centres = np.add.reduceat(self.counts * at[:-1], first) / sizes
         gaps = DoubleDouble(np.diff(np.concatenate([[0.0], centres, at[-1:]])))
-        return first, Spline(gaps, sizes, self.n, self.order, math.isqrt(len(gaps)) // 4)
+        return first, Spline(gaps, sizes, self.n, self.order, math.isqrt(len(gaps)) // 3)
 
     def inner(self, a: Any, b: Any) -> Any:
         """Return the inner product of two cut arrays that counts every input."""
