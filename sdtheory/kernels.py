@@ -24,6 +24,7 @@ from sdtheory.validation import (
     as_integer,
     as_number,
     as_real_array,
+    counted,
     machine_epsilon,
 )
 
@@ -305,7 +306,7 @@ def gram(kernel: Kernel, x: ArrayLike, x_new: ArrayLike | None = None) -> Array:
     rows = train if x_new is None else as_inputs(x_new, "x_new")
     if rows.shape[1] != train.shape[1]:
         raise InvalidInputError(
-            f"x_new has {rows.shape[1]} column(s), but x has {train.shape[1]}. "
+            f"x_new has {counted(rows.shape[1], 'column')}, but x has {train.shape[1]}. "
             f"Pass the same features in both."
         )
     check_callable(kernel)

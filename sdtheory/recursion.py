@@ -35,6 +35,7 @@ from sdtheory.validation import (
     InvalidInputError,
     as_integer,
     as_real_array,
+    counted,
 )
 
 #: Each round at level DEBUG, so that callers can show progress.
@@ -229,9 +230,8 @@ class Options:
         new = new if outputs else new[..., None]
         if new.shape[-3:] != (rounds - 1, n, q):
             raise InvalidInputError(
-                f"fresh has shape {np.shape(fresh)}, but there are {rounds - 1} round(s) after "
-                f"the first, with labels of shape {(n, q) if outputs else (n,)}. Pass one set of "
-                f"labels for each of them."
+                f"fresh has shape {np.shape(fresh)}. Pass {counted(rounds - 1, 'set')} of labels, "
+                f"one for each round after the first, of shape {(n, q) if outputs else (n,)}."
             )
         new = np.concatenate([new, new[..., -1:, :, :]], axis=-3)
         return cls(rounds, c, shares, _for_all(new, "fresh", batch, (rounds, n, q)))
@@ -279,8 +279,8 @@ def _shares(mixing: Array | str, rounds: int, *, fixed: bool) -> Array | str | N
 def _check_count(values: Array, name: str, count: int) -> None:
     if values.ndim and values.shape[-1] != count:
         raise InvalidInputError(
-            f"{name} has {values.shape[-1]} number(s), but {count} round(s) need one. Give one "
-            f"number for all, or one for each."
+            f"{name} has {counted(values.shape[-1], 'number')}, but {count} rounds need one. "
+            f"Give one number for all, or one for each."
         )
 
 

@@ -16,6 +16,7 @@ from sdtheory.validation import (
     as_labels,
     as_number,
     as_real_array,
+    counted,
     machine_epsilon,
 )
 
@@ -170,7 +171,8 @@ class Spectrum:
         rows = as_real_array(z, "z", ndim=(1, 2), copy=False)
         if len(rows) != self.n:
             raise InvalidInputError(
-                f"z has {len(rows)} row(s), but there are {self.n} eigenvalues. Pass one for each."
+                f"z has {counted(len(rows), 'row')}, but there are {self.n} eigenvalues. Pass one "
+                f"for each."
             )
         return times(self.V.T, rows)
 

@@ -160,7 +160,8 @@ def as_real_array(
         bad = np.argwhere(~finite)
         where = ", ".join(str(i) for i in bad[0])
         raise InvalidInputError(
-            f"{name} holds {len(bad)} NaN or infinite value(s), the first at index ({where}). "
+            f"{name} holds {counted(len(bad), 'NaN or infinite value')}, the first at index "
+            f"({where}). "
             f"{remedy or 'Remove or impute them.'}"
         )
     return array

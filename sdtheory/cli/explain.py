@@ -21,7 +21,7 @@ from typing import Any
 
 from sdtheory.cli import training
 from sdtheory.cli.options import declare
-from sdtheory.validation import InvalidInputError
+from sdtheory.validation import InvalidInputError, counted
 
 #: Rows that are drawn of more: the statements need eigenvectors, and take seconds here.
 _SAMPLE = 1000
@@ -69,7 +69,7 @@ def _summary(check: Any, asked: str, data: Any) -> str:
     lines = [
         *training.headed(data.described, matrix + drawn),
         f"The labels are r_0 = {float(i.r[0, 0]):.6g} times as long as the tolerance allows. "
-        f"Non-trivial fits of the chain, {how}: {rounds}.",
+        f"The chain has {counted(rounds, 'non-trivial fit')}, {how}.",
         f"{len(applying)} of {len(rows)} statements apply here, and "
         + (
             f"{len(failing)} do not hold: {', '.join(failing)}." if failing else "all of them hold."
@@ -83,7 +83,7 @@ def _summary(check: Any, asked: str, data: Any) -> str:
             + f": {row.statement.slogan}"
         )
     lines += [
-        f"Hypothesis not met (statements: {count}): {words}."
+        f"Hypothesis not met, for {counted(count, 'statement')}: {words}."
         for words, count in lacking.most_common(3)
     ]
     return "\n".join([*lines, "--all shows every statement."])

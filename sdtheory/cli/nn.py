@@ -28,7 +28,7 @@ from typing import Any
 
 from sdtheory.cli import training
 from sdtheory.cli.options import declare
-from sdtheory.validation import InvalidInputError, as_integer
+from sdtheory.validation import InvalidInputError, as_integer, counted
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +142,9 @@ def _chain_words(result: Any) -> str:
         words = " ".join(f"{f'{mean:.3f} +- {half:.3f}':>18}" for mean, half in cells)
         lines.append(f"{t:>5} {words} {loss:>9.4f}")
     seeds = len(result["experiment"]["seeds"])
-    lines.append(f"Accuracies: mean over the seeds ({seeds}), with 95 % intervals of the mean.")
+    lines.append(
+        f"Accuracies: mean over {counted(seeds, 'seed')}, with 95 % intervals of the mean."
+    )
     return "\n".join(lines)
 
 

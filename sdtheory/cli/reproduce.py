@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from sdtheory.cli.options import declare
+from sdtheory.validation import counted
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +85,6 @@ def run(arguments: argparse.Namespace) -> int:
     varying = sum(bool(claim.get("varies")) for claim in claims)
     print(
         f"{len(claims) - varying} claims of {len(was['chapters'])} chapters compared, "
-        f"{varying} vary by nature. Differences: {len(found)}."
+        f"{varying} vary by nature, {counted(len(found), 'difference')}."
     )
     return 1 if found else 0

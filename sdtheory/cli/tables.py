@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from sdtheory.validation import EXACT, Array, InvalidInputError, inexact
+from sdtheory.validation import EXACT, Array, InvalidInputError, counted, inexact
 
 #: Given the names of all columns, and of those that pandas wrote as the rows' index, returns those
 #: wanted.
@@ -151,8 +151,9 @@ def _rows(path: Path, reader: Any, cells: int, delimiter: str) -> Iterator[list[
             continue
         if len(row) != cells:
             raise InvalidInputError(
-                f"{path}, line {reader.line_num}: cells: {len(row)}, but {cells} in the header. "
-                f"Complete the line, or check the delimiter ({delimiter!r}) and decimal commas."
+                f"{path}, line {reader.line_num}: {counted(len(row), 'cell')}, but the header has "
+                f"{cells}. Complete the line, or check the delimiter ({delimiter!r}) and decimal "
+                f"commas."
             )
         yield row
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from sdtheory.kernels import Kernel, gram
 from sdtheory.spectrum import Spectrum
-from sdtheory.validation import Array, InvalidInputError, Values, as_inputs, as_real_array
+from sdtheory.validation import Array, InvalidInputError, Values, as_inputs, as_real_array, counted
 
 
 def equivalent_eigenvalues(d: Values, c: Values) -> Values:
@@ -95,8 +95,8 @@ class EquivalentKernel:
         points = len(as_inputs(self.x))
         if points != self.spectrum.n:
             raise InvalidInputError(
-                f"x has {points} point(s), but the spectrum is of "
-                f"{self.spectrum.n}. Pass Spectrum.from_gram(gram(kernel, x))."
+                f"x has {counted(points, 'point')}, but the spectrum is of {self.spectrum.n}. "
+                f"Pass Spectrum.from_gram(gram(kernel, x))."
             )
 
     def _multipliers(self) -> Array:

@@ -16,9 +16,9 @@ A stretch is a Kalman filter *conditional on its first state*: variances start a
 zero, and no diffuse prior is needed. It leaves X_end = A X + b + C r_end and
 r = A^T r_end + eta - J X, where C and J are sums of positive semidefinite terms. A
 banded system joins the stretches, and the adjoint sweeps back through all of them
-at once. The unit of length is the spline's own correlation length c^(1/2m); in it
-the condition number of that system grows like P. The unit of all variances is that
-of a label.
+at once. The unit of length is the spline's own correlation length c^(1/2m), so that
+the condition number of that system grows like P only. The unit of all variances is
+that of a label.
 
 References
 ----------

@@ -31,6 +31,7 @@ from sdtheory.validation import (
     as_rounds,
     as_rows,
     check_columns,
+    counted,
 )
 
 #: Longer chains need an explicit `rounds`.
@@ -241,13 +242,15 @@ class Chain:
 
     def __str__(self) -> str:
         low, high = self.n_rounds_range
-        count = str(low) if low == high else f"{low} to {high}"
+        rounds = f"{low} to {high} non-trivial rounds"
+        if low == high:
+            rounds = counted(low, "non-trivial round")
         error = float(np.max(self.c_error, initial=0.0))
         doubt = f"; relative error of c up to {error:.0e}" if error > 1e-8 else ""
         size = f"{len(self._labels)} points"
         size += f", rank {self.spectrum.rank}" if self._eigenbasis else f", solver {self.solver!r}"
         tolerance = f"epsilon = {self.epsilon:.6g}" if self.epsilon > 0 else "given multipliers"
-        return f"{size}, {tolerance}: {count} non-trivial round(s), {self.outcome.value}{doubt}"
+        return f"{size}, {tolerance}: {rounds}, {self.outcome.value}{doubt}"
 
     def _in_eigenbasis(self, name: str) -> tuple[Spectrum, Trajectory]:
         if self._eigenbasis is None:

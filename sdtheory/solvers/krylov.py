@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sdtheory.linalg.blas import times
 from sdtheory.linalg.lanczos import Lanczos, Quadrature
 from sdtheory.solvers.chain import ULP, AccuracyError, Chain, Fits, Outcome, Start
-from sdtheory.validation import Array, InfeasibleToleranceError
+from sdtheory.validation import Array, InfeasibleToleranceError, counted
 
 MAX_PRODUCTS = 500
 #: Above this, an effect of rounding to second order says nothing.
@@ -92,7 +92,7 @@ def solve(
         except _OpenError as error:
             if last or error.final:
                 raise AccuracyError(
-                    f"after {run.blocks} product(s) {error}. "
+                    f"after {counted(run.blocks, 'product')} {error}. "
                     f"{_answered(run, rule, start, tolerance)}Choose a larger epsilon or fewer "
                     f"rounds, or pass distill a larger tolerance or more max_products. Or use "
                     f'solver="eigh" or, in one dimension, solver="spline".'

@@ -339,12 +339,12 @@ def test_explain_opens_with_a_summary_of_the_whole_chain(sdtheory, example):
     assert len(lines) <= 10
     assert "11 rows; inputs: x; target: y" in lines[0]
     assert lines[1] == "kernel beam; G has rank 9 and condition number inf"
-    assert "Non-trivial fits of the chain, run to its collapse: 4." in lines[2]
+    assert "The chain has 4 non-trivial fits, run to its collapse." in lines[2]
     assert "all of them hold." in lines[3]
     assert lines[4].startswith("Tightest: ")
     assert lines[5].startswith("Loosest: ")
     _, out, _ = sdtheory("explain", example, *BEAM, "--rounds", "2")
-    assert "Non-trivial fits of the chain, with --rounds 2: 2." in out
+    assert "The chain has 2 non-trivial fits, with --rounds 2." in out
 
 
 def test_explain_tells_what_the_fit_warned_of(sdtheory, example):
@@ -390,7 +390,7 @@ def test_what_was_tried_before_is_said(sdtheory, tmp_path, monkeypatch):
     assert "tried before" not in out
     monkeypatch.setattr("sdtheory.solvers._TRIED", 3)
     _, out, _ = sdtheory("fit", data, *options)
-    assert "tried before: krylov: after 3 product(s)" in out
+    assert "tried before: krylov: after 3 products" in out
 
 
 def test_explain_makes_one_eigendecomposition_and_one_recursion(sdtheory, example, monkeypatch):
@@ -443,13 +443,13 @@ TEXT = {
         'x,y\n1,"2,5"\n',
         "line 2, column 'y': '2,5' is not a number. Write decimals",
     ),
-    "split decimal comma": ("x,y\n1,5,2\n", "line 2: cells: 3, but 2 in the header"),
+    "split decimal comma": ("x,y\n1,5,2\n", "line 2: 3 cells, but the header has 2"),
     "empty cell": ("x,y\n1,2\n,2\n", "line 3, column 'x': the cell is empty"),
     "NaN": ("x,y\n1,2\n2,NaN\n", "line 3, column 'y': 'NaN' is not finite"),
     "infinite": ("x,y\n1e999,2\n", "line 2, column 'x': '1e999' is not finite"),
     "underscore": ("x,y\n1_000,2\n", "line 2, column 'x': '1_000' is not a number"),
-    "short row": ("x,y\n1,2\n3\n", "line 3: cells: 1, but 2 in the header"),
-    "long row": ("x,y\n1,2\n3,4,5\n", "line 3: cells: 3, but 2 in the header"),
+    "short row": ("x,y\n1,2\n3\n", "line 3: 1 cell, but the header has 2"),
+    "long row": ("x,y\n1,2\n3,4,5\n", "line 3: 3 cells, but the header has 2"),
     "open quote": ('x,y\n1,"2\n3,4\n', "unexpected end of data"),
     "quote inside": ('x,y\n1,"2"3\n', "Check the quotes and the delimiter"),
     "latin 1": ("x,y\n1,2\n3,\u00e4\n".encode("latin1"), "is not UTF-8 (byte 0xe4)"),

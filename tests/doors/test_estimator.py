@@ -401,7 +401,7 @@ WRONG = {
     "c empty": ({"c": []}, "c is empty"),
     "c matrix": ({"c": [[1.0]]}, "c must be of dimension 0 or 1"),
     "c ragged": ({"c": [[1.0], 2.0]}, "c is ragged"),
-    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 number(s), but 3 round(s) need one"),
+    "c length": ({"c": [1.0, 2.0], "rounds": 3}, "c has 2 numbers, but 3 rounds need one"),
     "c open": ({"c": 1.0, "rounds": None}, "rounds is missing: with one multiplier"),
     "kernel name": ({"kernel": "rbff"}, "kernel 'rbff' is unknown. Did you mean 'rbf'?"),
     "kernel class": ({"kernel": SimplySupportedBeam}, "kernel must be a name or callable"),

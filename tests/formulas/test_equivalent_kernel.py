@@ -95,7 +95,7 @@ def test_multipliers_that_no_round_has_are_refused(c):
 def test_a_spectrum_of_other_points_is_refused():
     x = np.linspace(0.1, 0.9, 4)
     spectrum = Spectrum.from_gram(gram(BrownianBridge(), x))
-    with pytest.raises(InvalidInputError, match=r"x has 3 point\(s\), but the spectrum is of 4"):
+    with pytest.raises(InvalidInputError, match=r"x has 3 points, but the spectrum is of 4"):
         EquivalentKernel(BrownianBridge(), x[1:], spectrum, [0.1])
 
 

@@ -159,7 +159,7 @@ def test_errors_of_multipliers_cover_the_rounding_of_the_matrix(mixing):
         ({"rounds": None, "mixing": 0.5}, "rounds is missing"),
         ({"solver": "krylov", "mixing": 0.5}, "does not work with c or mixing"),
         ({"fresh": np.ones((3, 12))}, "fresh is given, but mixing"),
-        ({"fresh": np.ones((2, 12)), "mixing": 0.5}, "3 round"),
+        ({"fresh": np.ones((2, 12)), "mixing": 0.5}, "3 sets of labels"),
         ({"epsilon": None, "c": 0.1, "mixing": -1e200}, "overflow"),
     ],
 )

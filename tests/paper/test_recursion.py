@@ -253,7 +253,7 @@ def test_labels_within_the_tolerance_of_zero_give_the_zero_function(y, epsilon):
     assert chain.collapsed
     assert (chain.n_rounds, chain.n_rounds_range) == (0, (0, 0))
     assert np.array_equal(chain.predict([[1.0, 2.0]], 5), [0.0])
-    assert "0 non-trivial round(s), trivial" in str(chain)
+    assert "0 non-trivial rounds, trivial" in str(chain)
 
 
 def test_a_chain_that_was_cut_off_says_so(example):
@@ -262,7 +262,7 @@ def test_a_chain_that_was_cut_off_says_so(example):
     assert chain.outcome is Outcome.COMPLETED
     assert not chain.collapsed
     assert chain.n_rounds == 2
-    assert "2 non-trivial round(s), completed" in str(chain)
+    assert "2 non-trivial rounds, completed" in str(chain)
     with pytest.raises(InvalidInputError, match="Call distill with rounds=3 or more"):
         chain.dual(2)
     whole = distill_eigh(G, data.y, data.epsilon)
@@ -284,7 +284,7 @@ def test_a_collapse_within_rounding_is_reported_as_such(y, epsilon, count):
     chain = distill_eigh(np.eye(len(y)), y, epsilon)
     assert chain.outcome is Outcome.NEAR_COLLAPSE
     assert chain.n_rounds_range == count
-    assert f"{count[0]} to {count[1]} non-trivial round(s), within rounding" in str(chain)
+    assert f"{count[0]} to {count[1]} non-trivial rounds, within rounding" in str(chain)
     for factor, number in ((1 + 1e-12, count[0]), (1 - 1e-12, count[1])):
         beside = distill_eigh(np.eye(len(y)), y, epsilon * factor)
         assert beside.outcome in (Outcome.COLLAPSED, Outcome.TRIVIAL)

@@ -331,7 +331,7 @@ def test_refuses_what_it_cannot_enclose():
     with pytest.raises(AccuracyError, match="rounding alone leaves c_0"):
         distill_krylov(gram(RBF(0.2), x), y, 0.05)  # below the noise
     G = gram(BrownianBridge(), x)
-    with pytest.raises(AccuracyError, match=r"after 5 product\(s\) c_0.*not enclosed to 1e-08"):
+    with pytest.raises(AccuracyError, match=r"after 5 products c_0.*not enclosed to 1e-08"):
         distill_krylov(G, y, 0.08, max_products=5)
     with pytest.raises(AccuracyError, match="pass distill a larger tolerance"):
         distill_krylov(G, y, 1e-3, max_products=60)  # too many rounds for the enclosure
