@@ -199,12 +199,18 @@ def _read(archive: zipfile.ZipFile, size: int) -> Model:
             raise InvalidInputError(f"a fitted estimator has no {name!r}")
         setattr(estimator, name, tuple(value) if isinstance(value, list) else value)
     model = Model(estimator, tuple(manifest["inputs"]), tuple(manifest["targets"]), shift, scale)
+    misfit = InvalidInputError("its numbers, names and arrays do not fit together")
+    # an empty array may claim any length
+    if 0 in (*estimator.X_fit_.shape, *estimator.dual_coef_.shape) or (
+        not len(estimator.duals_) == len(estimator.multipliers_) == estimator.n_rounds_
+    ):
+        raise misfit
     # that it predicts shows that its parts fit together
     row = estimator.X_fit_[:1]
     sizes = [fit.size for fit in (estimator.predict(row), *estimator.staged_predict(row))]
     columns = {len(model.inputs), len(shift), len(scale)}
     if sizes != [len(model.targets)] * (estimator.n_rounds_ + 1) or columns != {row.shape[1]}:
-        raise InvalidInputError("its numbers, names and arrays do not fit together")
+        raise misfit
     return model
 
 

@@ -215,6 +215,12 @@ MISFITS = {
     "shape": lambda _, a: a.update(dual_coef_=np.ones(7)),
     "rounds of another shape": lambda _, a: a.update(duals_=np.ones((2, 7))),
     "dimension": lambda _, a: a.update(X_fit_=np.ones(8)),
+    # empty arrays of any length, over which a loop would not end
+    "rounds without end": lambda m, a: (
+        m["fitted"].update(n_rounds_=10**12),
+        a.update(dual_coef_=np.empty((8, 0)), duals_=np.empty((10**12, 8, 0))),
+    ),
+    "points without end": lambda _, a: a.update(X_fit_=np.empty((10**12, 0))),
     "scale of another shape": lambda _, a: a.update(scale=np.ones(2)),
     "NaN": lambda _, a: a["dual_coef_"].__setitem__(0, np.nan),
     "NaN in the scale": lambda _, a: a["scale"].__setitem__(0, np.nan),
