@@ -115,6 +115,11 @@ def _numbers(arguments: argparse.Namespace, model: Any, data: Any, notes: list[s
 
 def _loop(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the estimator that only this command has."""
+    if arguments.roughness is not None and arguments.rounds != "rougher":
+        raise InvalidInputError(
+            f"--roughness has no effect with --rounds {arguments.rounds}. Leave it out, or pass "
+            f"--rounds rougher."
+        )
     optimal = arguments.mixing == "optimal"
     return {
         "c": None if arguments.c is None else _numbers_of(arguments.c, "--c"),

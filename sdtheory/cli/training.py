@@ -25,6 +25,8 @@ from sdtheory.validation import Array, InvalidInputError, as_integer
 
 #: Kernels that depend on a distance, whose scale the columns must share.
 STATIONARY = ("rbf", "laplacian")
+#: Kernels without a width.
+_WIDTHLESS = (*GREENS_FUNCTIONS, "linear", "cosine", "additive_chi2")
 #: More rows than this must be asked for by --sample, where a matrix is stored, and where none is.
 MOST_ROWS, MOST_PRODUCTS = 10_000, 1_000_000
 #: Files that commands write, by option: the suffixes that tell the format; none if any will do.
@@ -165,6 +167,10 @@ def load(arguments: argparse.Namespace, most_rows: int = MOST_ROWS) -> Training:
     """Read the data and rescale them."""
     as_integer(1 if arguments.sample is None else arguments.sample, "--sample")
     as_integer(arguments.seed, "--seed", least=0)
+    if arguments.gamma is not None and arguments.kernel in _WIDTHLESS:
+        raise InvalidInputError(
+            f"--gamma has no effect on the kernel {arguments.kernel!r}. Leave it out."
+        )
     targets = tuple(dict.fromkeys(arguments.target))
     inputs: tuple[str, ...] = ()
 

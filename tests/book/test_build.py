@@ -480,7 +480,7 @@ def test_images_without_alt(driver, tmp_path, tag, missing):
 def test_jobs_must_be_positive():
     done = subprocess.run([*DRIVER, "--jobs", "0"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "--jobs must be an integer" in done.stderr
+    assert "--jobs is 0. Run at least 1 chapter at a time." in done.stderr
 
 
 def test_a_folder_without_a_book_is_refused(tmp_path):

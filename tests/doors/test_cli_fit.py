@@ -513,6 +513,10 @@ WRONG = {
     "rounds zero": (["DATA", *BEAM, "--rounds", "0"], "rounds must be a positive integer"),
     "kernel": (["DATA", "--target", "y", "--kernel", "spline"], "kernel 'spline' is unknown"),
     "gamma": (["DATA", "--target", "y", "--gamma=-1"], "gamma must not be negative"),
+    "gamma without use": (
+        ["DATA", "--target", "y", "--kernel", "linear", "--gamma", "1"],
+        "--gamma has no effect on the kernel 'linear'. Leave it out.",
+    ),
     "sample": (["DATA", *BEAM, "--sample", "0"], "--sample must be an integer of at least 1"),
     "seed": (
         ["DATA", *BEAM, "--sample", "5", "--seed=-1"],
@@ -758,6 +762,7 @@ def test_fit_stops_where_the_fit_is_no_longer_rougher(sdtheory, example, bound, 
     ("options", "words"),
     [
         (["--mixing", "half"], "--mixing is 'half'"),
+        (["--roughness", "1"], "--roughness has no effect with --rounds auto. Leave it out"),
         (["--c", "0.1,", "--rounds", "2"], "--c is '0.1,'"),
         (["--mixing", "optimal", "--rounds", "2"], "Pass c instead of epsilon"),
         (["--mixing", "0.5"], "need not collapse"),
