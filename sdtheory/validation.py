@@ -219,9 +219,10 @@ def check_columns(columns: int, n: int) -> None:
 
 
 def as_number(value: Any, name: str) -> float:
-    """Return one finite real number as a float."""
+    """Return one finite real number as a float; True and False are none."""
     try:
-        return float(as_real_array(value, name, ndim=(0,)))
+        number = np.nan if isinstance(value, bool | np.bool_) else value
+        return float(as_real_array(number, name, ndim=(0,)))
     except InvalidInputError as error:
         raise InvalidInputError(
             f"{name} must be one finite number, but is {value!r}. Pass a float."

@@ -92,6 +92,7 @@ REFUSED = [
     # numbers
     (lambda: distill(I2, [1, 2], "0.1"), "epsilon must be one finite number, but is '0.1'. Pass"),
     (lambda: distill(I2, [1, 2], [0.1]), r"epsilon must be one finite number, but is \[0.1\]"),
+    (lambda: as_epsilon(True), "epsilon must be one finite number, but is True. Pass a float"),
     (lambda: as_epsilon(None), "epsilon must be one finite number, but is None"),
     (lambda: as_epsilon(NAN), "epsilon must be one finite number, but is nan"),
     (lambda: as_epsilon(10**400), "epsilon must be one finite number, but is 1000"),

@@ -101,8 +101,8 @@ def _trial(
     with tqdm(
         total=splits * len(kernels), unit=" fits", desc="trial", disable=None, leave=False
     ) as bar:
-        for seed in range(arguments.repeats):
-            for train, test in _folds(len(y), _OUTER, arguments.seed + seed):
+        for seed in range(arguments.seed, arguments.seed + arguments.repeats):
+            for train, test in _folds(len(y), _OUTER, seed):
                 inner = _scores(kernels, y, train, _folds(len(train), _INNER, seed), grids, bar=bar)
                 judged = _scores(kernels, y, everything, iter([(train, test)]), grids, bar=bar)
                 best = [np.unravel_index(np.argmin(risk), risk.shape) for risk in inner]

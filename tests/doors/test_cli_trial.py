@@ -52,6 +52,19 @@ def test_the_scores_are_those_of_the_estimator(data, capsys):
         assert found["chain scores"][0][k][0] == pytest.approx(np.mean(errors), rel=1e-4)
 
 
+def test_the_seed_draws_all_folds(data, monkeypatch, capsys):
+    folds, seeds = trial._folds, []
+
+    def watched(n, count, seed):
+        seeds.append(seed)
+        return folds(n, count, seed)
+
+    monkeypatch.setattr(trial, "_folds", watched)
+    assert main(["trial", data, *QUICK, "--seed", "7"]) == 0
+    assert len(seeds) > 2
+    assert set(seeds) == {7}
+
+
 def test_the_table_and_the_verdict_are_one_story(data, capsys, tmp_path):
     image, numbers = tmp_path / "t.svg", tmp_path / "t.json"
     assert main(["trial", data, *QUICK, "--plot", str(image), "--json", str(numbers)]) == 0
