@@ -161,8 +161,7 @@ def as_real_array(
         where = ", ".join(str(i) for i in bad[0])
         raise InvalidInputError(
             f"{name} holds {counted(len(bad), 'NaN or infinite value')}, the first at index "
-            f"({where}). "
-            f"{remedy or 'Remove or impute them.'}"
+            f"({where}). {remedy or 'Remove or impute them.'}"
         )
     return array
 

@@ -126,9 +126,9 @@ class Surroundings:
                 return digest(path.read_bytes()) if path.is_file() else ""
             case "folder":
                 path = self.root / rest
-                inside = path.iterdir() if path.is_dir() else ()
-                names = sorted(p.name for p in inside if p.name != _COMPILED)
-                return digest(*names) if path.is_dir() else ""
+                if not path.is_dir():
+                    return ""
+                return digest(*sorted(p.name for p in path.iterdir() if p.name != _COMPILED))
             case "package":
                 return self._version(rest)
             case "unknown":

@@ -132,11 +132,10 @@ class Checks:
         fails = [hypothesis.words for hypothesis in statement.lacking(instance)]
         values = np.concatenate([np.ravel(case.margin[case.applies]) for case in cases])
         violation = np.abs(values) if statement.kind is Kind.IDENTITY else -values
+        seen = counted(values.size, "case")
         return ChapterCheck(
             name=statement.claim,
-            how=f"Worst of {counted(values.size, 'case')}: margin {values.min():.2g}"
-            if values.size
-            else "",
+            how=f"Worst of {seen}: margin {values.min():.2g}" if values.size else "",
             defect=float(violation.max()) if values.size else None,
             tolerance=self.unit,
             because="rounding: 100 n machine epsilon, relative",

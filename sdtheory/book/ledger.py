@@ -275,10 +275,8 @@ def _definitions(
     elif not statement.refuted:
         yield "Not machine-checked", _inline(LEFT_OUT.get(statement.id, "no theorem of Coq yet."))
     if e.proved is not None:
-        words = (
-            f"{counted(e.proved.cores, 'core')}, {counted(e.proved.controls, 'control')} caught."
-        )
-        yield f"Proved by machine: {e.proved.extent.value}", words
+        cores, controls = counted(e.proved.cores, "core"), counted(e.proved.controls, "control")
+        yield f"Proved by machine: {e.proved.extent.value}", f"{cores}, {controls} caught."
         for words in trusted:
             yield "Left to the written proof", _inline(words)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sdtheory.cli.options import declare
+from sdtheory.cli.options import BOOK, declare
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     declare(
         parser,
         ("--output", "DIR", Path, "default: notebooks"),
-        ("--book", "DIR", Path, "folder that holds _toc.yml"),
+        BOOK,
         ("--force", "", bool, "replace notebooks already there"),
     )
 

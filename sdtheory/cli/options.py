@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+#: Rows that several commands declare.
+BOOK = ("--book", "DIR", Path, "folder that holds _toc.yml")
+DELIMITER = ("--delimiter", "C", str, "default: comma; tab in .tsv")
 
 
 def declare(parser: Any, *options: tuple[str, str, Any, str]) -> None:

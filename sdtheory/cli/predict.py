@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from sdtheory.cli import tables, training
-from sdtheory.cli.options import declare
+from sdtheory.cli.options import DELIMITER, declare
 from sdtheory.validation import Array
 
 
@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help=".csv, .tsv, .npy or .parquet file")
     declare(
         parser,
-        ("--delimiter", "C", str, "default: comma; tab in .tsv"),
+        DELIMITER,
         ("--output", "FILE", Path, "CSV file (default: stdout)"),
         ("--every-round", "", bool, "one column for each round"),
     )

@@ -20,7 +20,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sdtheory.cli.options import declare
+from sdtheory.cli.options import BOOK, declare
 from sdtheory.validation import counted
 
 
@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser,
         ("--against", "FILE", Path, "compare with this manifest; run nothing"),
         ("--output", "DIR", Path, "keep the new runs there"),
-        ("--book", "DIR", Path, "folder that holds _toc.yml"),
+        BOOK,
         ("--jobs", "J", 2, "chapters at a time"),
     )
 

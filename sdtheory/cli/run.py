@@ -20,7 +20,7 @@ import re
 import sys
 from pathlib import Path
 
-from sdtheory.cli.options import declare
+from sdtheory.cli.options import BOOK, declare
 from sdtheory.validation import InvalidInputError
 
 #: Of the repository, where the library is installed from one in editable mode.
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     declare(
         parser,
         ("--output", "DIR", Path, "default: _build/runs"),
-        ("--book", "DIR", Path, "folder that holds _toc.yml"),
+        BOOK,
         ("--list", "", bool, "list chapters and parameters, run nothing"),
     )
 

@@ -96,9 +96,9 @@ def _read_csv(path: Path, choose: Choice, delimiter: str, most_rows: int | None)
     shown: Any = {"desc": path.name, "disable": None, "delay": 1, "leave": False}
     with (
         path.open("rb", buffering=0) as raw,
-        tqdm.wrapattr(raw, "read", total=path.stat().st_size, **shown) as counted,
+        tqdm.wrapattr(raw, "read", total=path.stat().st_size, **shown) as watched,
     ):
-        lines = io.TextIOWrapper(cast(Any, counted), encoding="utf-8-sig", newline="")
+        lines = io.TextIOWrapper(cast(Any, watched), encoding="utf-8-sig", newline="")
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             header = tuple(name.strip() for name in next(reader, ()))

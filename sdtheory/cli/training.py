@@ -1,4 +1,4 @@
-"""Options, data and estimator that ``fit`` and ``explain`` share."""
+"""Options, data, estimator and reports that several commands share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from sdtheory import files
 from sdtheory.cli import tables
-from sdtheory.cli.options import declare
+from sdtheory.cli.options import DELIMITER, declare
 from sdtheory.kernels import GREENS_FUNCTIONS
 from sdtheory.validation import Array, InvalidInputError, as_integer
 
@@ -88,7 +88,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
     declare(
         data,
-        ("--delimiter", "C", str, "default: comma; tab in .tsv"),
+        DELIMITER,
         ("--sample", "N", int, "use N rows, drawn at random"),
         ("--seed", "S", 0, "random seed"),
     )

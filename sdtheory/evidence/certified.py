@@ -178,10 +178,8 @@ def judge(statement: Statement, instance: Instance) -> Certificate:
     worst = max(m.abs_upper() for m in margins) if identity else min(m.lower() for m in margins)
     worst_float = -float(worst) if identity else float(worst)
     if failing:
-        verdict, reason = (
-            Verdict.FAILS,
-            f"margin {failing[0].str(10)} in {counted(len(failing), 'case')}",
-        )
+        where = counted(len(failing), "case")
+        verdict, reason = Verdict.FAILS, f"margin {failing[0].str(10)} in {where}"
     elif not unsigned:
         verdict, reason = Verdict.HOLDS, f"margin certainly {'0' if identity else '>= 0'}"
     elif max(m.abs_upper() for m in unsigned) < tiny:

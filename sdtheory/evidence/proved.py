@@ -61,6 +61,7 @@ def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> P
             reason = f"core {number} of {len(cores)} ({proof.method}): {error}"
             break
     methods = ", ".join(dict.fromkeys(proof.method for proof in cores))
+    proved = counted(len(cores), "core")
     return ProofResult(
         statement=statement,
         proved=not reason,
@@ -68,6 +69,5 @@ def prove(statement: str, proofs: Mapping[str, tuple[Proof, ...]] = PROOFS) -> P
         controls=controls,
         seconds=perf_counter() - start,
         extent=extent(statement),
-        reason=reason
-        or f"{counted(len(cores), 'core')} proved, {controls} controls caught ({methods})",
+        reason=reason or f"{proved} proved, {controls} controls caught ({methods})",
     )
